@@ -1,0 +1,2 @@
+//! The raw load generator.
+fn main() {}
