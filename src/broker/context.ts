@@ -1,0 +1,85 @@
+/**
+ * What a request handler is given and what it may reach: the ports of the broker and the request's context. Types only.
+ *
+ * Invariants: a handler reaches the rest of the broker through `BrokerPorts` and nothing else; one request is answered
+ * exactly once, by the value (or promise) that its handler returned or, when it returned undefined, by a call of
+ * `answer`, `answerNothing` or `close`. The request object and its `RecordsRef`s are valid as long as the handler likes;
+ * the raw bytes they came from are not reachable from here.
+ */
+import type { BrokerConfig } from '../config/broker-config.ts'
+import type { Host } from '../host/host.ts'
+import type { MetadataImage } from '../metadata/image.ts'
+import type { Connection } from '../net/net.ts'
+import type { Partition } from '../partition/partition.ts'
+
+export interface Endpoint {
+  readonly host: string
+  readonly port: number
+}
+
+/** The controller as a broker reaches it: the wire API, request and response objects as src/protocol defines them. */
+export interface ControllerPort {
+  handle(apiKey: number, version: number, request: object, context: ControllerRequestContext): Promise<object>
+}
+
+export interface ControllerRequestContext {
+  /** Host clock, monotonic milliseconds: the operation is refused with REQUEST_TIMED_OUT when it starts later. */
+  readonly deadlineMs?: number
+  /** The listener's client, for the controller's log lines. */
+  readonly clientId: string | null
+}
+
+/** The partitions that this broker holds. */
+export interface ReplicaPort {
+  /** undefined: this broker holds no replica of it (or its log is still being opened). */
+  partition(topic: string, index: number): Partition | undefined
+  /**
+   * Resolves when every partition of `topic` that this broker leads takes produce requests; at once when the image has no
+   * such topic or this broker leads none of it. Also resolves (the partition then answers with its own error) when a log
+   * could not be opened.
+   */
+  whenReady(topic: string): Promise<void>
+}
+
+export interface BrokerPorts {
+  readonly host: Host
+  readonly config: BrokerConfig
+  readonly nodeId: number
+  readonly clusterId: string
+  readonly controller: ControllerPort
+  readonly replicas: ReplicaPort
+  /** The newest metadata that this broker has applied. */
+  image(): MetadataImage
+  /** Where the client on `connection` reaches broker `nodeId` (advertised address rules); undefined: unknown or fenced. */
+  endpointOf(nodeId: number, connection: Connection): Endpoint | undefined
+}
+
+export interface RequestContext {
+  readonly broker: BrokerPorts
+  readonly connection: Connection
+  readonly apiKey: number
+  readonly version: number
+  readonly correlationId: number
+  readonly clientId: string | null
+  /** Native handle of the request's frame, for `BatchSource`; 0 when the frame was copied whole and freed. */
+  readonly frame: number
+  /** The request's bytes when it was copied whole: valid only during the synchronous part of `handle`. */
+  readonly bytes: Uint8Array
+  /** For handlers that returned undefined. The response object may carry records as `{ handle, from, length }`. */
+  answer(response: object): void
+  /** The request counts as answered and nothing is sent (acks=0). */
+  answerNothing(): void
+  /** Closes the connection instead of answering. */
+  close(reason: string): void
+}
+
+/**
+ * One API. `handle` may answer at once, by promise, or (undefined) later through the context. A throw or rejection is
+ * answered with UNKNOWN_SERVER_ERROR in the shape that the API's `failure` gives, and concerns this request alone.
+ */
+export interface Handler<Request = never> {
+  readonly apiKey: number
+  handle(context: RequestContext, request: Request): object | Promise<object> | undefined
+  /** The whole-request answer for an error that the handler did not turn into a response by itself. */
+  failure(request: Request, errorCode: number): object
+}
