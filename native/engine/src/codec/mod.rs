@@ -1,0 +1,1 @@
+//! The compression codecs of record batches.

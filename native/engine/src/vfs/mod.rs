@@ -1,0 +1,177 @@
+//! The file system as the engine sees it: the only door to files, directories and locks.
+//!
+//! Two implementations: `posix` (libc and std, so that preloaded faults reach it) and `memory` (for brokers without a
+//! directory, and for tests: crash images, failures at the nth operation, stalls). Everything else in the crate takes
+//! a `&dyn Vfs`; nothing else opens, renames, syncs or locks.
+//!
+//! Rules that callers keep:
+//! - A name (of a new file or a rename) is on disk only after `sync_dir` of its folder; bytes only after `sync_data`
+//!   or `sync_all` of their file.
+//! - After a failed sync nothing is retried: the kernel may have dropped the dirty pages and would report success.
+//! - Paths are strings with `/` between the parts; `path` joins them. No path is built from an unchecked name.
+
+pub mod memory;
+mod platform;
+pub mod posix;
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+pub use memory::MemoryVfs;
+
+/// Which file system a directory lives on.
+#[derive(Clone)]
+pub enum VfsKind {
+    Posix,
+    Memory(MemoryVfs),
+}
+
+impl VfsKind {
+    pub fn open(&self) -> Arc<dyn Vfs> {
+        match self {
+            VfsKind::Posix => Arc::new(posix::PosixVfs),
+            VfsKind::Memory(memory) => Arc::new(memory.clone()),
+        }
+    }
+}
+
+/// How `Vfs::open` treats a file that is there, or is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// For reading; it must exist.
+    Read,
+    /// For reading and writing; it must exist.
+    Write,
+    /// For reading and writing; created when it does not exist, kept as it is when it does.
+    Create,
+    /// For reading and writing; created, or emptied when it exists.
+    Truncate,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DirectoryEntry {
+    pub name: String,
+    pub folder: bool,
+}
+
+/// Why a lock was not given.
+#[derive(Debug)]
+pub enum LockFailure {
+    /// This process holds it already.
+    HeldHere,
+    /// Another process holds it; its process id where the system tells.
+    HeldElsewhere { process: Option<u32> },
+    Io(io::Error),
+}
+
+/// Held as long as it lives.
+pub trait Lock: Send + Sync {}
+
+pub trait Vfs: Send + Sync {
+    fn open(&self, path: &str, mode: OpenMode) -> io::Result<Arc<dyn File>>;
+    /// Creates the folder; fails with `AlreadyExists` when it is there.
+    fn create_folder(&self, path: &str) -> io::Result<()>;
+    /// Creates the folder and those above it that are missing, and makes each new name durable.
+    fn create_folders(&self, path: &str) -> io::Result<()>;
+    fn remove_file(&self, path: &str) -> io::Result<()>;
+    /// Removes an empty folder.
+    fn remove_folder(&self, path: &str) -> io::Result<()>;
+    /// Replaces `to` when it is a file that exists.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// What the folder holds, sorted by name.
+    fn list(&self, path: &str) -> io::Result<Vec<DirectoryEntry>>;
+    /// Makes the names of the folder durable.
+    fn sync_folder(&self, path: &str) -> io::Result<()>;
+    /// Takes the exclusive lock on this file, creating it when it is missing. Never waits.
+    fn lock(&self, path: &str) -> Result<Box<dyn Lock>, LockFailure>;
+}
+
+/// One open file. Positional, shared between threads; an open file outlives its name.
+pub trait File: Send + Sync {
+    /// Writes from the front of the parts, perhaps fewer bytes than asked; never zero without an error.
+    fn write_at(&self, parts: &[IoSlice<'_>], at: u64) -> io::Result<usize>;
+    /// Reads perhaps fewer bytes than asked; zero only at the end of the file.
+    fn read_at(&self, into: &mut [u8], at: u64) -> io::Result<usize>;
+    /// Bytes and length on disk.
+    fn sync_data(&self) -> io::Result<()>;
+    fn set_len(&self, length: u64) -> io::Result<()>;
+    fn len(&self) -> io::Result<u64>;
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+    /// Whether reading the range would not wait for the disk. A guess from the system's cache, good for now only.
+    fn resident(&self, at: u64, length: u64) -> bool;
+    /// Brings the range into the system's cache.
+    fn warm(&self, at: u64, length: u64) -> io::Result<()>;
+    /// For `sendfile`; none for a file in memory.
+    fn raw_fd(&self) -> Option<i32>;
+}
+
+/// Joins a folder and a name.
+pub fn path(folder: &str, name: &str) -> String {
+    if folder.is_empty() || folder.ends_with('/') { format!("{folder}{name}") } else { format!("{folder}/{name}") }
+}
+
+/// Fills `into` from `at`, or fails with `UnexpectedEof`.
+pub fn read_exact_at(file: &dyn File, mut into: &mut [u8], mut at: u64) -> io::Result<()> {
+    while !into.is_empty() {
+        match file.read_at(into, at)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            n => {
+                into = &mut into[n..];
+                at += n as u64;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes all of `bytes` at `at`.
+pub fn write_all_at(file: &dyn File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let n = file.write_at(&[IoSlice::new(bytes)], at)?;
+        bytes = &bytes[n..];
+        at += n as u64;
+    }
+    Ok(())
+}
+
+/// The whole file, or None when there is no such file. Grows with what is read, not with the length claimed.
+pub fn read_file(vfs: &dyn Vfs, path: &str) -> io::Result<Option<Vec<u8>>> {
+    let file = match vfs.open(path, OpenMode::Read) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = vec![0; file.len()? as usize];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read_at(&mut bytes[filled..], filled as u64)? {
+            0 => break,
+            n => filled += n,
+        }
+    }
+    bytes.truncate(filled);
+    Ok(Some(bytes))
+}
+
+/// Replaces the file at once and durably: a temporary file beside it, its sync, the rename, the folder's sync. After a
+/// crash the old content is there or the new, never a part.
+pub fn write_file_atomically(vfs: &dyn Vfs, folder: &str, name: &str, content: &[u8]) -> io::Result<()> {
+    let temporary = path(folder, &format!("{name}.tmp"));
+    let file = vfs.open(&temporary, OpenMode::Truncate)?;
+    write_all_at(&*file, content, 0)?;
+    file.sync_data()?;
+    drop(file);
+    vfs.rename(&temporary, &path(folder, name))?;
+    vfs.sync_folder(folder)
+}
+
+/// Removes a file that may not be there.
+pub fn remove_if_there(vfs: &dyn Vfs, path: &str) -> io::Result<bool> {
+    match vfs.remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
