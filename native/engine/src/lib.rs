@@ -4,6 +4,7 @@ pub mod batch;
 pub mod codec;
 pub mod command;
 pub mod config;
+pub mod driver;
 pub mod error;
 pub mod producer_state;
 pub mod slice;

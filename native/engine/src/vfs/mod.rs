@@ -11,8 +11,6 @@
 //! - Paths are strings with `/` between the parts; `path` joins them. No path is built from an unchecked name.
 
 pub mod memory;
-mod platform;
-pub mod posix;
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -24,15 +22,6 @@ pub use memory::MemoryVfs;
 pub enum VfsKind {
     Posix,
     Memory(MemoryVfs),
-}
-
-impl VfsKind {
-    pub fn open(&self) -> Arc<dyn Vfs> {
-        match self {
-            VfsKind::Posix => Arc::new(posix::PosixVfs),
-            VfsKind::Memory(memory) => Arc::new(memory.clone()),
-        }
-    }
 }
 
 /// How `Vfs::open` treats a file that is there, or is not.
