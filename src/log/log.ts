@@ -105,6 +105,10 @@ export interface Log extends Readonly<LogMarks> {
   setListener(listener: LogListener): void
   append(batch: BatchSource, options: AppendOptions, done: (result: Appended) => void): void
   read(options: ReadOptions, done: (result: ReadResult) => void): void
+  /** Copies `into.length` bytes of a read, from its byte `position` on. The read must have asked for `toMemory`. */
+  copy(handle: number, position: number, into: Uint8Array): void
+  /** Gives a read's bytes back unsent. Exactly once for each handle (not 0) that no reply carried. */
+  release(handle: number): void
   /** Makes the next move of the limit past `offset` urgent. */
   watch(offset: number, limit: 'end' | 'synced'): void
   lookupTime(timestamp: bigint, limit: number): Promise<Found>

@@ -1,0 +1,404 @@
+/**
+ * One partition as this broker holds it: role, leader epoch, ISR, high watermark, last stable offset, and who waits for
+ * them. The broker's handlers append and read through it; `broker/replicas.ts` gives it its log and its leadership.
+ *
+ * Invariants: log start <= last stable offset <= high watermark <= log end, asserted whenever one of them is set. The
+ * high watermark never goes back within a leadership. This replica counts in it up to its synced end under `flush=group`
+ * and up to its log end under `flush=os`, so that under `group` nothing is readable that a power cut can take back.
+ * Offsets are learnt from completions, never computed. An append is completed exactly once, in the partition's epoch in
+ * which it was made or with NOT_LEADER_OR_FOLLOWER.
+ *
+ * Last stable offset: the smallest of the high watermark, the first offset of the oldest open transaction, and the first
+ * offset of each closed transaction whose marker is not yet below the high watermark.
+ */
+import { assert } from '../base/assert.ts'
+import { Origin, Wake } from '../log/log.ts'
+import type { AppendOptions, Appended, BatchSource, Log, LogListener } from '../log/log.ts'
+import { ErrorCode } from '../protocol/error-codes.ts'
+import type { KafkaErrorCode } from '../protocol/error-codes.ts'
+import { OffsetWaiters } from './waiters.ts'
+import type { OffsetWaiter } from './waiters.ts'
+
+/** Who gave an append; one object may give several, told apart by `slot`. */
+export interface AppendSink {
+  /** Exactly once for each append that `Partition.append` accepted. */
+  appended(slot: number, result: Appended): void
+}
+
+/** A delayed fetch: told of everything that can end its wait. It removes itself. */
+export interface FetchWaiter {
+  /** The partition's high watermark or last stable offset moved. */
+  moved(partition: Partition): void
+  /** The partition can't be read as before: another epoch, deleted, or its directory failed. */
+  interrupted(partition: Partition): void
+}
+
+/** What the metadata image says of the partition, as far as its replicas act on it. */
+export interface Leadership {
+  readonly leader: number
+  readonly leaderEpoch: number
+  readonly isr: readonly number[]
+  readonly replicas: readonly number[]
+}
+
+export class Partition implements LogListener {
+  readonly topic: string
+  /** 22 characters of base64url. */
+  readonly topicId: string
+  readonly index: number
+  readonly nodeId: number
+
+  #log: Log | undefined
+  #countsToSyncedEnd = true
+  #minInSyncReplicas = 1
+  #leadership: Leadership = { leader: -1, leaderEpoch: -1, isr: [], replicas: [] }
+  /** The leadership that takes effect once the appends of the present one are completed. */
+  #nextLeadership: Leadership | undefined
+  #appendsInFlight = 0
+  #epochStartOffset = -1
+  /** The last entry of the log's leader epochs. */
+  #latestEpoch = -1
+  #offlineCode: KafkaErrorCode = 0
+  #deleted = false
+
+  #start = 0
+  #end = 0
+  #highWatermark = 0
+  #lastStableOffset = 0
+  /** Bytes ever appended up to the high watermark, and up to each batch end above it. */
+  #bytesToHighWatermark = 0
+  #markEnds: number[] = []
+  #markBytes: number[] = []
+  #oldestOpenTransaction = -1
+  /** Closed transactions whose marker is at or above the high watermark: first offset, and the end of the marker. */
+  #closedTransactions: { first: number; markerEnd: number }[] = []
+
+  readonly #waiters = new OffsetWaiters()
+  readonly #fetchWaiters = new Set<FetchWaiter>()
+  #watchedFrom = -1
+  #awaitingSync: AppendOptions
+  #awaitingAppend: AppendOptions
+  #awaitingNothing: AppendOptions
+
+  constructor(topic: string, topicId: string, index: number, nodeId: number) {
+    this.topic = topic
+    this.topicId = topicId
+    this.index = index
+    this.nodeId = nodeId
+    this.#awaitingSync = this.#awaitingAppend = this.#awaitingNothing = appendOptions(-1, Wake.never)
+  }
+
+  /** undefined while the log is being opened and after it could not be. */
+  get log(): Log | undefined {
+    return this.#log
+  }
+
+  get leaderEpoch(): number {
+    return this.#leadership.leaderEpoch
+  }
+
+  /** The epoch of the log's end: a reader that has it can't have diverged. */
+  get latestEpoch(): number {
+    return this.#latestEpoch
+  }
+
+  get leader(): number {
+    return this.#leadership.leader
+  }
+
+  get isLeader(): boolean {
+    return this.#leadership.leader === this.nodeId && this.#log !== undefined && this.#offlineCode === 0
+  }
+
+  get logStartOffset(): number {
+    return this.#start
+  }
+
+  get logEndOffset(): number {
+    return this.#end
+  }
+
+  get highWatermark(): number {
+    return this.#highWatermark
+  }
+
+  get lastStableOffset(): number {
+    return this.#lastStableOffset
+  }
+
+  /** Where the log ended when this broker became leader in the present epoch; -1 when it isn't. */
+  get leaderEpochStartOffset(): number {
+    return this.#epochStartOffset
+  }
+
+  /** 0, or why the partition can't serve at all. */
+  get unavailable(): KafkaErrorCode {
+    if (this.#deleted) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    if (this.#offlineCode !== 0) return this.#offlineCode
+    return this.#log === undefined ? ErrorCode.NOT_LEADER_OR_FOLLOWER : 0
+  }
+
+  /**
+   * Whether a client that knows `currentLeaderEpoch` (-1: doesn't say) may use this replica.
+   * @returns 0 or Kafka's code: a fenced or an unknown epoch before a missing leadership.
+   */
+  access(currentLeaderEpoch: number, requireLeader: boolean): KafkaErrorCode {
+    const unavailable = this.unavailable
+    if (unavailable !== 0) return unavailable
+    const { leaderEpoch, leader } = this.#leadership
+    if (currentLeaderEpoch >= 0) {
+      if (currentLeaderEpoch < leaderEpoch) return ErrorCode.FENCED_LEADER_EPOCH
+      if (currentLeaderEpoch > leaderEpoch) return ErrorCode.UNKNOWN_LEADER_EPOCH
+    }
+    return requireLeader && leader !== this.nodeId ? ErrorCode.NOT_LEADER_OR_FOLLOWER : 0
+  }
+
+  /** Gives the partition its opened log. Leadership comes before or after, by `lead`. */
+  attach(log: Log, settings: { flush: 'group' | 'os'; minInSyncReplicas: number }): void {
+    assert(this.#log === undefined, 'a partition gets one log')
+    this.#log = log
+    this.#start = log.startOffset
+    this.#end = log.endOffset
+    this.#oldestOpenTransaction = log.opened.oldestOpenTransaction
+    this.#latestEpoch = log.opened.latestEpoch
+    this.#bytesToHighWatermark = log.opened.bytesEnd
+    const known = Math.max(log.opened.highWatermark, this.#start)
+    this.#highWatermark = Math.min(known, this.#end)
+    this.#lastStableOffset = this.#highWatermark
+    if (this.#highWatermark < this.#end) this.#mark(this.#end, log.opened.bytesEnd)
+    this.configure(settings)
+    log.setListener(this)
+    this.#assume(this.#leadership)
+  }
+
+  configure(settings: { flush: 'group' | 'os'; minInSyncReplicas: number }): void {
+    this.#countsToSyncedEnd = settings.flush === 'group'
+    this.#minInSyncReplicas = settings.minInSyncReplicas
+    this.#renewAppendOptions()
+  }
+
+  /** The log could not be opened. */
+  fail(code: KafkaErrorCode): void {
+    this.#offlineCode = code
+    this.#endWaits(code)
+  }
+
+  /** The topic was deleted: whoever waits is told so, and nothing is served any more. */
+  remove(): void {
+    this.#deleted = true
+    this.#endWaits(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+  }
+
+  /**
+   * The image's word on who leads. A new epoch takes effect when the appends of the old one have completed: its first
+   * offset is the log's end then.
+   */
+  lead(leadership: Leadership): void {
+    if (this.#log !== undefined && this.#appendsInFlight > 0 && leadership.leaderEpoch !== this.leaderEpoch) {
+      this.#nextLeadership = leadership
+      return
+    }
+    this.#assume(leadership)
+  }
+
+  #assume(leadership: Leadership): void {
+    const before = this.#leadership
+    this.#leadership = leadership
+    this.#nextLeadership = undefined
+    if (this.#log === undefined) return
+    const leads = leadership.leader === this.nodeId
+    if (leads && (this.#epochStartOffset < 0 || before.leaderEpoch !== leadership.leaderEpoch)) {
+      this.#epochStartOffset = this.#end
+      if (this.#latestEpoch < leadership.leaderEpoch) {
+        this.#latestEpoch = leadership.leaderEpoch
+        void this.#log.startEpoch(leadership.leaderEpoch, this.#end)
+      }
+      this.#renewAppendOptions()
+    }
+    if (!leads) {
+      this.#epochStartOffset = -1
+      this.#waiters.failAll(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    }
+    if (before.leaderEpoch !== leadership.leaderEpoch) this.#interruptFetches()
+    if (leads) this.#advance()
+  }
+
+  /**
+   * Appends one batch. Completions reach `sink` in append order, except that acks=all (-1) ones wait for the high
+   * watermark.
+   * @returns 0 when it was accepted; otherwise Kafka's code, and `sink` hears nothing.
+   */
+  append(batch: BatchSource, requiredAcks: number, sink: AppendSink, slot: number): KafkaErrorCode {
+    const unavailable = this.unavailable
+    if (unavailable !== 0) return unavailable
+    const leadership = this.#leadership
+    if (leadership.leader !== this.nodeId || this.#nextLeadership !== undefined) return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    const all = requiredAcks === -1
+    if (all && leadership.isr.length < Math.min(this.#minInSyncReplicas, leadership.replicas.length))
+      return ErrorCode.NOT_ENOUGH_REPLICAS
+    this.#appendsInFlight++
+    const options = all ? this.#awaitingSync : requiredAcks === 1 ? this.#awaitingAppend : this.#awaitingNothing
+    ;(this.#log as Log).append(batch, options, (result) => {
+      this.#completed(result)
+      if (result.code !== 0 || !all || result.end <= this.#highWatermark) sink.appended(slot, result)
+      else if (this.unavailable !== 0) sink.appended(slot, { ...result, code: this.unavailable })
+      else this.#waiters.add(new DelayedAppend(result, sink, slot))
+      if (this.#appendsInFlight === 0 && this.#nextLeadership !== undefined) this.#assume(this.#nextLeadership)
+    })
+    return 0
+  }
+
+  /** Calls back once everything below `offset` is readable (code 0), or when it never will be. Maybe at once. */
+  whenReadable(offset: number, done: (code: KafkaErrorCode) => void): void {
+    const unavailable = this.unavailable
+    if (unavailable !== 0 || offset <= this.#highWatermark) {
+      done(unavailable)
+      return
+    }
+    this.#waiters.add({ untilOffset: offset, reached: done })
+    this.#watch()
+  }
+
+  /** How many bytes were ever appended up to the limit that `isolation` (0: high watermark, 1: last stable) reads to. */
+  bytesToLimit(isolation: number): number {
+    // Below the high watermark no marks are kept: an open transaction counts as readable here, and the read corrects it.
+    return isolation === 1 && this.#lastStableOffset < this.#highWatermark ? Infinity : this.#bytesToHighWatermark
+  }
+
+  /** Exclusive upper end of what a client may read. */
+  limit(isolation: number): number {
+    return isolation === 1 ? this.#lastStableOffset : this.#highWatermark
+  }
+
+  addFetchWaiter(waiter: FetchWaiter): void {
+    this.#fetchWaiters.add(waiter)
+    this.#watch()
+  }
+
+  removeFetchWaiter(waiter: FetchWaiter): void {
+    this.#fetchWaiters.delete(waiter)
+  }
+
+  // LogListener
+
+  onAppended(): void {
+    // Every append was made here and its own callback has told of it.
+  }
+
+  onSynced(): void {
+    this.#advance()
+  }
+
+  onFailed(code: KafkaErrorCode): void {
+    this.fail(code)
+  }
+
+  #completed(result: Appended): void {
+    this.#appendsInFlight--
+    if (result.code !== 0 || result.duplicate) return
+    assert(result.end > this.#end, 'an append moves the end forward')
+    this.#end = result.end
+    this.#start = Math.max(this.#start, result.logStart)
+    this.#oldestOpenTransaction = result.oldestOpenTransaction
+    if (result.closedTransactionFirst >= 0)
+      this.#closedTransactions.push({ first: result.closedTransactionFirst, markerEnd: result.end })
+    this.#mark(result.end, result.bytesEnd)
+    this.#advance()
+  }
+
+  #mark(end: number, bytesEnd: number): void {
+    this.#markEnds.push(end)
+    this.#markBytes.push(bytesEnd)
+  }
+
+  /** Recomputes both limits after the log's end, its synced end or the leadership moved, and tells who waits. */
+  #advance(): void {
+    const log = this.#log
+    if (log === undefined || this.#leadership.leader !== this.nodeId || this.#offlineCode !== 0) return
+    const ours = this.#countsToSyncedEnd ? Math.min(log.syncedEnd, this.#end) : this.#end
+    const highBefore = this.#highWatermark
+    const stableBefore = this.#lastStableOffset
+    if (ours > highBefore) {
+      this.#highWatermark = ours
+      this.#dropMarks()
+      log.setHighWatermark(ours)
+    }
+    this.#lastStableOffset = this.#stable()
+    assert(
+      this.#start <= this.#lastStableOffset &&
+        this.#lastStableOffset <= this.#highWatermark &&
+        this.#highWatermark <= this.#end,
+      'log start <= last stable offset <= high watermark <= log end',
+    )
+    if (this.#highWatermark === highBefore && this.#lastStableOffset === stableBefore) return
+    if (this.#waiters.size > 0) this.#waiters.release(this.#highWatermark)
+    for (const waiter of this.#fetchWaiters) waiter.moved(this)
+    if (this.#fetchWaiters.size > 0 || this.#waiters.size > 0) this.#watch()
+  }
+
+  #dropMarks(): void {
+    const ends = this.#markEnds
+    let passed = 0
+    while (passed < ends.length && (ends[passed] as number) <= this.#highWatermark) passed++
+    if (passed === 0) return
+    this.#bytesToHighWatermark = this.#markBytes[passed - 1] as number
+    ends.splice(0, passed)
+    this.#markBytes.splice(0, passed)
+  }
+
+  #stable(): number {
+    let stable = this.#highWatermark
+    if (this.#oldestOpenTransaction >= 0) stable = Math.min(stable, this.#oldestOpenTransaction)
+    if (this.#closedTransactions.length > 0) {
+      this.#closedTransactions = this.#closedTransactions.filter((closed) => closed.markerEnd > this.#highWatermark)
+      for (const closed of this.#closedTransactions) stable = Math.min(stable, closed.first)
+    }
+    return Math.max(stable, this.#start)
+  }
+
+  /** Asks that the next move of the limit be told at once; once for each value of the high watermark. */
+  #watch(): void {
+    if (this.#log === undefined || this.#watchedFrom === this.#highWatermark) return
+    this.#watchedFrom = this.#highWatermark
+    this.#log.watch(this.#highWatermark, this.#countsToSyncedEnd ? 'synced' : 'end')
+  }
+
+  #endWaits(code: KafkaErrorCode): void {
+    this.#waiters.failAll(code)
+    this.#interruptFetches()
+  }
+
+  #interruptFetches(): void {
+    for (const waiter of [...this.#fetchWaiters]) waiter.interrupted(this)
+  }
+
+  #renewAppendOptions(): void {
+    const epoch = this.#leadership.leaderEpoch
+    this.#awaitingSync = appendOptions(epoch, this.#countsToSyncedEnd ? Wake.synced : Wake.appended)
+    this.#awaitingAppend = appendOptions(epoch, Wake.appended)
+    this.#awaitingNothing = appendOptions(epoch, Wake.never)
+  }
+}
+
+/** An append with acks=all that is written and waits for the high watermark. */
+class DelayedAppend implements OffsetWaiter {
+  readonly untilOffset: number
+  readonly #result: Appended
+  readonly #sink: AppendSink
+  readonly #slot: number
+
+  constructor(result: Appended, sink: AppendSink, slot: number) {
+    this.untilOffset = result.end
+    this.#result = result
+    this.#sink = sink
+    this.#slot = slot
+  }
+
+  reached(code: KafkaErrorCode): void {
+    this.#sink.appended(this.#slot, code === 0 ? this.#result : { ...this.#result, code })
+  }
+}
+
+function appendOptions(leaderEpoch: number, wake: Wake): AppendOptions {
+  return { leaderEpoch, origin: Origin.client, wake, expectedBase: -1, transactionVersion: 0 }
+}
