@@ -57,6 +57,8 @@ export interface Connection {
   context: unknown
   /** `parts` without the 4-byte length: it is added here. */
   reply(sequence: number, frame: number, parts: readonly Part[], options?: ReplyOptions): void
+  /** Gives a held frame back before its reply (which then names frame 0): a request that waits holds no frame. */
+  releaseFrame(frame: number): void
   close(reason: string): void
 }
 

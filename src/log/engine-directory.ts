@@ -1,0 +1,122 @@
+/**
+ * `LogDirectory` over the native engine: one entry of `log.dirs`, on disk or in memory.
+ *
+ * Invariants: opened (and locked) by `openEngineDirectory` and closed exactly once; a failed directory stays offline, every
+ * log in it hears so, and every later command is refused.
+ */
+import type { Disk, LogHandle, OpenedDirectory, Runtime } from '../native/types.ts'
+import { EngineLog, settle } from './engine-log.ts'
+import type { Log, LogDirectory, OpenOptions } from './log.ts'
+import { LogError, LogErrorCode, logErrorCode } from './log-errors.ts'
+import type { KafkaErrorCode } from '../protocol/error-codes.ts'
+
+type FailureListener = (code: KafkaErrorCode, text: string) => void
+
+class EngineDirectory implements LogDirectory {
+  readonly id: number
+  readonly path: string
+  readonly clean: boolean
+  readonly cleanBrokerEpoch: number
+  offline = false
+
+  readonly #runtime: Runtime
+  readonly #folders: readonly string[]
+  readonly #logs = new Set<EngineLog>()
+  readonly #listeners: FailureListener[] = []
+
+  constructor(runtime: Runtime, path: string, opened: OpenedDirectory) {
+    this.#runtime = runtime
+    this.id = opened.id
+    this.path = path
+    this.clean = opened.clean
+    this.cleanBrokerEpoch = opened.brokerEpoch
+    this.#folders = opened.folders
+  }
+
+  partitionFolders(): Promise<string[]> {
+    return Promise.resolve([...this.#folders])
+  }
+
+  open(name: string, options: OpenOptions): Promise<Log> {
+    const native = {
+      directory: this.id,
+      name,
+      config: options.config,
+      topicId: options.topicId,
+      clean: options.clean ?? this.clean,
+      mustExist: options.mustExist ?? false,
+    }
+    return new Promise((resolve, reject) => {
+      let log: EngineLog | undefined
+      const handle: LogHandle = this.#runtime.openLog(
+        native,
+        { synced: (syncedEnd) => log?.synced(syncedEnd) },
+        (opened) => {
+          if (opened.code !== 0) {
+            reject(new LogError(logErrorCode(opened.code), opened.text))
+            return
+          }
+          log = new EngineLog(this.#runtime, handle, name, this.id, opened, (gone) => this.#logs.delete(gone))
+          this.#logs.add(log)
+          resolve(log)
+        },
+      )
+    })
+  }
+
+  writeFile(path: string, content: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => this.#runtime.writeFile(this.id, path, content, settle(resolve, reject)))
+  }
+
+  readFile(path: string): Promise<Uint8Array | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#runtime.readFile(this.id, path, (file) => {
+        if (file.code === 0) resolve(file.content)
+        else if (logErrorCode(file.code) === LogErrorCode.NOT_FOUND) resolve(undefined)
+        else reject(new LogError(logErrorCode(file.code), file.text))
+      })
+    })
+  }
+
+  listFiles(path: string): Promise<string[]> {
+    return new Promise((resolve, reject) => {
+      this.#runtime.listFiles(this.id, path, (names) => {
+        if (names.code === 0) resolve([...names.names])
+        else reject(new LogError(logErrorCode(names.code), names.text))
+      })
+    })
+  }
+
+  removeFile(path: string): Promise<void> {
+    return new Promise((resolve, reject) => this.#runtime.removeFile(this.id, path, settle(resolve, reject)))
+  }
+
+  checkpoint(): Promise<void> {
+    return new Promise((resolve, reject) => this.#runtime.checkpoint(this.id, settle(resolve, reject)))
+  }
+
+  close(options: { clean: boolean; brokerEpoch: number }): Promise<void> {
+    return Promise.resolve().then(() => this.#runtime.closeDirectory(this.id, options.clean, options.brokerEpoch))
+  }
+
+  onFailed(listener: FailureListener): void {
+    this.#listeners.push(listener)
+  }
+
+  failed(code: number, text: string): void {
+    this.offline = true
+    for (const log of [...this.#logs]) log.failed(code, text)
+    for (const listener of this.#listeners) listener(logErrorCode(code), text)
+  }
+}
+
+/**
+ * Opens, and where it is missing creates, a directory of logs; takes its lock. Blocks the calling thread: only at start.
+ * @throws LogError (LOCKED, KAFKA_STORAGE_ERROR), its text naming the path and the remedy.
+ */
+export function openEngineDirectory(runtime: Runtime, path: string, disk: Disk): LogDirectory {
+  let directory: EngineDirectory | undefined
+  const opened = runtime.openDirectory(path, disk, { failed: (code, _errno, text) => directory?.failed(code, text) })
+  directory = new EngineDirectory(runtime, path, opened)
+  return directory
+}
