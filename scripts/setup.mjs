@@ -1,0 +1,32 @@
+/**
+ * Installs the npm packages of a folder when they are missing or not those of its lockfile; else does nothing.
+ *
+ *   node scripts/setup.mjs [FOLDER...]     the root when none is named
+ */
+import { join } from 'node:path'
+import { inRoot, isProgram, main, must, readJson, say } from './lib.mjs'
+
+/** Compares what npm says it installed with the lockfile, version by version. */
+const isInstalled = folder => {
+  const wanted = readJson(join(folder, 'package-lock.json'))?.packages
+  const present = readJson(join(folder, 'node_modules', '.package-lock.json'))?.packages
+  if (wanted === undefined || present === undefined) return false
+  for (const [name, entry] of Object.entries(wanted)) {
+    if (name === '' || entry.optional || entry.link) continue
+    if (present[name]?.version !== entry.version) return false
+  }
+  return true
+}
+
+export const setup = async (name = '.') => {
+  const folder = inRoot(name)
+  if (isInstalled(folder)) return
+  say(`installing the npm packages of ${name === '.' ? 'the repository' : name}`)
+  await must('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder })
+}
+
+if (isProgram(import.meta.url)) {
+  await main(async folders => {
+    for (const folder of folders.length > 0 ? folders : ['.']) await setup(folder)
+  })
+}
