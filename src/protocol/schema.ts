@@ -79,6 +79,8 @@ export interface FieldOptions {
   flexible?: string
 }
 
+type NoOptions = Record<never, never>
+
 /** One field. The type parameters exist for the compiler alone: what reading yields, what writing takes. */
 export interface Field<Read = unknown, Write = unknown, Optional extends boolean = boolean> {
   readonly kind: FieldKind
@@ -144,7 +146,7 @@ type PrimitiveField<Type extends PrimitiveType, Options> = Field<
 >
 
 function primitive<Type extends PrimitiveType>(type: Type) {
-  return <const Options extends FieldOptions = {}>(
+  return <const Options extends FieldOptions = NoOptions>(
     versions: string,
     options?: Options,
   ): PrimitiveField<Type, Options> => field(type, versions, options ?? {}) as PrimitiveField<Type, Options>
@@ -167,7 +169,7 @@ export const uuid = primitive('uuid')
 export const bytes = primitive('bytes')
 
 /** Record batches: read as a `RecordsRef`, written from bytes or parts. */
-export function records<const Options extends FieldOptions = {}>(versions: string, options?: Options) {
+export function records<const Options extends FieldOptions = NoOptions>(versions: string, options?: Options) {
   return field('records', versions, options ?? {}) as Field<
     OrNull<RecordsRef, Options>,
     OrNull<RecordsInput, Options>,
@@ -175,7 +177,7 @@ export function records<const Options extends FieldOptions = {}>(versions: strin
   >
 }
 
-export function struct<const F extends Fields, const Options extends FieldOptions = {}>(
+export function struct<const F extends Fields, const Options extends FieldOptions = NoOptions>(
   versions: string,
   fields: F,
   options?: Options,
@@ -191,7 +193,7 @@ type ElementRead<E> = E extends PrimitiveType ? Primitives[E] : E extends Fields
 type ElementWrite<E> = E extends PrimitiveType ? Primitives[E] : E extends Fields ? Encodable<E> : never
 
 /** An array of a primitive (`array('0+', 'int32')`) or of structs (`array('0+', { name: string('0+') })`). */
-export function array<const E extends PrimitiveType | Fields, const Options extends FieldOptions = {}>(
+export function array<const E extends PrimitiveType | Fields, const Options extends FieldOptions = NoOptions>(
   versions: string,
   element: E,
   options?: Options,
