@@ -6,12 +6,13 @@
  * out in call order; each listener call happens inside a drain of the native inbox, never inside the call that caused it.
  * An int64 is a number, saturated at 2^53-1.
  */
+import type { LogConfig } from '../config/log-config.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 
+export type { LogConfig } from '../config/log-config.ts'
+
 /** Bytes of one record batch: inside a request's frame that is still native, or in JavaScript memory. */
-export type BatchSource =
-  | { readonly frame: number; readonly position: number; readonly length: number }
-  | Uint8Array
+export type BatchSource = { readonly frame: number; readonly position: number; readonly length: number } | Uint8Array
 
 export const Origin = { client: 0, coordinator: 1, raft: 2, replication: 3, marker: 4 } as const
 export type Origin = (typeof Origin)[keyof typeof Origin]
@@ -134,24 +135,6 @@ export interface OpenReport extends LogMarks {
   cutBytes: number
   cutRecords: number
   recoveredSegments: number
-}
-
-/** A log's settings, parsed. Same fields as native/engine/src/config.rs. */
-export interface LogConfig {
-  flush: 'group' | 'os'
-  segmentBytes: number
-  segmentMs: number
-  segmentJitterMs: number
-  segmentIndexBytes: number
-  indexIntervalBytes: number
-  maxMessageBytes: number
-  compressionType: 'producer' | 'uncompressed' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
-  compressionLevel: { gzip: number; lz4: number; zstd: number }
-  timestampType: 'CreateTime' | 'LogAppendTime'
-  timestampBeforeMaxMs: number
-  timestampAfterMaxMs: number
-  compacted: boolean
-  producerIdExpirationMs: number
 }
 
 export interface OpenOptions {

@@ -1,0 +1,21 @@
+/**
+ * A log's settings, parsed: what `logConfigFor` makes of configs and the engine works with.
+ *
+ * Invariant: the same fields as native/engine/src/config.rs.
+ */
+export interface LogConfig {
+  flush: 'group' | 'os'
+  segmentBytes: number
+  segmentMs: number
+  segmentJitterMs: number
+  segmentIndexBytes: number
+  indexIntervalBytes: number
+  maxMessageBytes: number
+  compressionType: 'producer' | 'uncompressed' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
+  compressionLevel: { gzip: number; lz4: number; zstd: number }
+  timestampType: 'CreateTime' | 'LogAppendTime'
+  timestampBeforeMaxMs: number
+  timestampAfterMaxMs: number
+  compacted: boolean
+  producerIdExpirationMs: number
+}
