@@ -2,10 +2,39 @@
 import type { Api } from './api.ts'
 import { produce } from './apis/00-produce.ts'
 import { fetch } from './apis/01-fetch.ts'
+import { listOffsets } from './apis/02-list-offsets.ts'
 import { metadata } from './apis/03-metadata.ts'
 import { apiVersions } from './apis/18-api-versions.ts'
+import { createTopics } from './apis/19-create-topics.ts'
+import { deleteTopics } from './apis/20-delete-topics.ts'
+import { initProducerId } from './apis/22-init-producer-id.ts'
+import { offsetForLeaderEpoch } from './apis/23-offset-for-leader-epoch.ts'
+import { describeConfigs } from './apis/32-describe-configs.ts'
+import { createPartitions } from './apis/37-create-partitions.ts'
+import { describeCluster } from './apis/60-describe-cluster.ts'
+import { brokerRegistration } from './apis/62-broker-registration.ts'
+import { brokerHeartbeat } from './apis/63-broker-heartbeat.ts'
+import { allocateProducerIds } from './apis/67-allocate-producer-ids.ts'
+import { describeTopicPartitions } from './apis/75-describe-topic-partitions.ts'
 
-export const apis: readonly Api[] = [produce, fetch, metadata, apiVersions]
+export const apis: readonly Api[] = [
+  produce,
+  fetch,
+  listOffsets,
+  metadata,
+  apiVersions,
+  createTopics,
+  deleteTopics,
+  initProducerId,
+  offsetForLeaderEpoch,
+  describeConfigs,
+  createPartitions,
+  describeCluster,
+  brokerRegistration,
+  brokerHeartbeat,
+  allocateProducerIds,
+  describeTopicPartitions,
+]
 
 const byKey: (Api | undefined)[] = []
 for (const api of apis) byKey[api.key] = api
