@@ -1,0 +1,129 @@
+//! The one bound on bytes held in frames, across all connections: charged as bytes arrive, credited when the frame's
+//! last reference is dropped, on whichever thread that happens.
+//!
+//! Invariants: what is held is the sum of all live charges; a credit that ends a shortage wakes the reactor. The limit
+//! stops reading, it does not refuse a charge: the reactor checks `spent` before it reads.
+
+use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+pub struct Budget {
+    limit: AtomicU64,
+    held: AtomicU64,
+    /// The reactor has connections that wait for a credit.
+    waited_for: AtomicBool,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Budget {
+    pub fn new(limit: u64, wake: Box<dyn Fn() + Send + Sync>) -> Arc<Budget> {
+        Arc::new(Budget {
+            limit: AtomicU64::new(limit),
+            held: AtomicU64::new(0),
+            waited_for: AtomicBool::new(false),
+            wake,
+        })
+    }
+
+    pub fn set_limit(&self, limit: u64) {
+        self.limit.store(limit, Ordering::Relaxed);
+        self.wake_waiting();
+    }
+
+    pub fn held(&self) -> u64 {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    pub fn spent(&self) -> bool {
+        self.held.load(Ordering::SeqCst) >= self.limit.load(Ordering::Relaxed)
+    }
+
+    /// The next credit that ends the shortage wakes the reactor. Check `spent` again afterwards.
+    pub(crate) fn wait(&self) {
+        self.waited_for.store(true, Ordering::SeqCst);
+    }
+
+    fn wake_waiting(&self) {
+        if !self.spent() && self.waited_for.swap(false, Ordering::SeqCst) {
+            (self.wake)();
+        }
+    }
+}
+
+/// Bytes charged to a budget for as long as it lives.
+pub(crate) struct Charge {
+    budget: Arc<Budget>,
+    bytes: u64,
+}
+
+impl Charge {
+    pub fn new(budget: &Arc<Budget>) -> Charge {
+        Charge { budget: Arc::clone(budget), bytes: 0 }
+    }
+
+    pub fn add(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+        self.budget.held.fetch_add(bytes as u64, Ordering::SeqCst);
+    }
+
+    /// What has been charged so far, as a charge of its own.
+    pub fn take(&mut self) -> Charge {
+        let bytes = std::mem::take(&mut self.bytes);
+        Charge { budget: Arc::clone(&self.budget), bytes }
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            self.budget.held.fetch_sub(self.bytes, Ordering::SeqCst);
+            self.budget.wake_waiting();
+        }
+    }
+}
+
+/// A frame's memory together with its charge.
+struct Held {
+    bytes: Vec<u8>,
+    _charge: Charge,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Makes a frame whose charge ends with its last reference.
+pub(crate) fn charged(bytes: Vec<u8>, charge: Charge) -> Bytes {
+    Bytes::from_owner(Held { bytes, _charge: charge })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicU32;
+
+    #[test]
+    fn a_charge_ends_with_the_last_reference_and_wakes_only_who_waits() {
+        let wakes = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&wakes);
+        let budget = Budget::new(10, Box::new(move || drop(counted.fetch_add(1, Ordering::SeqCst))));
+        let mut charge = Charge::new(&budget);
+        charge.add(12);
+        assert!(budget.spent());
+        let frame = charged(vec![1; 12], charge.take());
+        drop(charge);
+        let slice = frame.slice(3..5);
+        budget.wait();
+        drop(frame);
+        assert_eq!((budget.held(), wakes.load(Ordering::SeqCst)), (12, 0));
+        drop(slice);
+        assert_eq!((budget.held(), wakes.load(Ordering::SeqCst)), (0, 1));
+        let mut charge = Charge::new(&budget);
+        charge.add(12);
+        drop(charge);
+        assert_eq!(wakes.load(Ordering::SeqCst), 1);
+    }
+}

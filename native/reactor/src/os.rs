@@ -1,0 +1,56 @@
+//! What differs between operating systems: sending with MSG_MORE, and sendfile. The portable form writes and copies.
+
+use std::io::{self, IoSlice};
+use std::os::fd::RawFd;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use super::*;
+
+    /// Sends as much as the socket takes. `more`: the rest of the answer follows at once, so don't push a short packet.
+    pub fn send(socket: RawFd, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
+        // SAFETY: an all-zero msghdr is valid; IoSlice has the layout of iovec, and sendmsg doesn't write to the data.
+        let sent = unsafe {
+            let mut message: libc::msghdr = std::mem::zeroed();
+            message.msg_iov = slices.as_ptr() as *mut libc::iovec;
+            message.msg_iovlen = slices.len() as _;
+            let flags = libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 };
+            libc::sendmsg(socket, &message, flags)
+        };
+        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+    }
+
+    /// Sends from the page cache. Some(0): the file ended before `position`. None: this file can't be sent so.
+    pub fn send_file(socket: RawFd, file: RawFd, position: u64, length: usize) -> io::Result<Option<usize>> {
+        let mut offset = position as libc::off_t;
+        // SAFETY: plain system call on two descriptors that the caller keeps open.
+        let sent = unsafe { libc::sendfile(socket, file, &mut offset, length) };
+        match usize::try_from(sent) {
+            Ok(sent) => Ok(Some(sent)),
+            Err(_) => match io::Error::last_os_error() {
+                error if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS)) => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod portable {
+    use super::*;
+
+    pub fn send(socket: RawFd, slices: &[IoSlice<'_>], _more: bool) -> io::Result<usize> {
+        // SAFETY: IoSlice has the layout of iovec, and writev doesn't write to the data.
+        let sent = unsafe { libc::writev(socket, slices.as_ptr().cast(), slices.len() as libc::c_int) };
+        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+    }
+
+    pub fn send_file(_: RawFd, _: RawFd, _: u64, _: usize) -> io::Result<Option<usize>> {
+        Ok(None)
+    }
+}
+
+#[cfg(target_os = "linux")]
+pub(crate) use linux::{send, send_file};
+#[cfg(not(target_os = "linux"))]
+pub(crate) use portable::{send, send_file};
