@@ -1,0 +1,146 @@
+/**
+ * Configs as DescribeConfigs tells them: value, source, synonyms, documentation.
+ *
+ * Invariants: pure; which synonyms are told, and what source that makes, is Kafka's rule: those of the sources in order of
+ * precedence, from the first that has the described key's own name. A password's value is never told.
+ */
+import type { BrokerConfig, StaticConfigs } from './broker-config.ts'
+import type { ConfigDefinition, ConfigType } from './definition.ts'
+import { brokerConfigs, brokerSynonyms, topicConfigs, topicSynonyms } from './table.ts'
+import { topicText } from './topic-config.ts'
+import { defaultValue } from './value.ts'
+
+/** Numbers on the wire. */
+export const ConfigSource = {
+  topic: 1,
+  dynamicBroker: 2,
+  dynamicDefaultBroker: 3,
+  staticBroker: 4,
+  default: 5,
+} as const
+
+const typeNumbers: Readonly<Record<ConfigType, number>> = {
+  BOOLEAN: 1,
+  STRING: 2,
+  INT: 3,
+  SHORT: 4,
+  LONG: 5,
+  DOUBLE: 6,
+  LIST: 7,
+  CLASS: 8,
+  PASSWORD: 9,
+}
+
+export interface ConfigSynonym {
+  readonly name: string
+  readonly value: string | null
+  readonly source: number
+}
+
+export interface DescribedConfig extends ConfigSynonym {
+  readonly readOnly: boolean
+  readonly sensitive: boolean
+  readonly synonyms: readonly ConfigSynonym[]
+  /** Number on the wire; 0 for a key that no definition has. */
+  readonly type: number
+  /** Empty for a key that no definition has. */
+  readonly documentation: string
+}
+
+function synonymsOf(name: string, config: BrokerConfig, sensitive: boolean): ConfigSynonym[] {
+  const names = brokerSynonyms(name)
+  const found: ConfigSynonym[] = []
+  const layers: [StaticConfigs, number][] = [
+    [config.dynamicBroker, ConfigSource.dynamicBroker],
+    [config.dynamicDefault, ConfigSource.dynamicDefaultBroker],
+    [config.given, ConfigSource.staticBroker],
+  ]
+  for (const [layer, source] of layers) {
+    for (const each of names) {
+      const value = layer.get(each)
+      if (value !== undefined) found.push({ name: each, value: sensitive ? null : value, source })
+    }
+  }
+  for (const each of names) {
+    const definition = brokerConfigs.get(each)
+    const value = definition && defaultValue(definition).text
+    if (typeof value === 'string') {
+      found.push({ name: each, value: sensitive ? null : value, source: ConfigSource.default })
+    }
+  }
+  const own = found.findIndex(synonym => synonym.name === name)
+  return own < 0 ? [] : found.slice(own)
+}
+
+function described(
+  definition: ConfigDefinition,
+  value: string | null,
+  synonyms: readonly ConfigSynonym[],
+  readOnly: boolean,
+): DescribedConfig {
+  const sensitive = definition.type === 'PASSWORD'
+  return {
+    name: definition.name,
+    value: sensitive ? null : value,
+    source: synonyms[0]?.source ?? ConfigSource.default,
+    readOnly,
+    sensitive,
+    synonyms,
+    type: typeNumbers[definition.type],
+    documentation: definition.documentation,
+  }
+}
+
+/** A key that was set and that no definition has: it may be anything, so its value is kept to ourselves. */
+function describedUnknown(name: string, config: BrokerConfig): DescribedConfig {
+  const synonyms = synonymsOf(name, config, true)
+  const source = synonyms[0]?.source ?? ConfigSource.default
+  return { name, value: null, source, readOnly: true, sensitive: true, synonyms, type: 0, documentation: '' }
+}
+
+/** Every config of this broker. */
+export function describeBroker(config: BrokerConfig): DescribedConfig[] {
+  const result: DescribedConfig[] = []
+  for (const name of config.given.keys()) {
+    if (!brokerConfigs.has(name)) result.push(describedUnknown(name, config))
+  }
+  for (const definition of brokerConfigs.values()) {
+    if (definition.internal) continue
+    const { name, type } = definition
+    const synonyms = synonymsOf(name, config, type === 'PASSWORD')
+    result.push(described(definition, config.text(name), synonyms, definition.update === 'read-only'))
+  }
+  return result
+}
+
+/** What was set for all brokers while the cluster runs. */
+export function describeBrokerDefault(config: BrokerConfig): DescribedConfig[] {
+  const result: DescribedConfig[] = []
+  for (const [name, text] of config.dynamicDefault) {
+    const definition = brokerConfigs.get(name)
+    if (!definition) {
+      result.push(describedUnknown(name, config))
+      continue
+    }
+    const synonyms = synonymsOf(name, config, definition.type === 'PASSWORD').filter(
+      synonym => synonym.source === ConfigSource.dynamicDefaultBroker,
+    )
+    result.push(described(definition, text, synonyms, definition.update === 'read-only'))
+  }
+  return result
+}
+
+/** Every config of a topic with these overrides. */
+export function describeTopic(overrides: ReadonlyMap<string, string>, config: BrokerConfig): DescribedConfig[] {
+  const result: DescribedConfig[] = []
+  for (const definition of topicConfigs.values()) {
+    if (definition.internal) continue
+    const { name } = definition
+    const value = topicText(name, overrides, config)
+    const first = topicSynonyms.get(name)?.[0]
+    const synonyms = first ? synonymsOf(first.name, config, false) : []
+    if (overrides.has(name)) synonyms.unshift({ name, value, source: ConfigSource.topic })
+    result.push(described(definition, value, synonyms, false))
+  }
+  return result
+}
