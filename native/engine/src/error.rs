@@ -52,4 +52,6 @@ pub enum Code {
     OldMagic = 23,
     /// Kafka -1 UNKNOWN_SERVER_ERROR
     Internal = 24,
+    /// Kafka 74 TRANSACTION_COORDINATOR_FENCED
+    CoordinatorFenced = 25,
 }

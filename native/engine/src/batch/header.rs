@@ -85,7 +85,8 @@ impl Header {
 
     /// Offset of the batch's last record (saturating, since the fields may be anything).
     pub fn last_offset(&self) -> i64 {
-        self.base_offset.saturating_add(self.last_offset_delta as i64)
+        self.base_offset
+            .saturating_add(self.last_offset_delta as i64)
     }
 
     pub fn next_offset(&self) -> i64 {
@@ -109,6 +110,15 @@ impl Header {
         self.attributes & attributes::LOG_APPEND_TIME != 0
     }
 
+    /// A record's timestamp: the batch's under LogAppendTime, else base plus delta.
+    pub fn timestamp_of(&self, delta: i64) -> i64 {
+        if self.is_log_append_time() {
+            self.max_timestamp
+        } else {
+            self.base_timestamp.wrapping_add(delta)
+        }
+    }
+
     /// A producer id stands in it: sequences and epochs mean something.
     pub fn has_producer_id(&self) -> bool {
         self.producer_id > -1
@@ -119,13 +129,13 @@ impl Header {
         if self.base_sequence < 0 {
             return self.base_sequence;
         }
-        add_sequence(self.base_sequence, self.last_offset_delta)
+        add_sequence(self.base_sequence, self.last_offset_delta as i64)
     }
 }
 
 /// `sequence + delta`, wrapping from 2^31-1 to 0.
-pub fn add_sequence(sequence: i32, delta: i32) -> i32 {
-    ((sequence as i64 + delta as i64).rem_euclid(1 << 31)) as i32
+pub fn add_sequence(sequence: i32, delta: i64) -> i32 {
+    (sequence as i64 + delta).rem_euclid(1 << 31) as i32
 }
 
 /// Puts offset and leader epoch into a header whose CRC is final; both stand outside the CRC.
@@ -137,20 +147,15 @@ pub fn patch(head: &mut [u8; HEADER_BYTES], base_offset: i64, leader_epoch: i32)
 /// CRC-32C from the attributes to the end of the batch. `batch` is exactly one batch.
 pub fn verify_crc(batch: &[u8]) -> bool {
     match Header::read(batch) {
-        Some(header) => header.crc == crc_of(&[&batch[CRC_FROM..]]),
+        Some(header) => header.crc == crc_fast::crc32_iscsi(&batch[CRC_FROM..]),
         None => false,
     }
 }
 
 /// The CRC of a batch whose header and body lie apart.
 pub fn crc_of_parts(head: &[u8; HEADER_BYTES], body: &[u8]) -> u32 {
-    crc_of(&[&head[CRC_FROM..], body])
-}
-
-fn crc_of(parts: &[&[u8]]) -> u32 {
     let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
-    for part in parts {
-        digest.update(part);
-    }
+    digest.update(&head[CRC_FROM..]);
+    digest.update(body);
     digest.finalize() as u32
 }

@@ -5,9 +5,15 @@
 //! that was handed in is never changed in place.
 
 mod builder;
+mod control;
 mod header;
 mod records;
+mod rewrite;
+mod walk;
 
-pub use builder::{BatchBuilder, marker};
+pub use builder::{BatchBuilder, codec_bits, marker};
+pub use control::control_record;
 pub use header::{HEADER_BYTES, Header, add_sequence, attributes, crc_of_parts, patch, verify_crc};
-pub use records::{RecordMeta, Records};
+pub use records::{INFLATED_MAX_BYTES, RecordMeta, Records};
+pub use rewrite::{Rewriter, Rewritten};
+pub use walk::{Record, Tee, Walk, WalkError};
