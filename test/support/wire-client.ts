@@ -56,8 +56,17 @@ export class WireClient {
     version: number,
     request: Encodable<Request>,
   ): Promise<Decoded<Response>> {
-    const answer = await this.#exchange(this.#encode(api, version, request))
-    return decodeResponse(new Reader(answer), api, version).response
+    return (await this.exchange(api, version, request)).response
+  }
+
+  /** As `send`, with the frame that the answer's records lie in. */
+  async exchange<Request extends Fields, Response extends Fields>(
+    api: Api<Request, Response>,
+    version: number,
+    request: Encodable<Request>,
+  ): Promise<{ response: Decoded<Response>; frame: Uint8Array }> {
+    const frame = await this.#exchange(this.#encode(api, version, request))
+    return { response: decodeResponse(new Reader(frame), api, version).response, frame }
   }
 
   /** Sends a request that gets no answer (acks=0). */
