@@ -160,6 +160,8 @@ pub struct AppendedInfo {
     pub duplicate: bool,
     /// Index of the record in its batch, and why it was refused (Kafka's `record_errors`).
     pub record_errors: Vec<(u32, Code)>,
+    /// Why it was refused; empty when it was accepted.
+    pub text: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
