@@ -6,11 +6,14 @@
  * `answer`, `answerNothing` or `close`. The request object and its `RecordsRef`s are valid as long as the handler likes;
  * the raw bytes they came from are not reachable from here.
  */
+import type { Logger } from '../base/logger.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
 import type { Host } from '../host/host.ts'
 import type { MetadataImage } from '../metadata/image.ts'
 import type { Connection } from '../net/net.ts'
 import type { Partition } from '../partition/partition.ts'
+import type { Deadlines } from './deadlines.ts'
+import type { FetchSessions } from './fetch-session.ts'
 
 export interface Endpoint {
   readonly host: string
@@ -31,7 +34,7 @@ export interface ControllerRequestContext {
 
 /** The partitions that this broker holds. */
 export interface ReplicaPort {
-  /** undefined: this broker holds no replica of it (or its log is still being opened). */
+  /** undefined: this broker holds no replica of it. It may still be opening its log. */
   partition(topic: string, index: number): Partition | undefined
   /**
    * Resolves when every partition of `topic` that this broker leads takes produce requests; at once when the image has no
@@ -41,13 +44,27 @@ export interface ReplicaPort {
   whenReady(topic: string): Promise<void>
 }
 
+/** Producer ids for idempotent producers, from blocks that the controller hands out. */
+export interface ProducerIdPort {
+  /** A new id (or Kafka's code, when the controller gave none). */
+  next(): Promise<{ readonly errorCode: number; readonly producerId: bigint }>
+}
+
 export interface BrokerPorts {
   readonly host: Host
+  readonly logger: Logger
   readonly config: BrokerConfig
   readonly nodeId: number
   readonly clusterId: string
   readonly controller: ControllerPort
   readonly replicas: ReplicaPort
+  readonly producerIds: ProducerIdPort
+  readonly fetchSessions: FetchSessions
+  readonly deadlines: Deadlines
+  /** What ApiVersions answers: every handler of this broker, by API key. */
+  readonly servedApis: readonly { readonly apiKey: number; readonly minVersion: number; readonly maxVersion: number }[]
+  /** `kraft.version` of the quorum. */
+  readonly kraftVersion: number
   /** The newest metadata that this broker has applied. */
   image(): MetadataImage
   /** Where the client on `connection` reaches broker `nodeId` (advertised address rules); undefined: unknown or fenced. */
@@ -71,6 +88,8 @@ export interface RequestContext {
   answerNothing(): void
   /** Closes the connection instead of answering. */
   close(reason: string): void
+  /** `abandoned` is called if the connection ends before this request is answered. One at a time per request. */
+  onAbandoned(abandoned: () => void): void
 }
 
 /**

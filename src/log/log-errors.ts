@@ -56,6 +56,11 @@ export function logErrorCode(engineCode: number): KafkaErrorCode {
   return byNumber[engineCode] ?? ErrorCode.UNKNOWN_SERVER_ERROR
 }
 
+/** The code as a client may be told it: what stays inside the broker is UNKNOWN_SERVER_ERROR outside. */
+export function clientErrorCode(code: KafkaErrorCode): KafkaErrorCode {
+  return code >= LogErrorCode.OFFSET_MISMATCH ? ErrorCode.UNKNOWN_SERVER_ERROR : code
+}
+
 /** Why a promise of `Log` or `LogDirectory` was rejected. */
 export class LogError extends Error {
   override readonly name = 'LogError'

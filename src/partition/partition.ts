@@ -259,13 +259,12 @@ export class Partition implements LogListener {
     this.#watch()
   }
 
-  /** How many bytes were ever appended up to the limit that `isolation` (0: high watermark, 1: last stable) reads to. */
-  bytesToLimit(isolation: number): number {
-    // Below the high watermark no marks are kept: an open transaction counts as readable here, and the read corrects it.
-    return isolation === 1 && this.#lastStableOffset < this.#highWatermark ? Infinity : this.#bytesToHighWatermark
+  /** How many bytes were ever appended below the high watermark; a delayed fetch sums what this grows by. */
+  get bytesToHighWatermark(): number {
+    return this.#bytesToHighWatermark
   }
 
-  /** Exclusive upper end of what a client may read. */
+  /** Exclusive upper end of what a client may read; `isolation` 0: the high watermark, 1: the last stable offset. */
   limit(isolation: number): number {
     return isolation === 1 ? this.#lastStableOffset : this.#highWatermark
   }
