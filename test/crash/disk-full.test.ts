@@ -1,0 +1,74 @@
+/** A disk that fills up while producing: refused with Kafka's code, the process lives, and goes on when there is room. */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { startBrokerProcess } from '../support/broker-process.ts'
+import { createTopic, produceBatch, readAll } from '../support/records-client.ts'
+import { requires } from '../support/requires.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+import { WireClient } from '../support/wire-client.ts'
+
+export const timeoutMs = 120_000
+
+const test = suite('disk full')
+
+const mounts = new Set<string>()
+// Before the folder itself is removed: listeners run in the order in which they were added.
+process.prependListener('exit', () => {
+  for (const mount of mounts) spawnSync('umount', ['-l', mount])
+})
+
+const smallDisk = (megabytes: number): string => {
+  const mount = join(temporaryFolder('disk'), 'mount')
+  mkdirSync(mount)
+  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', mount])
+  if (status !== 0) throw new Error(`mount: ${stderr}`)
+  mounts.add(mount)
+  return mount
+}
+
+test.before(() => requires('root', 'linux'))
+
+test('refuses with KAFKA_STORAGE_ERROR when the disk is full, and goes on when there is room', async () => {
+  const disk = smallDisk(48)
+  const filler = join(disk, 'filler')
+  writeFileSync(filler, new Uint8Array(24 << 20))
+  const broker = await startBrokerProcess(join(disk, 'data'))
+  const client = await WireClient.connect(broker.port)
+  await createTopic(client, 'filling')
+  const target = { topic: 'filling', partition: 0, acks: -1 } as const
+  const kept: string[] = []
+  let refused = 0
+  for (let count = 0; refused === 0 && count < 200; count += 1) {
+    const value = `${count}:${'x'.repeat(500_000)}`
+    const { errorCode } = await produceBatch(client, target, [value])
+    if (errorCode === 0) kept.push(value)
+    else refused = errorCode
+  }
+  const storageError = 56
+  assert.is(refused, storageError)
+  assert.ok(kept.length > 0)
+
+  rmSync(filler)
+  for (const value of ['room', 'again']) {
+    const { errorCode, baseOffset } = await produceBatch(client, target, [value])
+    assert.is(errorCode, 0, `after room was made: ${errorCode}`)
+    assert.is(baseOffset, kept.length)
+    kept.push(value)
+  }
+  const records = await readAll(client, 'filling', 0)
+  assert.is(records.length, kept.length)
+  assert.ok(records.every(({ offset, value }, index) => offset === index && value === kept[index]))
+  await client.close()
+  assert.is((await broker.stop()).code, 0)
+
+  const again = await startBrokerProcess(join(disk, 'data'))
+  const reader = await WireClient.connect(again.port)
+  assert.is((await readAll(reader, 'filling', 0)).length, kept.length)
+  await reader.close()
+  assert.is((await again.stop()).code, 0)
+})
+
+test.run()
