@@ -3,7 +3,6 @@
 import { produce } from '../../src/protocol/apis/00-produce.ts'
 import { fetch } from '../../src/protocol/apis/01-fetch.ts'
 import { listOffsets } from '../../src/protocol/apis/02-list-offsets.ts'
-import { metadata } from '../../src/protocol/apis/03-metadata.ts'
 import { createTopics } from '../../src/protocol/apis/19-create-topics.ts'
 import { initProducerId } from '../../src/protocol/apis/22-init-producer-id.ts'
 import { batchesOf } from '../../src/records/batch.ts'
@@ -22,17 +21,6 @@ export const createTopic = async (client: WireClient, name: string, partitions =
   if (topic === undefined || topic.errorCode !== 0) {
     throw new Error(`creating ${name}: ${topic?.errorCode} ${topic?.errorMessage ?? ''}`)
   }
-}
-
-/** The topic's id, 22 characters of base64url. */
-export const topicIdOf = async (client: WireClient, name: string): Promise<string> => {
-  const { topics } = await client.send(metadata, 12, {
-    topics: [{ name, topicId: 'AAAAAAAAAAAAAAAAAAAAAA' }],
-    allowAutoTopicCreation: false,
-  })
-  const [topic] = topics
-  if (topic === undefined || topic.errorCode !== 0) throw new Error(`describing ${name}: ${topic?.errorCode}`)
-  return topic.topicId
 }
 
 export interface ProducerIdentity {
