@@ -24,8 +24,8 @@ const metadataRequest = message('MetadataRequest', range, {
     { nullable: '1+' },
   ),
   allowAutoTopicCreation: bool('4+', { default: true }),
-  includeClusterAuthorizedOperations: bool('8-10'),
-  includeTopicAuthorizedOperations: bool('8+'),
+  includeClusterAuthorizedOperations: bool('8-10', { default: false }),
+  includeTopicAuthorizedOperations: bool('8+', { default: false }),
 })
 
 const metadataResponse = message('MetadataResponse', range, {

@@ -10,10 +10,10 @@ import { array, bool, int8, int16, int32, message, string } from '../schema.ts'
 const range = { apiKey: 60, versions: '0-2', flexible: '0+' }
 
 const describeClusterRequest = message('DescribeClusterRequest', range, {
-  includeClusterAuthorizedOperations: bool('0+'),
+  includeClusterAuthorizedOperations: bool('0+', { default: false }),
   /** 1: brokers; 2: controllers. */
   endpointType: int8('1+', { default: 1 }),
-  includeFencedBrokers: bool('2+'),
+  includeFencedBrokers: bool('2+', { default: false }),
 })
 
 const describeClusterResponse = message('DescribeClusterResponse', range, {
