@@ -11,7 +11,7 @@
  * No-op records are switched off (metadata.max.idle.interval.ms=0): they tell nothing and grow the log.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -82,6 +82,11 @@ class Kafka {
     return kafka
   }
 
+  set(line) {
+    this.lines.push(line)
+    writeFileSync(this.properties, this.lines.join('\n') + '\n')
+  }
+
   format(...args) {
     const clusterId = java('kafka.tools.StorageTool', ['random-uuid'], this).trim()
     java('kafka.tools.StorageTool', ['format', '--standalone', '-t', clusterId, '-c', this.properties, ...args], this)
@@ -89,15 +94,16 @@ class Kafka {
   }
 
   async start(name) {
-    this.output = ''
+    // To a file: a pipe would fill up and stop the broker while a tool runs.
+    const output = join(this.home, 'server.log')
+    const file = openSync(output, 'w')
+    const args = ['-Xmx512M', '-cp', `${libs}/*`, `-Dlog4j2.configurationFile=${this.log4j}`, 'kafka.Kafka', this.properties]
+    this.process = spawn('java', args, { stdio: ['ignore', 'ignore', file] })
+    closeSync(file)
     process.once('exit', () => this.process.kill('SIGKILL'))
-    this.process = spawn('java', ['-Xmx512M', '-cp', `${libs}/*`, `-Dlog4j2.configurationFile=${this.log4j}`, 'kafka.Kafka', this.properties], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-    this.process.stderr.setEncoding('utf8').on('data', text => (this.output += text))
     this.exited = new Promise(resolve => this.process.once('exit', resolve))
-    for (let waited = 0; !this.output.includes('Kafka Server started'); waited += 100) {
-      if (waited > 60_000 || this.process.exitCode !== null) throw new Error(`no start:\n${this.output.slice(-4000)}`)
+    for (let waited = 0; !readFileSync(output, 'utf8').includes('Kafka Server started'); waited += 100) {
+      if (waited > 60_000 || this.process.exitCode !== null) throw new Error(`no start: ${readFileSync(output, 'utf8').slice(-4000)}`)
       await sleep(100)
     }
     await sleep(1500)
@@ -198,7 +204,6 @@ async function kinds() {
   const kafka = await Kafka.create('kinds', [
     'authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer',
     'super.users=User:ANONYMOUS',
-    'metadata.log.max.record.bytes.between.snapshots=4000',
   ])
   kafka.format('--add-scram', 'SCRAM-SHA-256=[name=alice,password=alice-secret]')
   await kafka.start('first start')
@@ -206,7 +211,7 @@ async function kinds() {
   kafka.topic('--delete', '--topic', 'topic-3')
   kafka.configs('--alter', '--entity-type', 'topics', '--entity-name', 'topic-1', '--delete-config', 'retention.ms')
   kafka.configs('--alter', '--entity-type', 'brokers', '--entity-default', '--add-config', 'log.cleaner.threads=2')
-  kafka.configs('--alter', '--entity-type', 'brokers', '--entity-name', '1', '--add-config', 'message.max.bytes=1000000')
+  kafka.configs('--alter', '--entity-type', 'brokers', '--entity-name', '1', '--add-config', 'num.io.threads=9')
   kafka.configs('--alter', '--entity-type', 'users', '--entity-name', 'bob', '--add-config', 'producer_byte_rate=1024,consumer_byte_rate=2048')
   kafka.configs('--alter', '--entity-type', 'users', '--entity-default', '--entity-type', 'clients', '--entity-name', 'c', '--add-config', 'request_percentage=50')
   kafka.configs('--alter', '--entity-type', 'users', '--entity-name', 'bob', '--add-config', 'SCRAM-SHA-512=[iterations=4096,password=bob-secret]')
@@ -217,8 +222,11 @@ async function kinds() {
   kafka.tool('org.apache.kafka.tools.AclCommand', '--remove', '--force', '--allow-principal', 'User:bob', '--operation', 'Read', '--topic', 'topic-1')
   java('org.apache.kafka.tools.ConsoleProducer', ['--bootstrap-server', kafka.bootstrap, '--topic', 'topic-0'], { log4j: kafka.log4j, input: 'one\n' })
   kafka.phase('kinds')
-  await sleep(1000)
   await kafka.stop('clean stop')
+  // Small enough for the start itself to make a snapshot due.
+  kafka.set('metadata.log.max.record.bytes.between.snapshots=1000')
+  await kafka.start('restart')
+  await kafka.stop('second clean stop')
   kafka.save()
 }
 
