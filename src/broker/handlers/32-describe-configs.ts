@@ -21,7 +21,7 @@ export const describeConfigsHandler: Handler<DescribeConfigsRequest> = {
 
   handle(context, request) {
     if (request.resources.some(({ resourceType }) => !knownTypes.has(resourceType))) {
-      return this.failure(request, ErrorCode.INVALID_REQUEST)
+      return describeConfigsHandler.failure(request, ErrorCode.INVALID_REQUEST)
     }
     const results = request.resources.map(resource => {
       const outcome = describe(context.broker, resource)

@@ -26,7 +26,7 @@ export const describeTopicPartitionsHandler: Handler<DescribeTopicPartitionsRequ
     const wanted = [...new Set(names)].filter(name => name >= from).sort((a, b) => (a < b ? -1 : 1))
     // A cursor must point into the topics that were asked for.
     if (cursor && (cursor.partitionIndex < 0 || (!all && !wanted.includes(from)))) {
-      return this.failure(request, ErrorCode.INVALID_REQUEST)
+      return describeTopicPartitionsHandler.failure(request, ErrorCode.INVALID_REQUEST)
     }
     const limit = Math.min(
       context.broker.config.number('max.request.partition.size.limit'),
