@@ -61,6 +61,8 @@ pub trait Source: Send + Sync {
     fn read_at(&self, into: &mut [u8], position: u64) -> std::io::Result<usize>;
     /// Whether reading this range would not wait for a disk.
     fn resident(&self, position: u64, length: u64) -> bool;
+    /// Makes it so. Waits for the disk; never called by the reactor.
+    fn warm(&self, position: u64, length: u64);
 }
 
 #[derive(Clone)]
