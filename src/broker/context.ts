@@ -88,8 +88,15 @@ export interface RequestContext {
   answerNothing(): void
   /** Closes the connection instead of answering. */
   close(reason: string): void
-  /** `abandoned` is called if the connection ends before this request is answered. One at a time per request. */
-  onAbandoned(abandoned: () => void): void
+  /** For a request that waits for news of its own: tells it when to end. */
+  onWaiting(waiting: WaitingRequest): void
+}
+
+export interface WaitingRequest {
+  /** The connection ended: nobody wants the answer. */
+  abandoned(): void
+  /** The broker is stopping: answer now, with what there is. */
+  hurried(): void
 }
 
 /**

@@ -18,7 +18,7 @@ import { ProtocolError } from '../protocol/protocol-error.ts'
 import { Reader } from '../protocol/reader.ts'
 import { findApi } from '../protocol/registry.ts'
 import { Writer } from '../protocol/writer.ts'
-import type { BrokerPorts, Handler, RequestContext } from './context.ts'
+import type { BrokerPorts, Handler, RequestContext, WaitingRequest } from './context.ts'
 
 interface Route {
   readonly api: Api
@@ -40,6 +40,7 @@ export class Router implements ListenerHandler {
   readonly #routes: (Route | undefined)[] = []
   readonly #reader = new Reader()
   readonly #writer = new Writer()
+  readonly #connections = new Set<Connection>()
   #unanswered = 0
   #whenIdle: (() => void) | undefined
 
@@ -55,9 +56,11 @@ export class Router implements ListenerHandler {
 
   onConnected(connection: Connection): void {
     connection.context = new ConnectionState()
+    this.#connections.add(connection)
   }
 
   onClosed(connection: Connection): void {
+    this.#connections.delete(connection)
     for (const request of [...(connection.context as ConnectionState).waiting]) request.abandon()
   }
 
@@ -88,6 +91,13 @@ export class Router implements ListenerHandler {
     }
     this.#unanswered++
     request.run(body)
+  }
+
+  /** Asks every request that waits for news to answer with what there is. */
+  hurry(): void {
+    for (const connection of this.#connections) {
+      for (const request of [...(connection.context as ConnectionState).waiting]) request.hurry()
+    }
   }
 
   /** Resolves when no request is waiting for its answer, or after `timeoutMs`. */
@@ -131,7 +141,7 @@ class Request implements RequestContext {
   readonly #sequence: number
   #body: never | undefined
   #answered = false
-  #abandoned: (() => void) | undefined
+  #waiting: WaitingRequest | undefined
 
   constructor(router: Router, broker: BrokerPorts, route: Route, header: RequestHeader, incoming: IncomingRequest) {
     this.#router = router
@@ -207,17 +217,22 @@ class Request implements RequestContext {
     this.connection.close(reason)
   }
 
-  onAbandoned(abandoned: () => void): void {
-    this.#abandoned = abandoned
+  onWaiting(waiting: WaitingRequest): void {
+    this.#waiting = waiting
     ;(this.connection.context as ConnectionState).waiting.add(this)
   }
 
   /** The connection ended. */
   abandon(): void {
-    const abandoned = this.#abandoned
-    if (this.#answered || abandoned === undefined) return
+    const waiting = this.#waiting
+    if (this.#answered || waiting === undefined) return
     this.#end()
-    abandoned()
+    waiting.abandoned()
+  }
+
+  /** The broker is stopping. */
+  hurry(): void {
+    this.#waiting?.hurried()
   }
 
   #fail(error: unknown): void {
@@ -233,8 +248,8 @@ class Request implements RequestContext {
   #end(): void {
     this.#answered = true
     this.frame = 0
-    if (this.#abandoned !== undefined) {
-      this.#abandoned = undefined
+    if (this.#waiting !== undefined) {
+      this.#waiting = undefined
       ;(this.connection.context as ConnectionState).waiting.delete(this)
     }
     this.#router.answered()

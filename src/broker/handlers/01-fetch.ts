@@ -19,7 +19,7 @@ import { fetch } from '../../protocol/apis/01-fetch.ts'
 import { ErrorCode } from '../../protocol/error-codes.ts'
 import type { KafkaErrorCode } from '../../protocol/error-codes.ts'
 import type { Part } from '../../protocol/schema.ts'
-import type { Handler, RequestContext } from '../context.ts'
+import type { Handler, RequestContext, WaitingRequest } from '../context.ts'
 import { Deadline } from '../deadlines.ts'
 import type { FetchContext, FetchOutcome, FetchTarget } from '../fetch-session.ts'
 import { currentLeader } from '../leaders.ts'
@@ -84,7 +84,7 @@ interface Result extends FetchOutcome {
   readable: number
 }
 
-class FetchOperation extends Deadline implements FetchWaiter {
+class FetchOperation extends Deadline implements FetchWaiter, WaitingRequest {
   readonly #context: RequestContext
   readonly #request: FetchRequest
   readonly #session: FetchContext
@@ -289,7 +289,7 @@ class FetchOperation extends Deadline implements FetchWaiter {
     }
     if (this.list === undefined) {
       this.#context.broker.deadlines.add(this, this.#request.maxWaitMs)
-      this.#context.onAbandoned(() => this.#abandon())
+      this.#context.onWaiting(this)
     }
     this.#waiting = true
     this.#waitingOn = new Map()
@@ -333,6 +333,10 @@ class FetchOperation extends Deadline implements FetchWaiter {
     if (this.#waiting) this.#resume(true)
   }
 
+  hurried(): void {
+    this.expired()
+  }
+
   #resume(final: boolean): void {
     this.#stopWaiting()
     this.#final ||= final
@@ -345,7 +349,7 @@ class FetchOperation extends Deadline implements FetchWaiter {
     this.#waitingOn = undefined
   }
 
-  #abandon(): void {
+  abandoned(): void {
     this.#ended = true
     this.#stopWaiting()
     this.#context.broker.deadlines.remove(this)

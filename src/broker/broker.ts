@@ -1,0 +1,290 @@
+/**
+ * One broker, wired: directories, metadata, partitions, registration, listeners. Nothing is decided here but the order.
+ *
+ * Start: directories locked and opened; metadata (formatting on the first start); the logs of this broker's partitions,
+ * recovered where needed; listeners bound; registered with the controller; unfenced, and then in use.
+ * Stop: the controller is told, and takes leadership away; no new connections; requests in flight are answered, within a
+ * limit; connections closed; logs synced and closed; metadata closed; checkpoints and the clean-shutdown file; unlocked.
+ * If a step of the start fails, what was opened is closed again and the error passed on.
+ */
+import type { Logger } from '../base/logger.ts'
+import type { BrokerConfig } from '../config/broker-config.ts'
+import { isWildcard } from '../config/listeners.ts'
+import type { ListenerAddress } from '../config/listeners.ts'
+import { validateTopicConfigs } from '../config/topic-config.ts'
+import { startMetadata } from '../controller/start.ts'
+import type { MetadataNode } from '../controller/start.ts'
+import type { Host } from '../host/host.ts'
+import { openEngineDirectory } from '../log/engine-directory.ts'
+import type { LogDirectory } from '../log/log.ts'
+import type { Disk, Runtime } from '../native/types.ts'
+import type { Connection, Listener } from '../net/net.ts'
+import { listen } from '../net/reactor-listener.ts'
+import { produce } from '../protocol/apis/00-produce.ts'
+import { findApi } from '../protocol/registry.ts'
+import { skimProgram } from '../protocol/skim.ts'
+import type { BrokerPorts, Endpoint } from './context.ts'
+import { Deadlines } from './deadlines.ts'
+import { FetchSessions } from './fetch-session.ts'
+import { handlers } from './handlers/index.ts'
+import { startLifecycle } from './lifecycle.ts'
+import type { BrokerLifecycle } from './lifecycle.ts'
+import { ProducerIds } from './producer-ids.ts'
+import { Replicas } from './replicas.ts'
+import { Router } from './router.ts'
+
+/** Answers in flight at a stop get so long. */
+const DRAIN_MS = 5_000
+const CONTROLLED_SHUTDOWN_MS = 5_000
+/** A Produce may overlap earlier ones of its connection. */
+const OVERLAP_KEYS = [produce.key]
+/** librdkafka takes a broker that lacks Produce 0 to 2 for one without newer versions either. */
+const PRODUCE_ADVERTISED_FROM = 0
+const DEFAULT_FRAME_BUDGET = 64 * 1024 * 1024
+
+export interface BrokerOptions {
+  readonly host: Host
+  readonly logger: Logger
+  readonly runtime: Runtime
+  readonly disk: Disk
+  readonly config: BrokerConfig
+  /** Absent: as the directory has it, or drawn on the first start. */
+  readonly clusterId?: string
+  /** Called once when the broker can't go on: the metadata log is gone, or the native runtime failed. */
+  readonly onFailed?: (text: string) => void
+}
+
+/** What a start found and did, for whoever tells people. */
+export interface StartReport {
+  /** This start formatted the directories. */
+  readonly formatted: boolean
+  readonly topics: number
+  readonly partitions: number
+  /** Logs that were read through because the last stop was not clean, and what was cut from them. */
+  readonly recovered: { readonly logs: number; readonly cutRecords: number; readonly cutBytes: number }
+  /** Folders on disk that no partition belongs to; left as they are. */
+  readonly strays: readonly string[]
+}
+
+/** A listener as it was bound. */
+export interface BoundAddress {
+  readonly name: string
+  readonly host: string
+  readonly port: number
+}
+
+export class Broker {
+  readonly clusterId: string
+  readonly nodeId: number
+  readonly listeners: readonly BoundAddress[]
+  readonly report: StartReport
+  readonly #parts: Parts
+  #closing: Promise<void> | undefined
+
+  private constructor(parts: Parts, node: MetadataNode, replicas: Replicas) {
+    this.#parts = parts
+    this.clusterId = node.clusterId
+    this.nodeId = parts.options.config.number('node.id')
+    this.listeners = [...parts.listeners].map(([listener, address]) => ({
+      name: address.name,
+      host: listener.host,
+      port: listener.port,
+    }))
+    this.report = {
+      formatted: node.firstStart,
+      ...replicas.count,
+      recovered: replicas.recovered,
+      strays: replicas.strays(),
+    }
+  }
+
+  static async start(options: BrokerOptions): Promise<Broker> {
+    const parts: Parts = { options, directories: [], listeners: new Map() }
+    try {
+      return await start(parts, (node, replicas) => new Broker(parts, node, replicas))
+    } catch (error) {
+      await stop(parts)
+      throw error
+    }
+  }
+
+  /** Stops cleanly; the same promise however often it is called. */
+  close(): Promise<void> {
+    this.#closing ??= stop(this.#parts)
+    return this.#closing
+  }
+}
+
+/** What has been opened so far. */
+interface Parts {
+  readonly options: BrokerOptions
+  readonly directories: LogDirectory[]
+  readonly listeners: Map<Listener, ListenerAddress>
+  node?: MetadataNode
+  replicas?: Replicas
+  unsubscribe?: () => void
+  router?: Router
+  deadlines?: Deadlines
+  lifecycle?: BrokerLifecycle
+}
+
+async function start(parts: Parts, started: (node: MetadataNode, replicas: Replicas) => Broker): Promise<Broker> {
+  const { options } = parts
+  const { host, logger, runtime, config } = options
+  const nodeId = config.number('node.id')
+  runtime.onFatal((text) => options.onFailed?.(text))
+
+  for (const path of config.list('log.dirs')) parts.directories.push(openEngineDirectory(runtime, path, options.disk))
+  const node = await startMetadata({
+    host,
+    logger,
+    directories: parts.directories,
+    nodeId,
+    ...(options.clusterId === undefined ? {} : { clusterId: options.clusterId }),
+    controllerListener: { name: config.list('controller.listener.names')[0] ?? 'CONTROLLER', host: 'localhost', port: 9093 },
+    config: {
+      numPartitions: config.number('num.partitions'),
+      defaultReplicationFactor: config.number('default.replication.factor'),
+      minInsyncReplicas: config.number('min.insync.replicas'),
+      deleteTopicEnable: config.boolean('delete.topic.enable'),
+      sessionTimeoutMs: config.number('broker.session.timeout.ms'),
+      snapshotMaxNewRecordBytes: config.number('metadata.log.max.record.bytes.between.snapshots'),
+      snapshotIntervalMs: config.number('metadata.log.max.snapshot.interval.ms'),
+      snapshotSegmentBytes: config.number('metadata.log.segment.bytes'),
+      validateTopicConfigs: (configs: ReadonlyMap<string, string | null>) => validateTopicConfigs(configs, config),
+      staticConfigs: config.given,
+    },
+  })
+  parts.node = node
+  node.onFailed((text) => options.onFailed?.(text))
+
+  const replicas = await Replicas.create({ host, logger, config, nodeId, directories: node.directoryIds })
+  parts.replicas = replicas
+  parts.unsubscribe = node.loader.subscribe(replicas)
+  await replicas.whenIdle()
+
+  const deadlines = new Deadlines(host)
+  parts.deadlines = deadlines
+  const ports: BrokerPorts = {
+    host,
+    logger,
+    nodeId,
+    clusterId: node.clusterId,
+    kraftVersion: node.kraftVersion,
+    controller: node.controller,
+    replicas,
+    deadlines,
+    producerIds: new ProducerIds(node.controller, nodeId, () => parts.lifecycle?.brokerEpoch ?? -1),
+    fetchSessions: new FetchSessions({
+      slots: config.number('max.incremental.fetch.session.cache.slots'),
+      nowMs: () => host.clock.monotonicMs(),
+      randomU32: () => host.random.u32(),
+    }),
+    servedApis: served(),
+    get config() {
+      return replicas.config
+    },
+    image: () => node.image(),
+    endpointOf: (id, connection) => endpointOf(parts, id, connection),
+  }
+  const router = new Router(ports, handlers)
+  parts.router = router
+
+  setUpFrames(runtime, config)
+  for (const address of config.listeners) parts.listeners.set(bind(runtime, config, address, router), address)
+
+  parts.lifecycle = await startLifecycle({
+    host,
+    logger,
+    controller: node.controller,
+    loader: node.loader,
+    nodeId,
+    clusterId: node.clusterId,
+    incarnationId: host.random.bytes(16),
+    listeners: registered(parts),
+    rack: config.text('broker.rack'),
+    logDirs: [...node.directoryIds.values()],
+    previousBrokerEpoch: Math.max(-1, ...parts.directories.map((directory) => directory.cleanBrokerEpoch)),
+    heartbeatIntervalMs: config.number('broker.heartbeat.interval.ms'),
+  })
+  await parts.lifecycle.unfence()
+  await replicas.whenIdle()
+  return started(node, replicas)
+}
+
+async function stop(parts: Parts): Promise<void> {
+  const { lifecycle, node, router, replicas } = parts
+  await lifecycle?.controlledShutdown(CONTROLLED_SHUTDOWN_MS)
+  for (const listener of parts.listeners.keys()) await listener.close()
+  router?.hurry()
+  await router?.idle(DRAIN_MS)
+  for (const listener of parts.listeners.keys()) listener.closeConnections()
+  parts.deadlines?.close()
+  const brokerEpoch = lifecycle?.brokerEpoch ?? -1
+  lifecycle?.close()
+  parts.unsubscribe?.()
+  let clean = lifecycle !== undefined
+  if (replicas !== undefined) clean = (await replicas.close()) && clean
+  await node?.close()
+  for (const directory of parts.directories) await directory.close({ clean: clean && !directory.offline, brokerEpoch })
+  await parts.options.runtime.close()
+}
+
+function served() {
+  return handlers.map(({ apiKey }) => {
+    const api = findApi(apiKey)
+    if (api === undefined) throw new TypeError(`no schema for API key ${apiKey}`)
+    const minVersion = apiKey === produce.key ? PRODUCE_ADVERTISED_FROM : api.minVersion
+    return { apiKey, minVersion, maxVersion: api.maxVersion }
+  })
+}
+
+/** How frames are taken in: the memory they may hold, and what of a Produce stays native. */
+function setUpFrames(runtime: Runtime, config: BrokerConfig): void {
+  const budget = config.number('queued.max.request.bytes')
+  runtime.setFrameBudget(budget < 0 ? DEFAULT_FRAME_BUDGET : budget)
+  for (let version = produce.minVersion; version <= produce.maxVersion; version++)
+    runtime.registerSkim('request', produce.key, version, skimProgram('request', produce, version))
+}
+
+function bind(runtime: Runtime, config: BrokerConfig, address: ListenerAddress, router: Router): Listener {
+  const idleMs = config.number('connections.max.idle.ms')
+  return listen(
+    runtime,
+    {
+      host: address.host,
+      port: address.port,
+      maxFrameBytes: config.number('socket.request.max.bytes'),
+      overlapKeys: OVERLAP_KEYS,
+      backlog: config.number('socket.listen.backlog.size'),
+      idleTimeoutMs: idleMs < 0 ? 0 : idleMs,
+      maxConnections: config.number('max.connections'),
+      maxConnectionsPerIp: config.number('max.connections.per.ip'),
+    },
+    router,
+  )
+}
+
+/** What is registered with the controller: `advertised.listeners`, else where we are bound. */
+function registered(parts: Parts) {
+  return [...parts.listeners].map(([listener, { name }]) => {
+    const advertised = parts.options.config.advertised.find((address) => address.name === name)
+    const bound = isWildcard(listener.host) ? 'localhost' : listener.host
+    return { name, host: advertised?.host ?? bound, port: advertised?.port ?? listener.port }
+  })
+}
+
+/**
+ * The address of a broker for one client. Ours: `advertised.listeners` if set; else the bound address; for a wildcard bind
+ * the local address that the client dialled. Another broker's: as it registered for this listener's name.
+ */
+function endpointOf(parts: Parts, nodeId: number, connection: Connection): Endpoint | undefined {
+  const broker = parts.node?.image().brokers.get(nodeId)
+  if (broker === undefined || broker.fenced) return undefined
+  const { listener } = connection
+  const name = parts.listeners.get(listener)?.name
+  if (nodeId !== parts.options.config.number('node.id')) return broker.endpoints.find((each) => each.name === name)
+  const advertised = parts.options.config.advertised.find((address) => address.name === name)
+  if (advertised !== undefined) return advertised
+  return { host: isWildcard(listener.host) ? connection.localHost : listener.host, port: listener.port }
+}

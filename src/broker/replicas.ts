@@ -1,0 +1,279 @@
+/**
+ * The partitions that this broker holds: follows the metadata image, opens, configures and deletes their logs, and hands
+ * leadership down.
+ *
+ * Invariants: one `Partition` for each replica of this broker in the image; it exists from the moment the image has it,
+ * and gets its log when that is open. Logs are opened and closed many at once, but not all. What lies in a directory and
+ * is not in the image is left alone, and said. A deletion that arrives while its log is being opened happens after it.
+ */
+import { assert } from '../base/assert.ts'
+import type { Logger } from '../base/logger.ts'
+import type { BrokerConfig } from '../config/broker-config.ts'
+import { drawJitter, logConfigFor, topicValue } from '../config/topic-config.ts'
+import type { Host } from '../host/host.ts'
+import { LogError, clientErrorCode } from '../log/log-errors.ts'
+import type { Log, LogConfig, LogDirectory } from '../log/log.ts'
+import type { MetadataDelta } from '../metadata/delta.ts'
+import { topicConfigs } from '../metadata/image.ts'
+import type { MetadataImage, TopicImage } from '../metadata/image.ts'
+import { Partition } from '../partition/partition.ts'
+import { ErrorCode } from '../protocol/error-codes.ts'
+import type { ReplicaPort } from './context.ts'
+
+/** Logs that are opened, or closed, at once. */
+const AT_ONCE = 64
+const METADATA_FOLDER = '__cluster_metadata-0'
+
+interface Topic {
+  readonly id: string
+  readonly partitions: (Partition | undefined)[]
+  opening: number
+  /** Who waits for `opening` to be 0. */
+  waiting: (() => void)[]
+}
+
+export interface ReplicasOptions {
+  readonly host: Host
+  readonly logger: Logger
+  /** The static configuration; what the image changes lies over it. */
+  readonly config: BrokerConfig
+  readonly nodeId: number
+  /** Online directories, and the id of each. */
+  readonly directories: ReadonlyMap<LogDirectory, string>
+}
+
+export class Replicas implements ReplicaPort {
+  readonly name = 'replicas'
+  readonly #options: ReplicasOptions
+  #config: BrokerConfig
+  readonly #topics = new Map<string, Topic>()
+  /** Folders that lie on a disk and whose partition the image has not named (yet), and where. */
+  readonly #folders = new Map<string, LogDirectory>()
+  readonly #logsIn = new Map<LogDirectory, number>()
+  readonly #queue: (() => Promise<void>)[] = []
+  #running = 0
+  #idleWaiting: (() => void)[] = []
+  #recovered = { logs: 0, cutRecords: 0, cutBytes: 0 }
+
+  private constructor(options: ReplicasOptions) {
+    this.#options = options
+    this.#config = options.config
+  }
+
+  /** Reads what lies in the directories; opens nothing before the first `publish`. */
+  static async create(options: ReplicasOptions): Promise<Replicas> {
+    const replicas = new Replicas(options)
+    for (const directory of options.directories.keys()) {
+      replicas.#logsIn.set(directory, 0)
+      for (const folder of await directory.partitionFolders()) {
+        if (folder === METADATA_FOLDER) continue
+        const other = replicas.#folders.get(folder)
+        if (other !== undefined)
+          throw new LogError(
+            ErrorCode.KAFKA_STORAGE_ERROR,
+            `${folder} lies in ${other.path} and in ${directory.path}; move one of them away`,
+          )
+        replicas.#folders.set(folder, directory)
+      }
+    }
+    return replicas
+  }
+
+  /** Static configuration with what the image has changed. */
+  get config(): BrokerConfig {
+    return this.#config
+  }
+
+  get count(): { topics: number; partitions: number } {
+    let partitions = 0
+    for (const topic of this.#topics.values()) partitions += topic.partitions.length
+    return { topics: this.#topics.size, partitions }
+  }
+
+  /** Logs that were read through at start because the last stop was not clean, and what was cut from them. */
+  get recovered(): { readonly logs: number; readonly cutRecords: number; readonly cutBytes: number } {
+    return this.#recovered
+  }
+
+  /** Folders on disk that no partition of the image belongs to. */
+  strays(): string[] {
+    return [...this.#folders.keys()]
+  }
+
+  partition(topic: string, index: number): Partition | undefined {
+    return this.#topics.get(topic)?.partitions[index]
+  }
+
+  whenReady(name: string): Promise<void> {
+    const topic = this.#topics.get(name)
+    if (topic === undefined || topic.opening === 0) return Promise.resolve()
+    return new Promise((resolve) => topic.waiting.push(resolve))
+  }
+
+  /** Resolves when nothing is being opened, closed or deleted. */
+  whenIdle(): Promise<void> {
+    if (this.#running === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#idleWaiting.push(resolve))
+  }
+
+  publish(delta: MetadataDelta, image: MetadataImage): void {
+    this.#reconfigureBroker(delta, image)
+    for (const topic of delta.deletedTopics.values()) this.#delete(topic)
+    for (const id of delta.changedTopics) {
+      const topic = image.topicsById.get(id)
+      if (topic !== undefined) this.#follow(topic, image)
+    }
+    for (const key of delta.changedConfigs) {
+      if (key.startsWith('topic:')) this.#reconfigureTopic(key.slice('topic:'.length), image)
+    }
+  }
+
+  #reconfigureBroker(delta: MetadataDelta, image: MetadataImage): void {
+    const own = `broker:${this.#options.nodeId}`
+    if (!delta.changedConfigs.has(own) && !delta.changedConfigs.has('broker:')) return
+    const none = new Map<string, string>()
+    this.#config = this.#options.config.withDynamic(image.configs.get('broker:') ?? none, image.configs.get(own) ?? none)
+    for (const name of this.#topics.keys()) this.#reconfigureTopic(name, image)
+  }
+
+  #reconfigureTopic(name: string, image: MetadataImage): void {
+    for (const partition of this.#topics.get(name)?.partitions ?? []) {
+      if (partition?.log === undefined) continue
+      const config = this.#logConfig(name, image)
+      partition.configure(this.#partitionSettings(name, image))
+      partition.log.configure(config).catch((error) => this.#say(error, `${name}-${partition.index} keeps its old configs`))
+    }
+  }
+
+  #logConfig(topic: string, image: MetadataImage): LogConfig {
+    const config = logConfigFor(topicConfigs(image, topic), this.#config)
+    return drawJitter(config, () => this.#options.host.random.u32())
+  }
+
+  #partitionSettings(topic: string, image: MetadataImage) {
+    const minInSyncReplicas = topicValue('min.insync.replicas', topicConfigs(image, topic), this.#config)
+    return { flush: this.#config.flush, minInSyncReplicas: minInSyncReplicas as number }
+  }
+
+  #follow(image: TopicImage, metadata: MetadataImage): void {
+    let topic = this.#topics.get(image.name)
+    if (topic === undefined) {
+      topic = { id: image.id, partitions: [], opening: 0, waiting: [] }
+      this.#topics.set(image.name, topic)
+    }
+    assert(topic.id === image.id, 'a topic is deleted before another one takes its name')
+    for (const [index, state] of image.partitions.entries()) {
+      const place = state.replicas.indexOf(this.#options.nodeId)
+      if (place < 0) continue
+      let partition = topic.partitions[index]
+      if (partition === undefined) {
+        partition = new Partition(image.name, image.id, index, this.#options.nodeId)
+        topic.partitions[index] = partition
+        partition.lead(state)
+        this.#open(topic, partition, state.directories[place], metadata)
+      } else partition.lead(state)
+    }
+  }
+
+  #open(topic: Topic, partition: Partition, directoryId: string | undefined, image: MetadataImage): void {
+    const folder = `${partition.topic}-${partition.index}`
+    const existing = this.#folders.get(folder)
+    const directory = existing ?? this.#directoryFor(directoryId)
+    this.#folders.delete(folder)
+    this.#logsIn.set(directory, (this.#logsIn.get(directory) ?? 0) + 1)
+    const config = this.#logConfig(partition.topic, image)
+    const settings = this.#partitionSettings(partition.topic, image)
+    topic.opening++
+    this.#enqueue(async () => {
+      try {
+        const log = await directory.open(folder, { config, topicId: partition.topicId })
+        if (log.opened.recoveredSegments > 0) {
+          this.#recovered.logs++
+          this.#recovered.cutRecords += log.opened.cutRecords
+          this.#recovered.cutBytes += log.opened.cutBytes
+        }
+        partition.attach(log, settings)
+      } catch (error) {
+        partition.fail(error instanceof LogError ? clientErrorCode(error.code) : ErrorCode.KAFKA_STORAGE_ERROR)
+        this.#say(error, `${folder} is offline`)
+      }
+      if (--topic.opening === 0) {
+        const { waiting } = topic
+        topic.waiting = []
+        for (const resolve of waiting) resolve()
+      }
+    })
+  }
+
+  /** The directory that the image names, or the one with the fewest logs. */
+  #directoryFor(id: string | undefined): LogDirectory {
+    let best: LogDirectory | undefined
+    for (const [directory, itsId] of this.#options.directories) {
+      if (itsId === id) return directory
+      const fewest = best === undefined ? Infinity : (this.#logsIn.get(best) as number)
+      if (!directory.offline && (this.#logsIn.get(directory) as number) < fewest) best = directory
+    }
+    return best ?? ([...this.#options.directories.keys()][0] as LogDirectory)
+  }
+
+  #delete(image: TopicImage): void {
+    const topic = this.#topics.get(image.name)
+    if (topic === undefined || topic.id !== image.id) return
+    this.#topics.delete(image.name)
+    for (const partition of topic.partitions) {
+      if (partition === undefined) continue
+      partition.remove()
+      this.#enqueue(async () => {
+        await new Promise<void>((resolve) => {
+          if (topic.opening === 0) resolve()
+          else topic.waiting.push(resolve)
+        })
+        try {
+          await partition.log?.delete()
+        } catch (error) {
+          this.#say(error, `${partition.topic}-${partition.index} could not be deleted from disk`)
+        }
+      })
+    }
+  }
+
+  /** Closes every log. @returns false when one of them could not be closed cleanly. */
+  async close(): Promise<boolean> {
+    await this.whenIdle()
+    let clean = true
+    for (const topic of this.#topics.values()) {
+      for (const partition of topic.partitions) {
+        const log: Log | undefined = partition?.log
+        if (log === undefined) continue
+        this.#enqueue(async () => {
+          try {
+            await log.close(true)
+          } catch (error) {
+            clean = false
+            this.#say(error, `${log.name} was not closed cleanly`)
+          }
+        })
+      }
+    }
+    await this.whenIdle()
+    return clean
+  }
+
+  #enqueue(task: () => Promise<void>): void {
+    if (this.#running < AT_ONCE) void this.#run(task)
+    else this.#queue.push(task)
+  }
+
+  async #run(first: () => Promise<void>): Promise<void> {
+    this.#running++
+    for (let task: (() => Promise<void>) | undefined = first; task !== undefined; task = this.#queue.shift()) await task()
+    if (--this.#running > 0) return
+    const waiting = this.#idleWaiting
+    this.#idleWaiting = []
+    for (const resolve of waiting) resolve()
+  }
+
+  #say(error: unknown, what: string): void {
+    this.#options.logger.error({ err: error }, `${what}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
