@@ -9,11 +9,11 @@
  */
 import type { Logger } from '../base/logger.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
-import { isWildcard } from '../config/listeners.ts'
 import type { ListenerAddress } from '../config/listeners.ts'
+import { isWildcard } from '../config/listeners.ts'
 import { validateTopicConfigs } from '../config/topic-config.ts'
-import { startMetadata } from '../controller/start.ts'
 import type { MetadataNode } from '../controller/start.ts'
+import { startMetadata } from '../controller/start.ts'
 import type { Host } from '../host/host.ts'
 import { openEngineDirectory } from '../log/engine-directory.ts'
 import type { LogDirectory } from '../log/log.ts'
@@ -27,8 +27,8 @@ import type { BrokerPorts, Endpoint } from './context.ts'
 import { Deadlines } from './deadlines.ts'
 import { FetchSessions } from './fetch-session.ts'
 import { handlers } from './handlers/index.ts'
-import { startLifecycle } from './lifecycle.ts'
 import type { BrokerLifecycle } from './lifecycle.ts'
+import { startLifecycle } from './lifecycle.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { Replicas } from './replicas.ts'
 import { Router } from './router.ts'
@@ -132,7 +132,7 @@ async function start(parts: Parts, started: (node: MetadataNode, replicas: Repli
   const { options } = parts
   const { host, logger, runtime, config } = options
   const nodeId = config.number('node.id')
-  runtime.onFatal((text) => options.onFailed?.(text))
+  runtime.onFatal(text => options.onFailed?.(text))
 
   for (const path of config.list('log.dirs')) parts.directories.push(openEngineDirectory(runtime, path, options.disk))
   const node = await startMetadata({
@@ -141,7 +141,11 @@ async function start(parts: Parts, started: (node: MetadataNode, replicas: Repli
     directories: parts.directories,
     nodeId,
     ...(options.clusterId === undefined ? {} : { clusterId: options.clusterId }),
-    controllerListener: { name: config.list('controller.listener.names')[0] ?? 'CONTROLLER', host: 'localhost', port: 9093 },
+    controllerListener: {
+      name: config.list('controller.listener.names')[0] ?? 'CONTROLLER',
+      host: 'localhost',
+      port: 9093,
+    },
     config: {
       numPartitions: config.number('num.partitions'),
       defaultReplicationFactor: config.number('default.replication.factor'),
@@ -156,7 +160,7 @@ async function start(parts: Parts, started: (node: MetadataNode, replicas: Repli
     },
   })
   parts.node = node
-  node.onFailed((text) => options.onFailed?.(text))
+  node.onFailed(text => options.onFailed?.(text))
 
   const replicas = await Replicas.create({ host, logger, config, nodeId, directories: node.directoryIds })
   parts.replicas = replicas
@@ -204,7 +208,7 @@ async function start(parts: Parts, started: (node: MetadataNode, replicas: Repli
     listeners: registered(parts),
     rack: config.text('broker.rack'),
     logDirs: [...node.directoryIds.values()],
-    previousBrokerEpoch: Math.max(-1, ...parts.directories.map((directory) => directory.cleanBrokerEpoch)),
+    previousBrokerEpoch: Math.max(-1, ...parts.directories.map(directory => directory.cleanBrokerEpoch)),
     heartbeatIntervalMs: config.number('broker.heartbeat.interval.ms'),
   })
   await parts.lifecycle.unfence()
@@ -257,7 +261,7 @@ function bind(runtime: Runtime, config: BrokerConfig, address: ListenerAddress, 
       maxFrameBytes: config.number('socket.request.max.bytes'),
       overlapKeys: OVERLAP_KEYS,
       backlog: config.number('socket.listen.backlog.size'),
-      idleTimeoutMs: idleMs < 0 ? 0 : idleMs,
+      idleTimeoutMs: Math.max(0, idleMs),
       maxConnections: config.number('max.connections'),
       maxConnectionsPerIp: config.number('max.connections.per.ip'),
     },
@@ -268,7 +272,7 @@ function bind(runtime: Runtime, config: BrokerConfig, address: ListenerAddress, 
 /** What is registered with the controller: `advertised.listeners`, else where we are bound. */
 function registered(parts: Parts) {
   return [...parts.listeners].map(([listener, { name }]) => {
-    const advertised = parts.options.config.advertised.find((address) => address.name === name)
+    const advertised = parts.options.config.advertised.find(address => address.name === name)
     const bound = isWildcard(listener.host) ? 'localhost' : listener.host
     return { name, host: advertised?.host ?? bound, port: advertised?.port ?? listener.port }
   })
@@ -283,8 +287,8 @@ function endpointOf(parts: Parts, nodeId: number, connection: Connection): Endpo
   if (broker === undefined || broker.fenced) return undefined
   const { listener } = connection
   const name = parts.listeners.get(listener)?.name
-  if (nodeId !== parts.options.config.number('node.id')) return broker.endpoints.find((each) => each.name === name)
-  const advertised = parts.options.config.advertised.find((address) => address.name === name)
+  if (nodeId !== parts.options.config.number('node.id')) return broker.endpoints.find(each => each.name === name)
+  const advertised = parts.options.config.advertised.find(address => address.name === name)
   if (advertised !== undefined) return advertised
   return { host: isWildcard(listener.host) ? connection.localHost : listener.host, port: listener.port }
 }

@@ -12,8 +12,8 @@
  * session, from 1, wrapping from 2^31-1 to 1.
  */
 import type { FetchRequest } from '../protocol/apis/01-fetch.ts'
-import { ErrorCode } from '../protocol/error-codes.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
+import { ErrorCode } from '../protocol/error-codes.ts'
 
 const NO_SESSION = 0
 const INITIAL_EPOCH = 0
@@ -64,7 +64,11 @@ export interface FetchContext {
    * Ends the context: to be called once, with one outcome per target.
    * @returns the session to name in the answer, and the indexes of the targets to answer.
    */
-  finish(outcomes: readonly FetchOutcome[]): { errorCode: KafkaErrorCode; sessionId: number; included: readonly number[] }
+  finish(outcomes: readonly FetchOutcome[]): {
+    errorCode: KafkaErrorCode
+    sessionId: number
+    included: readonly number[]
+  }
 }
 
 export interface FetchSessionsOptions {
@@ -121,7 +125,7 @@ export class FetchSessions {
     return {
       errorCode: 0,
       targets: list,
-      finish: (outcomes) => {
+      finish: outcomes => {
         const sessionId = this.#create(targets, list, outcomes, usesTopicIds, follower)
         return { errorCode: 0, sessionId, included: list.map((_, index) => index) }
       },

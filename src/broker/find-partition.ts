@@ -1,7 +1,7 @@
 /** Finds a partition by name for APIs that ask by name, or says in Kafka's words why there is none. */
 import type { Partition } from '../partition/partition.ts'
-import { ErrorCode } from '../protocol/error-codes.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
+import { ErrorCode } from '../protocol/error-codes.ts'
 import type { RequestContext } from './context.ts'
 
 /** @returns the partition, or UNKNOWN_TOPIC_OR_PARTITION, or NOT_LEADER_OR_FOLLOWER when another broker holds it. */

@@ -21,7 +21,7 @@ export function currentLeader(
   if (partition === undefined) return { leaderId: -1, leaderEpoch: -1 }
   const { leader } = partition
   const endpoint = context.broker.endpointOf(leader, context.connection)
-  if (endpoint !== undefined && !leaders.endpoints.some((known) => known.nodeId === leader)) {
+  if (endpoint !== undefined && !leaders.endpoints.some(known => known.nodeId === leader)) {
     const rack = image.brokers.get(leader)?.rack ?? null
     leaders.endpoints.push({ nodeId: leader, host: endpoint.host, port: endpoint.port, rack })
   }

@@ -2,8 +2,9 @@
  * Producer ids for idempotent producers: taken from blocks that the controller hands out, so that an id is never used
  * twice in the cluster, restarts included.
  */
-import { allocateProducerIds } from '../protocol/apis/67-allocate-producer-ids.ts'
+
 import type { AllocateProducerIdsResponse } from '../protocol/apis/67-allocate-producer-ids.ts'
+import { allocateProducerIds } from '../protocol/apis/67-allocate-producer-ids.ts'
 import type { ControllerPort, ProducerIdPort } from './context.ts'
 
 export class ProducerIds implements ProducerIdPort {

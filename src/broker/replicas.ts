@@ -11,11 +11,11 @@ import type { Logger } from '../base/logger.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
 import { drawJitter, logConfigFor, topicValue } from '../config/topic-config.ts'
 import type { Host } from '../host/host.ts'
-import { LogError, clientErrorCode } from '../log/log-errors.ts'
 import type { Log, LogConfig, LogDirectory } from '../log/log.ts'
+import { clientErrorCode, LogError } from '../log/log-errors.ts'
 import type { MetadataDelta } from '../metadata/delta.ts'
-import { topicConfigs } from '../metadata/image.ts'
 import type { MetadataImage, TopicImage } from '../metadata/image.ts'
+import { topicConfigs } from '../metadata/image.ts'
 import { Partition } from '../partition/partition.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import type { ReplicaPort } from './context.ts'
@@ -107,13 +107,13 @@ export class Replicas implements ReplicaPort {
   whenReady(name: string): Promise<void> {
     const topic = this.#topics.get(name)
     if (topic === undefined || topic.opening === 0) return Promise.resolve()
-    return new Promise((resolve) => topic.waiting.push(resolve))
+    return new Promise(resolve => topic.waiting.push(resolve))
   }
 
   /** Resolves when nothing is being opened, closed or deleted. */
   whenIdle(): Promise<void> {
     if (this.#running === 0) return Promise.resolve()
-    return new Promise((resolve) => this.#idleWaiting.push(resolve))
+    return new Promise(resolve => this.#idleWaiting.push(resolve))
   }
 
   publish(delta: MetadataDelta, image: MetadataImage): void {
@@ -132,7 +132,10 @@ export class Replicas implements ReplicaPort {
     const own = `broker:${this.#options.nodeId}`
     if (!delta.changedConfigs.has(own) && !delta.changedConfigs.has('broker:')) return
     const none = new Map<string, string>()
-    this.#config = this.#options.config.withDynamic(image.configs.get('broker:') ?? none, image.configs.get(own) ?? none)
+    this.#config = this.#options.config.withDynamic(
+      image.configs.get('broker:') ?? none,
+      image.configs.get(own) ?? none,
+    )
     for (const name of this.#topics.keys()) this.#reconfigureTopic(name, image)
   }
 
@@ -141,7 +144,9 @@ export class Replicas implements ReplicaPort {
       if (partition?.log === undefined) continue
       const config = this.#logConfig(name, image)
       partition.configure(this.#partitionSettings(name, image))
-      partition.log.configure(config).catch((error) => this.#say(error, `${name}-${partition.index} keeps its old configs`))
+      partition.log
+        .configure(config)
+        .catch(error => this.#say(error, `${name}-${partition.index} keeps its old configs`))
     }
   }
 
@@ -224,7 +229,7 @@ export class Replicas implements ReplicaPort {
       if (partition === undefined) continue
       partition.remove()
       this.#enqueue(async () => {
-        await new Promise<void>((resolve) => {
+        await new Promise<void>(resolve => {
           if (topic.opening === 0) resolve()
           else topic.waiting.push(resolve)
         })
@@ -266,7 +271,8 @@ export class Replicas implements ReplicaPort {
 
   async #run(first: () => Promise<void>): Promise<void> {
     this.#running++
-    for (let task: (() => Promise<void>) | undefined = first; task !== undefined; task = this.#queue.shift()) await task()
+    for (let task: (() => Promise<void>) | undefined = first; task !== undefined; task = this.#queue.shift())
+      await task()
     if (--this.#running > 0) return
     const waiting = this.#idleWaiting
     this.#idleWaiting = []

@@ -12,8 +12,8 @@ import type { Api } from '../protocol/api.ts'
 import { apiVersions } from '../protocol/apis/18-api-versions.ts'
 import { readerFor } from '../protocol/compile.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
-import { encodeResponse, readRequestHeader } from '../protocol/headers.ts'
 import type { RequestHeader } from '../protocol/headers.ts'
+import { encodeResponse, readRequestHeader } from '../protocol/headers.ts'
 import { ProtocolError } from '../protocol/protocol-error.ts'
 import { Reader } from '../protocol/reader.ts'
 import { findApi } from '../protocol/registry.ts'
@@ -104,7 +104,7 @@ export class Router implements ListenerHandler {
   idle(timeoutMs: number): Promise<void> {
     if (this.#unanswered === 0) return Promise.resolve()
     const { clock, timers } = this.#ports.host
-    return new Promise((resolve) => {
+    return new Promise(resolve => {
       const timer = timers.at(clock.monotonicMs() + timeoutMs, resolve)
       this.#whenIdle = () => {
         timers.cancel(timer)
@@ -163,8 +163,8 @@ class Request implements RequestContext {
       const answer = this.#route.handler.handle(this, body)
       if (answer instanceof Promise) {
         answer.then(
-          (response) => this.answer(response),
-          (error) => this.#fail(error),
+          response => this.answer(response),
+          error => this.#fail(error),
         )
       } else if (answer !== undefined) this.answer(answer)
     } catch (error) {

@@ -1,7 +1,11 @@
 /** Topic names: which are allowed, and which topics the broker writes by itself. */
 
 /** Topics that clients may read but not write, as Kafka has them. */
-const internalTopics: ReadonlySet<string> = new Set(['__consumer_offsets', '__transaction_state', '__share_group_state'])
+const internalTopics: ReadonlySet<string> = new Set([
+  '__consumer_offsets',
+  '__transaction_state',
+  '__share_group_state',
+])
 
 const LONGEST = 249
 const allowed = /^[a-zA-Z0-9._-]+$/

@@ -5,10 +5,10 @@
  * log in it hears so, and every later command is refused.
  */
 import type { Disk, LogHandle, OpenedDirectory, Runtime } from '../native/types.ts'
+import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 import { EngineLog, settle } from './engine-log.ts'
 import type { Log, LogDirectory, OpenOptions } from './log.ts'
 import { LogError, LogErrorCode, logErrorCode } from './log-errors.ts'
-import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 
 type FailureListener = (code: KafkaErrorCode, text: string) => void
 
@@ -50,13 +50,13 @@ class EngineDirectory implements LogDirectory {
       let log: EngineLog | undefined
       const handle: LogHandle = this.#runtime.openLog(
         native,
-        { synced: (syncedEnd) => log?.synced(syncedEnd) },
-        (opened) => {
+        { synced: syncedEnd => log?.synced(syncedEnd) },
+        opened => {
           if (opened.code !== 0) {
             reject(new LogError(logErrorCode(opened.code), opened.text))
             return
           }
-          log = new EngineLog(this.#runtime, handle, name, this.id, opened, (gone) => this.#logs.delete(gone))
+          log = new EngineLog(this.#runtime, handle, name, this.id, opened, gone => this.#logs.delete(gone))
           this.#logs.add(log)
           resolve(log)
         },
@@ -70,7 +70,7 @@ class EngineDirectory implements LogDirectory {
 
   readFile(path: string): Promise<Uint8Array | undefined> {
     return new Promise((resolve, reject) => {
-      this.#runtime.readFile(this.id, path, (file) => {
+      this.#runtime.readFile(this.id, path, file => {
         if (file.code === 0) resolve(file.content)
         else if (logErrorCode(file.code) === LogErrorCode.NOT_FOUND) resolve(undefined)
         else reject(new LogError(logErrorCode(file.code), file.text))
@@ -80,7 +80,7 @@ class EngineDirectory implements LogDirectory {
 
   listFiles(path: string): Promise<string[]> {
     return new Promise((resolve, reject) => {
-      this.#runtime.listFiles(this.id, path, (names) => {
+      this.#runtime.listFiles(this.id, path, names => {
         if (names.code === 0) resolve([...names.names])
         else reject(new LogError(logErrorCode(names.code), names.text))
       })

@@ -5,10 +5,19 @@
  * Invariants: `startOffset`, `endOffset` and `syncedEnd` change only in completions. After `close`, `delete` or a failed
  * directory every command still gets its answer, an error.
  */
-import type { AppendedRecord, FoundRecord, LogHandle, MarksRecord, OpenedLog, Outcome, ReadRecord, Runtime } from '../native/types.ts'
 import type {
-  AppendOptions,
+  AppendedRecord,
+  FoundRecord,
+  LogHandle,
+  MarksRecord,
+  OpenedLog,
+  Outcome,
+  ReadRecord,
+  Runtime,
+} from '../native/types.ts'
+import type {
   Appended,
+  AppendOptions,
   BatchSource,
   Found,
   Log,
@@ -80,7 +89,7 @@ export class EngineLog implements Log {
       transactionVersion: options.transactionVersion ?? 0,
       expectedBase: options.expectedBase ?? -1,
     }
-    this.#runtime.append(this.#handle, batch, fields, (record) => this.#appended(record, done))
+    this.#runtime.append(this.#handle, batch, fields, record => this.#appended(record, done))
   }
 
   #appended(record: AppendedRecord, done: (result: Appended) => void): void {
@@ -99,7 +108,7 @@ export class EngineLog implements Log {
       oldestOpenTransaction: record.oldestOpenTransaction,
       closedTransactionFirst: record.closedTransactionFirst,
       duplicate: record.duplicate,
-      recordErrors: record.recordErrors.map((error) => ({ index: error.index, code: logErrorCode(error.code) })),
+      recordErrors: record.recordErrors.map(error => ({ index: error.index, code: logErrorCode(error.code) })),
       message: succeeded ? undefined : record.text,
     })
     if (succeeded && !record.duplicate) this.#listener?.onAppended(record.end, record.bytesEnd)
@@ -115,12 +124,13 @@ export class EngineLog implements Log {
       toMemory: options.toMemory ?? false,
       lastFetchedEpoch: options.lastFetchedEpoch ?? -1,
     }
-    this.#runtime.read(this.#handle, fields, (record) => done(readResult(record)))
+    this.#runtime.read(this.#handle, fields, record => done(readResult(record)))
   }
 
   copy(handle: number, position: number, into: Uint8Array): void {
     const copied = this.#runtime.copyOut(handle, position, into)
-    if (copied !== into.length) throw new RangeError(`the read holds ${position + copied} bytes, ${position + into.length} were asked for`)
+    if (copied !== into.length)
+      throw new RangeError(`the read holds ${position + copied} bytes, ${position + into.length} were asked for`)
   }
 
   release(handle: number): void {
@@ -132,20 +142,20 @@ export class EngineLog implements Log {
   }
 
   lookupTime(timestamp: bigint, limit: number): Promise<Found> {
-    return new Promise((resolve) => {
-      this.#runtime.lookupTime(this.#handle, timestamp, limit, (record) => resolve(found(record)))
+    return new Promise(resolve => {
+      this.#runtime.lookupTime(this.#handle, timestamp, limit, record => resolve(found(record)))
     })
   }
 
   lookupMaxTime(limit: number): Promise<Found> {
-    return new Promise((resolve) => {
-      this.#runtime.lookupMaxTime(this.#handle, limit, (record) => resolve(found(record)))
+    return new Promise(resolve => {
+      this.#runtime.lookupMaxTime(this.#handle, limit, record => resolve(found(record)))
     })
   }
 
   lookupEpochEnd(epoch: number): Promise<Found> {
-    return new Promise((resolve) => {
-      this.#runtime.lookupEpochEnd(this.#handle, epoch, (record) => resolve(found(record)))
+    return new Promise(resolve => {
+      this.#runtime.lookupEpochEnd(this.#handle, epoch, record => resolve(found(record)))
     })
   }
 
@@ -155,7 +165,7 @@ export class EngineLog implements Log {
 
   truncate(offset: number): Promise<LogMarks> {
     return new Promise((resolve, reject) => {
-      this.#runtime.truncate(this.#handle, offset, (record) => this.#moved(record, resolve, reject))
+      this.#runtime.truncate(this.#handle, offset, record => this.#moved(record, resolve, reject))
     })
   }
 
@@ -211,8 +221,11 @@ export class EngineLog implements Log {
 }
 
 /** Settles a promise by an engine command's outcome. */
-export function settle(resolve: (nothing?: undefined) => void, reject: (error: LogError) => void): (outcome: Outcome) => void {
-  return (outcome) => {
+export function settle(
+  resolve: (nothing?: undefined) => void,
+  reject: (error: LogError) => void,
+): (outcome: Outcome) => void {
+  return outcome => {
     if (outcome.code === 0) resolve()
     else reject(new LogError(logErrorCode(outcome.code), outcome.text))
   }

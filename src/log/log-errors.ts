@@ -3,8 +3,8 @@
  * our own, from 1000 up, for what never leaves the broker. This table is the only place where the two meet.
  */
 import { Code } from '../native/engine-code.ts'
-import { ErrorCode } from '../protocol/error-codes.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
+import { ErrorCode } from '../protocol/error-codes.ts'
 
 /** Codes that stay inside the broker. */
 export const LogErrorCode = {

@@ -12,12 +12,12 @@
  * offset of each closed transaction whose marker is not yet below the high watermark.
  */
 import { assert } from '../base/assert.ts'
+import type { Appended, AppendOptions, BatchSource, Log, LogListener } from '../log/log.ts'
 import { Origin, Wake } from '../log/log.ts'
-import type { AppendOptions, Appended, BatchSource, Log, LogListener } from '../log/log.ts'
-import { ErrorCode } from '../protocol/error-codes.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
-import { OffsetWaiters } from './waiters.ts'
+import { ErrorCode } from '../protocol/error-codes.ts'
 import type { OffsetWaiter } from './waiters.ts'
+import { OffsetWaiters } from './waiters.ts'
 
 /** Who gave an append; one object may give several, told apart by `slot`. */
 export interface AppendSink {
@@ -238,7 +238,7 @@ export class Partition implements LogListener {
       return ErrorCode.NOT_ENOUGH_REPLICAS
     this.#appendsInFlight++
     const options = all ? this.#awaitingSync : requiredAcks === 1 ? this.#awaitingAppend : this.#awaitingNothing
-    ;(this.#log as Log).append(batch, options, (result) => {
+    ;(this.#log as Log).append(batch, options, result => {
       this.#completed(result)
       if (result.code !== 0 || !all || result.end <= this.#highWatermark) sink.appended(slot, result)
       else if (this.unavailable !== 0) sink.appended(slot, { ...result, code: this.unavailable })
@@ -349,7 +349,7 @@ export class Partition implements LogListener {
     let stable = this.#highWatermark
     if (this.#oldestOpenTransaction >= 0) stable = Math.min(stable, this.#oldestOpenTransaction)
     if (this.#closedTransactions.length > 0) {
-      this.#closedTransactions = this.#closedTransactions.filter((closed) => closed.markerEnd > this.#highWatermark)
+      this.#closedTransactions = this.#closedTransactions.filter(closed => closed.markerEnd > this.#highWatermark)
       for (const closed of this.#closedTransactions) stable = Math.min(stable, closed.first)
     }
     return Math.max(stable, this.#start)

@@ -10,19 +10,20 @@
  *
  * Nothing awaits between the arrival of a request and its appends, or the connection's next Produce would overtake it.
  */
-import { isInternalTopic } from '../topic-names.ts'
-import { clientErrorCode } from '../../log/log-errors.ts'
+
 import type { Appended, BatchSource } from '../../log/log.ts'
+import { clientErrorCode } from '../../log/log-errors.ts'
 import type { AppendSink } from '../../partition/partition.ts'
 import type { ProduceRequest } from '../../protocol/apis/00-produce.ts'
 import { produce } from '../../protocol/apis/00-produce.ts'
-import { ErrorCode, describeError } from '../../protocol/error-codes.ts'
 import type { KafkaErrorCode } from '../../protocol/error-codes.ts'
+import { describeError, ErrorCode } from '../../protocol/error-codes.ts'
 import type { RecordsRef } from '../../protocol/schema.ts'
 import type { Handler, RequestContext } from '../context.ts'
 import { Deadline } from '../deadlines.ts'
-import { currentLeader } from '../leaders.ts'
 import type { LeaderEndpoints } from '../leaders.ts'
+import { currentLeader } from '../leaders.ts'
+import { isInternalTopic } from '../topic-names.ts'
 
 // Of a version 2 batch header.
 const HEADER_BYTES = 61
@@ -47,10 +48,10 @@ export const produceHandler: Handler<ProduceRequest> = {
 
   failure(request, errorCode) {
     return {
-      responses: request.topicData.map((topic) => ({
+      responses: request.topicData.map(topic => ({
         name: topic.name,
         topicId: topic.topicId,
-        partitionResponses: topic.partitionData.map((partition) => refused(partition.index, errorCode, undefined)),
+        partitionResponses: topic.partitionData.map(partition => refused(partition.index, errorCode, undefined)),
       })),
     }
   },
@@ -149,7 +150,7 @@ class ProduceOperation extends Deadline implements AppendSink {
         }
       } else {
         const answer = this.#refuse(slot, this.#indexOf(slot), code, result.message)
-        answer.recordErrors = result.recordErrors.map((error) => ({
+        answer.recordErrors = result.recordErrors.map(error => ({
           batchIndex: error.index,
           batchIndexErrorMessage: describeError(error.code).text,
         }))
@@ -196,7 +197,7 @@ class ProduceOperation extends Deadline implements AppendSink {
     let slot = 0
     const leaders: LeaderEndpoints = { endpoints: [] }
     const tellLeaders = this.#failed && context.version >= LEADERS_SINCE_VERSION
-    const responses = this.#request.topicData.map((topic) => ({
+    const responses = this.#request.topicData.map(topic => ({
       name: topic.name,
       topicId: topic.topicId,
       partitionResponses: topic.partitionData.map(() => {
@@ -230,7 +231,8 @@ function wrongShape(
   if (records === null || records.length < HEADER_BYTES)
     return { code: ErrorCode.INVALID_RECORD, message: 'a partition needs one whole record batch' }
   const { header, length } = records
-  if (header[MAGIC_AT] !== 2) return { code: ErrorCode.INVALID_RECORD, message: 'only record batches of format 2 may be produced' }
+  if (header[MAGIC_AT] !== 2)
+    return { code: ErrorCode.INVALID_RECORD, message: 'only record batches of format 2 may be produced' }
   if (version < ZSTD_SINCE_VERSION && ((header[ATTRIBUTES_AT] as number) & CODEC_MASK) === ZSTD)
     return { code: ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, message: `zstd needs Produce version ${ZSTD_SINCE_VERSION}` }
   if (BYTES_BEFORE_LENGTH_COUNTS + int32(header, LENGTH_AT) < length)

@@ -11,21 +11,23 @@
  * Storage errors reach clients below version 6 as NOT_LEADER_OR_FOLLOWER, which they know. Version 16 brought the
  * present leader in the answer. A fetch by a replica is refused: this broker has no followers.
  */
-import { clientErrorCode } from '../../log/log-errors.ts'
+
 import type { ReadResult } from '../../log/log.ts'
+import { clientErrorCode } from '../../log/log-errors.ts'
 import type { FetchWaiter, Partition } from '../../partition/partition.ts'
 import type { FetchRequest } from '../../protocol/apis/01-fetch.ts'
 import { fetch } from '../../protocol/apis/01-fetch.ts'
-import { ErrorCode } from '../../protocol/error-codes.ts'
 import type { KafkaErrorCode } from '../../protocol/error-codes.ts'
+import { ErrorCode } from '../../protocol/error-codes.ts'
 import type { Part } from '../../protocol/schema.ts'
 import type { Handler, RequestContext, WaitingRequest } from '../context.ts'
 import { Deadline } from '../deadlines.ts'
 import type { FetchContext, FetchOutcome, FetchTarget } from '../fetch-session.ts'
-import { currentLeader } from '../leaders.ts'
 import type { LeaderEndpoints } from '../leaders.ts'
+import { currentLeader } from '../leaders.ts'
 
 const READ_COMMITTED = 1
+const TOPIC_IDS_SINCE_VERSION = 13
 const STORAGE_ERROR_SINCE_VERSION = 6
 const LEADERS_SINCE_VERSION = 16
 const REPLICA_STATE_SINCE_VERSION = 15
@@ -38,7 +40,7 @@ export const fetchHandler: Handler<FetchRequest> = {
     const { broker, version } = context
     const replicaId = version >= REPLICA_STATE_SINCE_VERSION ? request.replicaState.replicaId : request.replicaId
     const image = broker.image()
-    const session = broker.fetchSessions.open(version, request, replicaId >= 0, (id) => image.topicsById.get(id)?.name)
+    const session = broker.fetchSessions.open(version, request, replicaId >= 0, id => image.topicsById.get(id)?.name)
     if (session.errorCode !== 0) return { errorCode: session.errorCode, sessionId: 0, responses: [] }
     new FetchOperation(context, request, session, replicaId >= 0).start()
     return undefined
@@ -48,10 +50,10 @@ export const fetchHandler: Handler<FetchRequest> = {
     return {
       errorCode,
       sessionId: 0,
-      responses: request.topics.map((topic) => ({
+      responses: request.topics.map(topic => ({
         topic: topic.topic,
         topicId: topic.topicId,
-        partitions: topic.partitions.map((partition) => ({
+        partitions: topic.partitions.map(partition => ({
           partitionIndex: partition.partition,
           errorCode,
           highWatermark: -1,
@@ -148,26 +150,36 @@ class FetchOperation extends Deadline implements FetchWaiter, WaitingRequest {
   }
 
   #look(index: number, target: FetchTarget): void {
-    const { broker } = this.#context
     if (target.topic === undefined) {
       this.#results[index] = nothing(ErrorCode.UNKNOWN_TOPIC_ID)
       return
     }
-    const known = broker.image().topicsByName.get(target.topic)
+    const known = this.#context.broker.image().topicsByName.get(target.topic)
     if (known?.partitions[target.partition] === undefined) {
       this.#results[index] = nothing(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
       return
     }
     this.#known++
-    const partition = broker.replicas.partition(target.topic, target.partition)
-    if (partition === undefined || this.#fromReplica) return this.#failed(index, ErrorCode.NOT_LEADER_OR_FOLLOWER)
-    if (this.#context.version >= 13 && partition.topicId !== target.topicId)
-      return this.#failed(index, ErrorCode.INCONSISTENT_TOPIC_ID)
-    const refused = partition.access(target.currentLeaderEpoch, true)
-    if (refused !== 0) return this.#failed(index, refused)
+    const partition = this.#readable(target.topic, target)
+    if (typeof partition === 'number') this.#failed(index, partition)
+    else this.#read(index, target, partition)
+  }
+
+  /** The partition, or why this client may not read it from that offset. */
+  #readable(topic: string, target: FetchTarget): Partition | KafkaErrorCode {
     const { fetchOffset } = target
-    if (fetchOffset < partition.logStartOffset || fetchOffset > partition.logEndOffset)
-      return this.#failed(index, ErrorCode.OFFSET_OUT_OF_RANGE)
+    const partition = this.#context.broker.replicas.partition(topic, target.partition)
+    if (partition === undefined || this.#fromReplica) return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    if (this.#context.version >= TOPIC_IDS_SINCE_VERSION && partition.topicId !== target.topicId)
+      return ErrorCode.INCONSISTENT_TOPIC_ID
+    const refused = partition.access(target.currentLeaderEpoch, true)
+    if (refused !== 0) return refused
+    const outOfRange = fetchOffset < partition.logStartOffset || fetchOffset > partition.logEndOffset
+    return outOfRange ? ErrorCode.OFFSET_OUT_OF_RANGE : partition
+  }
+
+  #read(index: number, target: FetchTarget, partition: Partition): void {
+    const { fetchOffset } = target
     const limit = partition.limit(this.#isolation)
     const mayDiverge = target.lastFetchedEpoch >= 0 && target.lastFetchedEpoch !== partition.latestEpoch
     const full = this.#bytes > 0 && this.#allowed === 0
@@ -190,7 +202,7 @@ class FetchOperation extends Deadline implements FetchWaiter, WaitingRequest {
         toMemory: false,
         lastFetchedEpoch: mayDiverge ? target.lastFetchedEpoch : -1,
       },
-      (read) => this.#wasRead(index, partition, limit, maxBytes, read),
+      read => this.#wasRead(index, partition, limit, maxBytes, read),
     )
   }
 
@@ -237,7 +249,7 @@ class FetchOperation extends Deadline implements FetchWaiter, WaitingRequest {
         // Only the first partition may exceed its limits; this one is read again with what is left, if that is enough.
         result.partition?.log?.release(result.handle)
         result.handle = result.bytes = 0
-        if (this.#allowed > 0 && target.partitionMaxBytes > 0) this.#readLess(index, target, result)
+        if (this.#allowed > 0 && target.partitionMaxBytes > 0) this.#readLess(target, result)
         continue
       }
       result.readable = result.bytes
@@ -245,11 +257,11 @@ class FetchOperation extends Deadline implements FetchWaiter, WaitingRequest {
       this.#allowed = Math.max(0, this.#allowed - result.bytes)
     }
     if (this.#reading > 0) return
-    if (this.#next < this.#targets.length) return this.#advance()
-    this.#decide()
+    if (this.#next < this.#targets.length) this.#advance()
+    else this.#decide()
   }
 
-  #readLess(index: number, target: FetchTarget, result: Result): void {
+  #readLess(target: FetchTarget, result: Result): void {
     const partition = result.partition as Partition
     const maxBytes = Math.min(this.#allowed, target.partitionMaxBytes)
     this.#allowed = 0
@@ -263,7 +275,7 @@ class FetchOperation extends Deadline implements FetchWaiter, WaitingRequest {
       toMemory: false,
       lastFetchedEpoch: -1,
     }
-    partition.log?.read(options, (read) => {
+    partition.log?.read(options, read => {
       if (read.handle !== 0 && (this.#ended || read.bytes > maxBytes)) partition.log?.release(read.handle)
       else if (read.handle !== 0) {
         result.handle = read.handle

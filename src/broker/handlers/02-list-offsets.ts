@@ -7,13 +7,14 @@
  * record acknowledged with acks=1 becomes readable with its sync, and clients rely on seeing it here. Partitions named
  * twice get INVALID_REQUEST. Version 5 brought OFFSET_NOT_AVAILABLE (before: LEADER_NOT_AVAILABLE), 4 leader epochs.
  */
-import { clientErrorCode } from '../../log/log-errors.ts'
+
 import type { Found, Log } from '../../log/log.ts'
+import { clientErrorCode } from '../../log/log-errors.ts'
 import type { Partition } from '../../partition/partition.ts'
 import type { ListOffsetsRequest } from '../../protocol/apis/02-list-offsets.ts'
 import { listOffsets } from '../../protocol/apis/02-list-offsets.ts'
-import { ErrorCode } from '../../protocol/error-codes.ts'
 import type { KafkaErrorCode } from '../../protocol/error-codes.ts'
+import { ErrorCode } from '../../protocol/error-codes.ts'
 import type { Handler, RequestContext } from '../context.ts'
 import { findPartition } from '../find-partition.ts'
 
@@ -56,10 +57,10 @@ export const listOffsetsHandler: Handler<ListOffsetsRequest> = {
 
   async handle(context, request) {
     const repeated = repeatedPartitions(request)
-    const topics = request.topics.map(async (topic) => ({
+    const topics = request.topics.map(async topic => ({
       name: topic.name,
       partitions: await Promise.all(
-        topic.partitions.map((question) => {
+        topic.partitions.map(question => {
           if (repeated.has(`${topic.name}/${question.partitionIndex}`))
             return failed(question, ErrorCode.INVALID_REQUEST)
           return answer(context, request, topic.name, question)
@@ -71,9 +72,9 @@ export const listOffsetsHandler: Handler<ListOffsetsRequest> = {
 
   failure(request, errorCode) {
     return {
-      topics: request.topics.map((topic) => ({
+      topics: request.topics.map(topic => ({
         name: topic.name,
-        partitions: topic.partitions.map((question) => failed(question, errorCode)),
+        partitions: topic.partitions.map(question => failed(question, errorCode)),
       })),
     }
   },
@@ -142,7 +143,7 @@ async function answer(
 
 /** Waits until what the log holds now is readable. */
 function readable(partition: Partition): Promise<KafkaErrorCode> {
-  return new Promise((resolve) => partition.whenReadable(partition.logEndOffset, resolve))
+  return new Promise(resolve => partition.whenReadable(partition.logEndOffset, resolve))
 }
 
 /** The leader epoch at the log's start: known unless it was written in an earlier epoch. */

@@ -11,14 +11,15 @@
  * there without an address for this client). The broker that answers names itself as controller: clients send it what is
  * the controller's.
  */
+
+import { ZERO_UUID } from '../../base/uuid.ts'
 import type { PartitionImage, TopicImage } from '../../metadata/image.ts'
 import type { MetadataRequest } from '../../protocol/apis/03-metadata.ts'
 import { metadata } from '../../protocol/apis/03-metadata.ts'
-import { createTopics } from '../../protocol/apis/19-create-topics.ts'
 import type { CreateTopicsResponse } from '../../protocol/apis/19-create-topics.ts'
-import { ZERO_UUID } from '../../base/uuid.ts'
-import { ErrorCode } from '../../protocol/error-codes.ts'
+import { createTopics } from '../../protocol/apis/19-create-topics.ts'
 import type { KafkaErrorCode } from '../../protocol/error-codes.ts'
+import { ErrorCode } from '../../protocol/error-codes.ts'
 import { CLUSTER_OPERATIONS, TOPIC_OPERATIONS } from '../authorized-operations.ts'
 import type { Handler, RequestContext } from '../context.ts'
 import { isInternalTopic, isValidTopicName } from '../topic-names.ts'
@@ -38,10 +39,10 @@ export const metadataHandler: Handler<MetadataRequest> = {
     const { topics } = request
     if (topics === null || (version === 0 && topics.length === 0))
       return respond(context, request, [...image.topicsByName.values()], [])
-    if (version < BY_ID_SINCE_VERSION && topics.some((topic) => topic.name === null || topic.topicId !== ZERO_UUID))
+    if (version < BY_ID_SINCE_VERSION && topics.some(topic => topic.name === null || topic.topicId !== ZERO_UUID))
       return metadataHandler.failure(request, ErrorCode.INVALID_REQUEST)
 
-    const ids = new Set(topics.map((topic) => topic.topicId).filter((id) => id !== ZERO_UUID))
+    const ids = new Set(topics.map(topic => topic.topicId).filter(id => id !== ZERO_UUID))
     if (ids.size > 0) {
       const found: TopicImage[] = []
       const missing: Missing[] = []
@@ -52,13 +53,13 @@ export const metadataHandler: Handler<MetadataRequest> = {
       }
       return respond(context, request, found, missing)
     }
-    return byName(context, request, new Set(topics.map((topic) => topic.name ?? '')))
+    return byName(context, request, new Set(topics.map(topic => topic.name ?? '')))
   },
 
   failure(request, errorCode) {
     return {
       brokers: [],
-      topics: (request.topics ?? []).map((topic) => ({
+      topics: (request.topics ?? []).map(topic => ({
         errorCode,
         name: topic.name ?? '',
         topicId: topic.topicId,
@@ -88,11 +89,10 @@ function byName(context: RequestContext, request: MetadataRequest, names: Readon
     else wanted.push(name)
   }
   if (wanted.length === 0) return respond(context, request, present(context, names), missing)
-  return create(context, wanted).then((refused) => {
+  return create(context, wanted).then(refused => {
     const created = broker.image().topicsByName
     for (const name of wanted) {
-      if (!created.has(name))
-        missing.push(missed(name, refused.get(name) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION))
+      if (!created.has(name)) missing.push(missed(name, refused.get(name) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION))
     }
     return respond(context, request, present(context, names), missing)
   })
@@ -115,7 +115,7 @@ function present(context: RequestContext, names: ReadonlySet<string>): TopicImag
 async function create(context: RequestContext, names: readonly string[]): Promise<Map<string, KafkaErrorCode>> {
   const { broker } = context
   const request = {
-    topics: names.map((name) => ({ name, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [] })),
+    topics: names.map(name => ({ name, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [] })),
     timeoutMs: AUTO_CREATE_TIMEOUT_MS,
     validateOnly: false,
   }
@@ -148,15 +148,16 @@ function respond(
   const brokers: { nodeId: number; host: string; port: number; rack: string | null }[] = []
   for (const [nodeId, registered] of image.brokers) {
     const endpoint = broker.endpointOf(nodeId, connection)
-    if (endpoint !== undefined) brokers.push({ nodeId, host: endpoint.host, port: endpoint.port, rack: registered.rack })
+    if (endpoint !== undefined)
+      brokers.push({ nodeId, host: endpoint.host, port: endpoint.port, rack: registered.rack })
   }
-  const reachable = new Set(brokers.map((each) => each.nodeId))
+  const reachable = new Set(brokers.map(each => each.nodeId))
   return {
     brokers,
     clusterId: broker.clusterId,
     controllerId: broker.nodeId,
     topics: [
-      ...missing.map((topic) => ({
+      ...missing.map(topic => ({
         errorCode: topic.errorCode,
         name: topic.name,
         topicId: topic.topicId,
@@ -164,7 +165,7 @@ function respond(
         partitions: [],
         topicAuthorizedOperations: topic.name === null ? NOT_ASKED : operations,
       })),
-      ...found.map((topic) => ({
+      ...found.map(topic => ({
         errorCode: 0,
         name: topic.name,
         topicId: topic.id,
@@ -185,7 +186,7 @@ function partitionAnswer(
   reachable: ReadonlySet<number>,
 ) {
   const { version } = context
-  const offline = partition.replicas.filter((replica) => !reachable.has(replica))
+  const offline = partition.replicas.filter(replica => !reachable.has(replica))
   const led = reachable.has(partition.leader)
   // Only the oldest clients are told of missing replicas by leaving them out and by an error.
   const hides = version === FENCED_REPLICAS_ERROR_VERSION
@@ -202,8 +203,8 @@ function partitionAnswer(
     partitionIndex: index,
     leaderId: led ? partition.leader : -1,
     leaderEpoch: partition.leaderEpoch,
-    replicaNodes: hides ? partition.replicas.filter((replica) => reachable.has(replica)) : partition.replicas,
-    isrNodes: hides ? partition.isr.filter((replica) => reachable.has(replica)) : partition.isr,
+    replicaNodes: hides ? partition.replicas.filter(replica => reachable.has(replica)) : partition.replicas,
+    isrNodes: hides ? partition.isr.filter(replica => reachable.has(replica)) : partition.isr,
     offlineReplicas: offline,
   }
 }

@@ -8,11 +8,12 @@
  * Finalised is shown as far as it has effects here: metadata.version, and kraft.version above 0. A finalised
  * transaction.version would make clients use transactions in a way that isn't served.
  */
-import { supportedFeatures } from '../features.ts'
+
 import type { ApiVersionsRequest } from '../../protocol/apis/18-api-versions.ts'
 import { apiVersions } from '../../protocol/apis/18-api-versions.ts'
 import { ErrorCode } from '../../protocol/error-codes.ts'
 import type { Handler } from '../context.ts'
+import { supportedFeatures } from '../features.ts'
 import type { ConnectionState } from '../router.ts'
 
 const softwarePattern = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/
@@ -41,7 +42,7 @@ export const apiVersionsHandler: Handler<ApiVersionsRequest> = {
       errorCode: 0,
       apiKeys: broker.servedApis,
       supportedFeatures: supportedFeatures.filter(
-        (feature) => feature.minVersion > 0 || version >= LEVEL_0_SINCE_VERSION,
+        feature => feature.minVersion > 0 || version >= LEVEL_0_SINCE_VERSION,
       ),
       finalizedFeaturesEpoch: image.offset,
       finalizedFeatures,

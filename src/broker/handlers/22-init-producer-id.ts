@@ -5,8 +5,8 @@
  */
 import type { InitProducerIdRequest } from '../../protocol/apis/22-init-producer-id.ts'
 import { initProducerId } from '../../protocol/apis/22-init-producer-id.ts'
-import { ErrorCode } from '../../protocol/error-codes.ts'
 import type { KafkaErrorCode } from '../../protocol/error-codes.ts'
+import { ErrorCode } from '../../protocol/error-codes.ts'
 import type { Handler } from '../context.ts'
 
 export const initProducerIdHandler: Handler<InitProducerIdRequest> = {

@@ -15,16 +15,16 @@ export const offsetForLeaderEpochHandler: Handler<OffsetForLeaderEpochRequest> =
   apiKey: offsetForLeaderEpoch.key,
 
   async handle(context, request) {
-    const topics = request.topics.map(async (topic) => ({
+    const topics = request.topics.map(async topic => ({
       topic: topic.topic,
-      partitions: await Promise.all(topic.partitions.map((question) => answer(context, topic.topic, question))),
+      partitions: await Promise.all(topic.partitions.map(question => answer(context, topic.topic, question))),
     }))
     return { topics: await Promise.all(topics) }
   },
 
   failure(request, errorCode) {
     return {
-      topics: request.topics.map((topic) => ({
+      topics: request.topics.map(topic => ({
         topic: topic.topic,
         partitions: topic.partitions.map(({ partition }) => ({ partition, errorCode })),
       })),
