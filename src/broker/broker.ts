@@ -45,6 +45,7 @@ const DEFAULT_FRAME_BUDGET = 64 * 1024 * 1024
 export interface BrokerOptions {
   readonly host: Host
   readonly logger: Logger
+  /** Stays open: whoever opened it closes it. */
   readonly runtime: Runtime
   readonly disk: Disk
   readonly config: BrokerConfig
@@ -231,7 +232,6 @@ async function stop(parts: Parts): Promise<void> {
   if (replicas !== undefined) clean = (await replicas.close()) && clean
   await node?.close()
   for (const directory of parts.directories) await directory.close({ clean: clean && !directory.offline, brokerEpoch })
-  await parts.options.runtime.close()
 }
 
 function served() {

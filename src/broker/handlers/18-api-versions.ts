@@ -9,16 +9,22 @@
  * transaction.version would make clients use transactions in a way that isn't served.
  */
 
+import { KRAFT_VERSION, METADATA_VERSION, SUPPORTED_FEATURES } from '../../metadata/features.ts'
 import type { ApiVersionsRequest } from '../../protocol/apis/18-api-versions.ts'
 import { apiVersions } from '../../protocol/apis/18-api-versions.ts'
 import { ErrorCode } from '../../protocol/error-codes.ts'
 import type { Handler } from '../context.ts'
-import { supportedFeatures } from '../features.ts'
 import type { ConnectionState } from '../router.ts'
 
 const softwarePattern = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/
 const SOFTWARE_SINCE_VERSION = 3
 const LEVEL_0_SINCE_VERSION = 4
+
+const supported = SUPPORTED_FEATURES.map(({ name, minSupportedVersion, maxSupportedVersion }) => ({
+  name,
+  minVersion: minSupportedVersion,
+  maxVersion: maxSupportedVersion,
+}))
 
 export const apiVersionsHandler: Handler<ApiVersionsRequest> = {
   apiKey: apiVersions.key,
@@ -35,15 +41,14 @@ export const apiVersionsHandler: Handler<ApiVersionsRequest> = {
     }
     const image = broker.image()
     const finalizedFeatures: { name: string; maxVersionLevel: number; minVersionLevel: number }[] = []
-    const metadataVersion = image.features.get('metadata.version')
-    if (metadataVersion !== undefined) finalizedFeatures.push(finalized('metadata.version', metadataVersion))
-    if (broker.kraftVersion > 0) finalizedFeatures.push(finalized('kraft.version', broker.kraftVersion))
+    const metadataVersion = image.features.get(METADATA_VERSION)
+    if (metadataVersion !== undefined) finalizedFeatures.push(finalized(METADATA_VERSION, metadataVersion))
+    if (broker.kraftVersion > 0) finalizedFeatures.push(finalized(KRAFT_VERSION, broker.kraftVersion))
     return {
       errorCode: 0,
       apiKeys: broker.servedApis,
-      supportedFeatures: supportedFeatures.filter(
-        feature => feature.minVersion > 0 || version >= LEVEL_0_SINCE_VERSION,
-      ),
+      supportedFeatures:
+        version >= LEVEL_0_SINCE_VERSION ? supported : supported.filter(({ minVersion }) => minVersion > 0),
       finalizedFeaturesEpoch: image.offset,
       finalizedFeatures,
     }

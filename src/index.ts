@@ -1,0 +1,5 @@
+/** The package `odradek`: a broker in this process, and its log engine. */
+export { OdradekError } from './base/errors.ts'
+export type { Logger } from './base/logger.ts'
+export { ClosedError, ConfigError, StorageError } from './embed/errors.ts'
+export { type Broker, type BrokerOptions, startBroker } from './embed/start-broker.ts'
