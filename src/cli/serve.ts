@@ -1,0 +1,122 @@
+/**
+ * `odradek serve`: starts a broker in this process, says so in one line, and ends with it.
+ *
+ * Invariants: resolves with the exit code once everything is closed; the first signal stops cleanly, a second one ends the
+ * process at once. A start that fails leaves nothing behind and says what to do.
+ */
+import { writeSync } from 'node:fs'
+import { OdradekError } from '../base/errors.ts'
+import type { Logger } from '../base/logger.ts'
+import { Broker } from '../broker/broker.ts'
+import type { BrokerConfig } from '../config/broker-config.ts'
+import { systemHost } from '../host/system.ts'
+import { NativeRuntime } from '../native/runtime.ts'
+import { ExitCode } from './exit-codes.ts'
+import { createLogger, logSettings } from './logging.ts'
+import { type ServeFlags, serveConfig } from './serve-config.ts'
+import { addressWarnings, reportLines, startedLine, startFailure } from './start-up.ts'
+
+const STDOUT = 1
+const STDERR = 2
+
+function say(channel: number, line: string): void {
+  try {
+    writeSync(channel, `${line}\n`)
+  } catch {
+    // Whoever read our output went away; the broker serves on.
+  }
+}
+
+/** Serves until a signal; resolves with the exit code. */
+export async function serve(flags: ServeFlags): Promise<number> {
+  const settings = logSettings(process.env, process.stderr.isTTY === true)
+  if (typeof settings === 'string') {
+    say(STDERR, `error: ${settings}`)
+    return ExitCode.usage
+  }
+  const logger = createLogger(settings)
+  const resolved = serveConfig(flags, process.env)
+  for (const warning of resolved.warnings) logger.warn(warning)
+  if (!resolved.ok) {
+    for (const error of resolved.errors) say(STDERR, `error: ${error}`)
+    return ExitCode.usage
+  }
+  if (resolved.withoutEffect.length > 0) {
+    logger.warn(`accepted, but nothing acts on it yet: ${resolved.withoutEffect.join(', ')}`)
+  }
+  return run(resolved.config, flags.memory === true, logger)
+}
+
+async function run(config: BrokerConfig, memory: boolean, logger: Logger): Promise<number> {
+  const host = systemHost()
+  const runtime = NativeRuntime.open({ host })
+  let end: (code: number) => void = () => {}
+  const ended = new Promise<number>(resolve => {
+    end = resolve
+  })
+  const signals = onSignals(host, logger, end)
+  runtime.ref()
+  try {
+    const broker = await Broker.start({
+      host,
+      logger,
+      runtime,
+      config,
+      disk: memory ? { memory: runtime.createMemoryDisk() } : 'posix',
+      onFailed(text) {
+        logger.error(`the broker cannot go on: ${text}`)
+        end(ExitCode.storage)
+      },
+    })
+    announce(broker, config, memory, logger)
+    const code = await ended
+    return (await stop(broker, logger)) ? code : ExitCode.storage
+  } catch (error) {
+    if (!(error instanceof OdradekError)) throw error
+    say(STDERR, `error: ${startFailure(error, config)}`)
+    return ExitCode.usage
+  } finally {
+    signals()
+    runtime.unref()
+    await runtime.close()
+  }
+}
+
+/** The first signal ends with 0 after a clean stop, the second with 130 at once. Returns the remover. */
+function onSignals(host: ReturnType<typeof systemHost>, logger: Logger, end: (code: number) => void): () => void {
+  let signalled = false
+  const listener = () => {
+    if (signalled) process.exit(ExitCode.interrupted)
+    signalled = true
+    logger.info('stopping; a second signal stops at once, without flushing')
+    end(ExitCode.done)
+  }
+  const removers = [host.process.onSignal('SIGINT', listener), host.process.onSignal('SIGTERM', listener)]
+  return () => {
+    for (const remove of removers) remove()
+  }
+}
+
+function announce(broker: Broker, config: BrokerConfig, memory: boolean, logger: Logger): void {
+  const { host, port } = broker.listeners[0]!
+  const dir = memory ? undefined : config.list('log.dirs').join(', ')
+  const { topics, partitions } = broker.report
+  for (const line of reportLines(broker, dir)) logger.info(line)
+  for (const listener of broker.listeners) {
+    for (const warning of addressWarnings(config, listener.host, listener.port)) logger.warn(warning)
+  }
+  if (broker.report.strays.length > 0) {
+    logger.warn(`folders that belong to no topic were left alone: ${broker.report.strays.join(', ')}`)
+  }
+  say(STDOUT, startedLine(config, { host, port, dir, topics, partitions, afterMs: process.uptime() * 1000 }))
+}
+
+async function stop(broker: Broker, logger: Logger): Promise<boolean> {
+  try {
+    await broker.close()
+    return true
+  } catch (error) {
+    logger.error(`the stop was not clean: ${error instanceof Error ? error.message : String(error)}`)
+    return false
+  }
+}

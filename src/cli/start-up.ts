@@ -1,0 +1,94 @@
+/**
+ * What `serve` says when it has started: one line, and a warning for each thing that may surprise. Pure texts.
+ */
+import { version } from '../base/version.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { BrokerConfig } from '../config/broker-config.ts'
+import { formatAddress, isLoopback, isWildcard } from '../config/listeners.ts'
+
+export interface Started {
+  readonly host: string
+  readonly port: number
+  /** undefined: in memory. */
+  readonly dir: string | undefined
+  readonly topics: number
+  readonly partitions: number
+  readonly afterMs: number
+}
+
+function count(number: number, one: string): string {
+  return `${number} ${one}${number === 1 ? '' : 's'}`
+}
+
+/** Where someone on this machine reaches a broker that listens on `host`. */
+function dialled(host: string): string {
+  if (!isWildcard(host)) return host
+  return host === '::' ? '::1' : '127.0.0.1'
+}
+
+/** The one line. */
+export function startedLine(config: BrokerConfig, started: Started): string {
+  const { host, port, dir, topics, partitions, afterMs } = started
+  const data = dir === undefined ? 'in memory, gone when it stops' : dir
+  const safe =
+    dir === undefined ? 'memory' : config.flush === 'group' ? 'disk' : 'the page cache, not for the disk (flush=os)'
+  const parts = [
+    `odradek ${version} listening on ${formatAddress(isWildcard(host) && host === '' ? '0.0.0.0' : host, port)} after ${Math.round(afterMs)} ms`,
+    `data ${data} (${count(topics, 'topic')}, ${count(partitions, 'partition')})`,
+    `acks=all waits for ${safe}`,
+    `try: kcat -b ${formatAddress(dialled(host), port)} -L`,
+  ]
+  return parts.join(' · ')
+}
+
+/** What may surprise about who can reach this broker, and what address clients are told. */
+export function addressWarnings(config: BrokerConfig, host: string, port: number): string[] {
+  const warnings: string[] = []
+  const address = formatAddress(host === '' ? '0.0.0.0' : host, port)
+  if (!isLoopback(host)) {
+    warnings.push(
+      `${address} accepts anyone who reaches it: no TLS, no SASL. Bind 127.0.0.1 unless the network is trusted`,
+    )
+  }
+  if (config.advertised.length === 0 && isWildcard(host)) {
+    warnings.push(
+      'clients are told the address at which they reached this machine; behind NAT or a published container port ' +
+        'that can be wrong: set advertised.listeners',
+    )
+  }
+  for (const advertised of config.advertised) {
+    if (!isLoopback(advertised.host) || isLoopback(host)) continue
+    warnings.push(
+      `clients on other machines are told ${formatAddress(advertised.host, advertised.port)}, which is themselves: ` +
+        'set advertised.listeners to an address that they reach',
+    )
+  }
+  return warnings
+}
+
+/** What the start found and did on disk. */
+export function reportLines(
+  broker: Pick<Broker, 'clusterId' | 'nodeId' | 'report'>,
+  dir: string | undefined,
+): string[] {
+  const { formatted, recovered } = broker.report
+  const lines: string[] = []
+  if (formatted && dir !== undefined) lines.push(`formatted ${dir}: cluster ${broker.clusterId}, node ${broker.nodeId}`)
+  if (recovered.logs > 0) {
+    const { logs, cutRecords, cutBytes } = recovered
+    const cut = cutBytes === 0 ? 'nothing was cut' : `cut ${count(cutRecords, 'torn record')} (${cutBytes} bytes)`
+    lines.push(`recovered ${count(logs, 'partition')} after an unclean stop, ${cut}`)
+  }
+  return lines
+}
+
+/** Why the start failed, and what helps. */
+export function startFailure(error: Error, config: BrokerConfig): string {
+  const text = error.message
+  if (/EADDRINUSE|in use/i.test(text)) {
+    const [listener] = config.listeners
+    const address = listener ? formatAddress(listener.host, listener.port) : ''
+    return `${address} is in use by another program. Stop that one, or choose another port: odradek serve --port ${(listener?.port ?? 9092) + 100}`
+  }
+  return text
+}
