@@ -1,0 +1,319 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Appended, AppendOptions, BatchSource, Log, LogListener, OpenReport } from '../../src/log/log.ts'
+import { Partition } from '../../src/partition/partition.ts'
+import { ErrorCode } from '../../src/protocol/error-codes.ts'
+
+const test = suite('partition')
+
+const NODE = 1
+const topicId = 'AAAAAAAAAAAAAAAAAAAAAQ'
+const leadership = (leaderEpoch: number, leader = NODE) => ({ leader, leaderEpoch, isr: [NODE], replicas: [NODE] })
+
+/** A log whose completions the test makes, one by one. */
+class HandLog {
+  startOffset = 0
+  endOffset: number
+  syncedEnd: number
+  highWatermark = -1
+  readonly name = 't-0'
+  readonly directory = 1
+  readonly topicId = topicId
+  readonly opened: OpenReport
+  readonly calls: string[] = []
+  readonly appends: { options: AppendOptions; done: (result: Appended) => void }[] = []
+  listener: LogListener | undefined
+  bytes: number
+
+  constructor(end = 0, report: Partial<OpenReport> = {}) {
+    this.endOffset = this.syncedEnd = end
+    this.bytes = end * 100
+    this.opened = {
+      startOffset: 0,
+      endOffset: end,
+      syncedEnd: end,
+      created: end === 0,
+      bytesEnd: this.bytes,
+      oldestOpenTransaction: -1,
+      latestEpoch: -1,
+      highWatermark: -1,
+      cutBytes: 0,
+      cutRecords: 0,
+      recoveredSegments: 0,
+      ...report,
+    }
+  }
+  setListener(listener: LogListener) {
+    this.listener = listener
+  }
+  append(_batch: BatchSource, options: AppendOptions, done: (result: Appended) => void) {
+    this.appends.push({ options, done })
+  }
+  setHighWatermark(offset: number) {
+    this.highWatermark = offset
+  }
+  watch(offset: number, limit: string) {
+    this.calls.push(`watch ${offset} ${limit}`)
+  }
+  async startEpoch(epoch: number, offset: number) {
+    this.calls.push(`epoch ${epoch} at ${offset}`)
+  }
+  /** Completes the oldest append as written, `records` long. */
+  written(records = 1, more: Partial<Appended> = {}) {
+    const base = this.endOffset
+    this.endOffset += records
+    this.bytes += records * 100
+    this.complete({ base, end: this.endOffset, bytesEnd: this.bytes, ...more })
+  }
+  complete(result: Partial<Appended>) {
+    const { done } = this.appends.shift()!
+    done({
+      code: 0,
+      base: -1,
+      end: -1,
+      logAppendTime: -1,
+      logStart: 0,
+      bytesEnd: this.bytes,
+      oldestOpenTransaction: -1,
+      closedTransactionFirst: -1,
+      duplicate: false,
+      recordErrors: [],
+      ...result,
+    })
+    this.listener?.onAppended(this.endOffset, this.bytes)
+  }
+  synced(end = this.endOffset) {
+    this.syncedEnd = end
+    this.listener?.onSynced(end)
+  }
+}
+
+const opened = (log: HandLog, flush: 'group' | 'os' = 'group', epoch = 0) => {
+  const partition = new Partition('t', topicId, 0, NODE)
+  partition.lead(leadership(epoch))
+  partition.attach(log as unknown as Log, { flush, minInSyncReplicas: 1 })
+  return partition
+}
+
+const batch = new Uint8Array(61)
+
+class Sink {
+  readonly results: string[] = []
+  appended(slot: number, result: Appended) {
+    this.results.push(result.code === 0 ? `${slot}@${result.base}` : `${slot}!${result.code}`)
+  }
+}
+
+test('with flush=group nothing is readable and acks=all is not answered before the sync', () => {
+  const log = new HandLog()
+  const partition = opened(log)
+  const sink = new Sink()
+  partition.append(batch, 1, sink, 1)
+  partition.append(batch, -1, sink, 2)
+  log.written()
+  log.written(3)
+  assert.equal(sink.results, ['1@0'])
+  assert.is(partition.highWatermark, 0)
+  log.synced(1)
+  assert.equal(sink.results, ['1@0'])
+  assert.is(partition.highWatermark, 1)
+  log.synced()
+  assert.equal(sink.results, ['1@0', '2@1'])
+  assert.is(partition.highWatermark, 4)
+  assert.is(log.highWatermark, 4)
+})
+
+test('with flush=os what is written is readable and acks=all is answered at once', () => {
+  const log = new HandLog()
+  const partition = opened(log, 'os')
+  const sink = new Sink()
+  partition.append(batch, -1, sink, 7)
+  log.written(2)
+  assert.equal(sink.results, ['7@0'])
+  assert.is(partition.highWatermark, 2)
+})
+
+test('a duplicate waits for the end of the original batch and moves nothing', () => {
+  const log = new HandLog()
+  const partition = opened(log)
+  const sink = new Sink()
+  for (const slot of [0, 1, 2]) partition.append(batch, -1, sink, slot)
+  log.written(5)
+  log.written(5)
+  log.complete({ base: 0, end: 5, duplicate: true })
+  assert.is(partition.logEndOffset, 10)
+  log.synced(5)
+  assert.equal(sink.results, ['0@0', '2@0'])
+  log.synced(10)
+  assert.equal(sink.results, ['0@0', '2@0', '1@5'])
+})
+
+test('a refused append is told with its code and the others are not held up', () => {
+  const log = new HandLog()
+  const partition = opened(log)
+  const sink = new Sink()
+  partition.append(batch, -1, sink, 0)
+  partition.append(batch, -1, sink, 1)
+  log.complete({ code: ErrorCode.CORRUPT_MESSAGE })
+  log.written()
+  log.synced()
+  assert.equal(sink.results, ['0!2', '1@0'])
+})
+
+test('an append names the leader epoch, and a new epoch takes effect when those of the old one are complete', () => {
+  const log = new HandLog(3, { latestEpoch: 1 })
+  const partition = opened(log, 'group', 2)
+  assert.equal(log.calls, ['epoch 2 at 3'])
+  const sink = new Sink()
+  partition.append(batch, 1, sink, 0)
+  assert.is(log.appends[0]!.options.leaderEpoch, 2)
+  partition.lead(leadership(3))
+  assert.is(partition.leaderEpoch, 2)
+  assert.is(partition.append(batch, 1, sink, 1), ErrorCode.NOT_LEADER_OR_FOLLOWER)
+  log.written()
+  assert.is(partition.leaderEpoch, 3)
+  assert.equal(log.calls, ['epoch 2 at 3', 'epoch 3 at 4'])
+  assert.is(partition.append(batch, 1, sink, 2), 0)
+  assert.is(log.appends[0]!.options.leaderEpoch, 3)
+})
+
+test('a restart in the same leader epoch starts no new one', () => {
+  const log = new HandLog(3, { latestEpoch: 2 })
+  opened(log, 'group', 2)
+  assert.equal(log.calls, [])
+})
+
+test('losing the leadership ends the waits, and clients are told who may not serve them', () => {
+  const log = new HandLog()
+  const partition = opened(log)
+  const sink = new Sink()
+  partition.append(batch, -1, sink, 0)
+  log.written()
+  partition.lead(leadership(1, 2))
+  assert.equal(sink.results, ['0!6'])
+  assert.is(partition.append(batch, -1, sink, 1), ErrorCode.NOT_LEADER_OR_FOLLOWER)
+  assert.is(partition.access(-1, true), ErrorCode.NOT_LEADER_OR_FOLLOWER)
+  assert.is(partition.access(-1, false), 0)
+})
+
+test('a client with another leader epoch is fenced or told that it is ahead', () => {
+  const partition = opened(new HandLog(), 'group', 5)
+  assert.is(partition.access(4, true), ErrorCode.FENCED_LEADER_EPOCH)
+  assert.is(partition.access(5, true), 0)
+  assert.is(partition.access(6, true), ErrorCode.UNKNOWN_LEADER_EPOCH)
+  assert.is(partition.access(-1, true), 0)
+})
+
+test('acks=all is refused when fewer replicas are in sync than the topic asks for', () => {
+  const log = new HandLog()
+  const partition = new Partition('t', topicId, 0, NODE)
+  partition.lead({ leader: NODE, leaderEpoch: 0, isr: [NODE], replicas: [NODE, 2, 3] })
+  partition.attach(log as unknown as Log, { flush: 'group', minInSyncReplicas: 2 })
+  const sink = new Sink()
+  assert.is(partition.append(batch, -1, sink, 0), ErrorCode.NOT_ENOUGH_REPLICAS)
+  assert.is(partition.append(batch, 1, sink, 1), 0)
+})
+
+test('the last stable offset stays at an open transaction, and at a closed one until its marker is readable', () => {
+  const log = new HandLog()
+  const partition = opened(log)
+  const sink = new Sink()
+  for (const slot of [0, 1, 2]) partition.append(batch, 1, sink, slot)
+  log.written(4)
+  log.written(2, { oldestOpenTransaction: 4 })
+  log.synced()
+  assert.is(partition.highWatermark, 6)
+  assert.is(partition.lastStableOffset, 4)
+  log.written(1, { oldestOpenTransaction: -1, closedTransactionFirst: 4 })
+  assert.is(partition.lastStableOffset, 4)
+  log.synced()
+  assert.is(partition.lastStableOffset, 7)
+  assert.is(partition.limit(0), 7)
+  assert.is(partition.limit(1), 7)
+})
+
+test('the bytes below the high watermark grow by the batches that became readable', () => {
+  const log = new HandLog(2)
+  const partition = opened(log)
+  const sink = new Sink()
+  assert.is(partition.bytesToHighWatermark, 200)
+  partition.append(batch, 1, sink, 0)
+  partition.append(batch, 1, sink, 1)
+  log.written(3)
+  log.written(4)
+  assert.is(partition.bytesToHighWatermark, 200)
+  log.synced(5)
+  assert.is(partition.bytesToHighWatermark, 500)
+  log.synced()
+  assert.is(partition.bytesToHighWatermark, 900)
+})
+
+test('a delayed fetch hears of each move, has the next one watched, and of what ends its wait', () => {
+  const log = new HandLog()
+  const partition = opened(log)
+  const heard: string[] = []
+  const waiter = {
+    moved: () => void heard.push(`moved ${partition.highWatermark}`),
+    interrupted: () => void heard.push('interrupted'),
+  }
+  partition.addFetchWaiter(waiter)
+  assert.equal(log.calls.slice(1), ['watch 0 synced'])
+  const sink = new Sink()
+  partition.append(batch, 1, sink, 0)
+  log.written()
+  assert.equal(heard, [])
+  log.synced()
+  assert.equal(heard, ['moved 1'])
+  assert.equal(log.calls.slice(1), ['watch 0 synced', 'watch 1 synced'])
+  partition.onFailed(ErrorCode.KAFKA_STORAGE_ERROR)
+  assert.equal(heard, ['moved 1', 'interrupted'])
+})
+
+test('a failed directory fails who waits and every later call', () => {
+  const log = new HandLog()
+  const partition = opened(log)
+  const sink = new Sink()
+  partition.append(batch, -1, sink, 0)
+  log.written()
+  const codes: number[] = []
+  partition.whenReadable(1, code => void codes.push(code))
+  partition.onFailed(ErrorCode.KAFKA_STORAGE_ERROR)
+  assert.equal(sink.results, ['0!56'])
+  assert.equal(codes, [56])
+  assert.is(partition.append(batch, -1, sink, 1), ErrorCode.KAFKA_STORAGE_ERROR)
+  assert.is(partition.access(-1, true), ErrorCode.KAFKA_STORAGE_ERROR)
+})
+
+test('an append that was under way when the directory failed is not left waiting', () => {
+  const log = new HandLog()
+  const partition = opened(log)
+  const sink = new Sink()
+  partition.append(batch, -1, sink, 0)
+  partition.onFailed(ErrorCode.KAFKA_STORAGE_ERROR)
+  log.written()
+  assert.equal(sink.results, ['0!56'])
+})
+
+test('a partition without a log is not served, one of a deleted topic is unknown', () => {
+  const partition = new Partition('t', topicId, 0, NODE)
+  partition.lead(leadership(0))
+  assert.is(partition.access(-1, true), ErrorCode.NOT_LEADER_OR_FOLLOWER)
+  partition.remove()
+  assert.is(partition.access(-1, true), ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+})
+
+test('what waits for an offset to be readable is called once it is, at once if it is', () => {
+  const log = new HandLog()
+  const partition = opened(log)
+  const codes: number[] = []
+  partition.whenReadable(0, code => void codes.push(code))
+  assert.equal(codes, [0])
+  partition.append(batch, 1, new Sink(), 0)
+  log.written(2)
+  partition.whenReadable(2, code => void codes.push(code))
+  assert.equal(codes, [0])
+  log.synced()
+  assert.equal(codes, [0, 0])
+})
+
+test.run()
