@@ -94,7 +94,9 @@ export const build = async ({ all = false, force = false, lenient = false } = {}
     if (code === 0) writeFileSync(stampPath, `${JSON.stringify({ hash })}\n`)
   }
   for (const name of filesBelow('src', path => /\.(cjs|json|d\.[cm]?ts)$/.test(path))) copy(name)
-  for (const name of filesBelow('native/addon', path => /\.(cjs|node)$/.test(path))) copy(name)
+  for (const name of filesBelow('native/addon', path => /\.(cjs|d\.cts|node)$/.test(path))) {
+    if (!name.includes('-lossy.')) copy(name)
+  }
   if (all) {
     linkOthers('test')
     if (existsSync(inRoot('bench'))) linkOthers('bench')
