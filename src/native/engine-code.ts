@@ -29,3 +29,14 @@ export const Code = {
   oldMagic: 23,
   internal: 24,
 } as const
+
+/** A blocking call of the engine failed. `engineCode` is a number of `Code`; the message names the path and the remedy. */
+export class EngineError extends Error {
+  override readonly name = 'EngineError'
+  readonly engineCode: number
+
+  constructor(engineCode: number, text: string) {
+    super(text)
+    this.engineCode = engineCode
+  }
+}

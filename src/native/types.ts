@@ -35,7 +35,7 @@ export interface OpenedDirectory {
   readonly folders: readonly string[]
 }
 
-/** Where a directory's files live. A `MemoryDisk` handle comes from `createMemoryDisk`. */
+/** Where a directory's files live; `memory` is a number from `createMemoryDisk`. */
 export type Disk = 'posix' | { readonly memory: number }
 
 /** Same fields as native/engine/src/config.rs. */
@@ -256,7 +256,7 @@ export interface Runtime {
   /** Called once if a native thread panicked or a drain threw: nothing of this runtime is usable any more. */
   onFatal(listener: (text: string) => void): void
 
-  // Directories and logs. openDirectory and closeDirectory block (start and stop only).
+  // Directories and logs. openDirectory and closeDirectory block (start and stop only), and throw an `EngineError`.
   createMemoryDisk(): number
   openDirectory(path: string, disk: Disk, sink: DirectorySink): OpenedDirectory
   closeDirectory(directory: number, clean: boolean, brokerEpoch: number): void
@@ -264,6 +264,8 @@ export interface Runtime {
   closeLog(log: LogHandle, clean: boolean, done: (outcome: Outcome) => void): void
   deleteLog(log: LogHandle, done: (outcome: Outcome) => void): void
   append(log: LogHandle, batch: Batch, fields: AppendFields, done: (appended: AppendedRecord) => void): void
+  /** Waits for the lane on this thread, and for nothing else; for logs that this thread alone appends to. */
+  appendSync(log: LogHandle, batch: Batch, fields: AppendFields): AppendedRecord
   read(log: LogHandle, fields: ReadFields, done: (read: ReadRecord) => void): void
   watch(log: LogHandle, offset: number, limit: 'end' | 'synced'): void
   lookupTime(log: LogHandle, timestamp: bigint, limit: number, done: (found: FoundRecord) => void): void
