@@ -1,8 +1,11 @@
 /**
- * The functions that read and write a message in one version, compiled when first asked for and kept with the schema.
+ * The functions that read and write a message in one version, compiled when first asked for and kept with the schema:
+ * generated code where the runtime permits it, closures elsewhere. Tests hold the two to be the same.
  */
 import { compileRead } from './decode.ts'
 import { compileWrite } from './encode.ts'
+import { generateRead } from './generate-read.ts'
+import { generateWrite } from './generate-write.ts'
 import type { Plan } from './plan.ts'
 import { planOf } from './plan.ts'
 import { ProtocolError } from './protocol-error.ts'
@@ -15,6 +18,22 @@ interface Compiled {
   readonly plan: Plan
   read: ((reader: Reader) => never) | undefined
   write: ((writer: Writer, value: never) => void) | undefined
+}
+
+let permits: boolean | undefined
+
+/** `generated`, or `closures` where code from strings is forbidden (by a content security policy or a flag). */
+function permitted<Compile>(generated: Compile, closures: Compile): Compile {
+  permits ??= permitsGeneratedCode()
+  return permits ? generated : closures
+}
+
+function permitsGeneratedCode(): boolean {
+  try {
+    return new Function('return true')() === true
+  } catch {
+    return false
+  }
 }
 
 const compiled = new WeakMap<Schema, Compiled[]>()
@@ -37,7 +56,7 @@ export function planFor(schema: Schema, version: number): Plan {
 /** Reads `schema` in `version`. The function throws a ProtocolError on malformed bytes and ignores what follows. */
 export function readerFor<F extends Fields>(schema: Schema<F>, version: number): (reader: Reader) => Decoded<F> {
   const entry = compiledOf(schema, version)
-  entry.read ??= compileRead(entry.plan) as (reader: Reader) => never
+  entry.read ??= permitted(generateRead, compileRead)(entry.plan) as (reader: Reader) => never
   return entry.read
 }
 
@@ -47,6 +66,6 @@ export function writerFor<F extends Fields>(
   version: number,
 ): (writer: Writer, value: Encodable<F>) => void {
   const entry = compiledOf(schema, version)
-  entry.write ??= compileWrite(entry.plan) as (writer: Writer, value: never) => void
+  entry.write ??= permitted(generateWrite, compileWrite)(entry.plan) as (writer: Writer, value: never) => void
   return entry.write as (writer: Writer, value: Encodable<F>) => void
 }

@@ -5,12 +5,12 @@ import { ProtocolError } from './protocol-error.ts'
 import type { PrimitiveType, RecordsInput } from './schema.ts'
 import type { Writer } from './writer.ts'
 
-export type WriteFunction = (writer: Writer, value: never) => void
 type Write<Value> = (writer: Writer, value: Value) => void
 type Struct = Record<string, unknown>
+export type WriteFunction = Write<Struct>
 
 /** The function that writes a struct of this plan. */
-export function compileWrite(plan: Plan): Write<Struct> {
+export function compileWrite(plan: Plan): WriteFunction {
   const inPlace = plan.fields
     .filter(field => !field.absent && field.tag < 0)
     .map(field => ({ field, write: writerOfField(plan, field) }))
@@ -18,7 +18,7 @@ export function compileWrite(plan: Plan): Write<Struct> {
   const writeTags = plan.flexible ? compileTags(plan) : undefined
   return (writer, value) => {
     for (const field of refused) {
-      if (!isDefault(field, value[field.name])) throw notThere(plan, field)
+      if (!isDefault(field, value[field.name])) throw versionRefused(plan, field)
     }
     for (const { field, write } of inPlace) {
       const given = value[field.name]
@@ -48,8 +48,14 @@ function compileTags(plan: Plan): Write<Struct> {
   }
 }
 
-function notThere(plan: Plan, field: PlanField): ProtocolError {
+/** A value that the version has no place for. */
+export function versionRefused(plan: Plan, field: PlanField): ProtocolError {
   return new ProtocolError(`${plan.path}.${field.name} cannot be sent in version ${plan.version}`)
+}
+
+/** A null that the version has no form for. */
+export function nullRefused(plan: Plan, field: PlanField): ProtocolError {
+  return new ProtocolError(`${plan.path}.${field.name} may not be null in version ${plan.version}`)
 }
 
 function writerOfField(plan: Plan, field: PlanField): Write<unknown> {
@@ -57,7 +63,7 @@ function writerOfField(plan: Plan, field: PlanField): Write<unknown> {
   const writeNull = field.nullable
     ? nullOf(field)
     : () => {
-        throw new ProtocolError(`${plan.path}.${field.name} may not be null in version ${plan.version}`)
+        throw nullRefused(plan, field)
       }
   return (writer, value) => {
     if (value === null) writeNull(writer)

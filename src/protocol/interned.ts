@@ -1,8 +1,8 @@
 /**
  * Small caches from bytes to the strings they spell, so that the names and ids which come with every request are one object
- * each and cost no allocation. Direct-mapped and of fixed size: what a stranger sends can only push entries out.
+ * each and cost no allocation, and from ids back to their bytes. Direct-mapped and of fixed size: what a stranger sends can only push entries out.
  */
-import { uuidFromBytes } from '../base/uuid.ts'
+import { uuidFromBytes, uuidToBytes } from '../base/uuid.ts'
 
 const SLOTS = 512
 const LONGEST = 128
@@ -56,6 +56,21 @@ export function internedUuid(bytes: Uint8Array, at: number): string {
   words[base + 3] = d
   uuids[slot] = text
   return text
+}
+
+const spelled: string[] = new Array(SLOTS).fill('')
+const spelledBytes = new Uint8Array(SLOTS * 16)
+
+/** Writes the 16 bytes of a UUID at `at` of `target`. Throws a TypeError when `text` is none. */
+export function putInternedUuid(target: Uint8Array, at: number, text: string): void {
+  const mixed = text.charCodeAt(1) ^ (text.charCodeAt(3) << 2) ^ (text.charCodeAt(12) << 4) ^ (text.charCodeAt(20) << 3)
+  const slot = mixed & (SLOTS - 1)
+  const base = slot * 16
+  if (spelled[slot] !== text) {
+    uuidToBytes(text, spelledBytes, base)
+    spelled[slot] = text
+  }
+  for (let index = 0; index < 16; index++) target[at + index] = spelledBytes[base + index]!
 }
 
 function word(bytes: Uint8Array, at: number): number {

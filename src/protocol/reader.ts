@@ -78,9 +78,7 @@ export class Reader {
   }
 
   int32(): number {
-    const at = this.take(4)
-    const { bytes } = this
-    return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
+    return wordAt(this.bytes, this.take(4))
   }
 
   uint32(): number {
@@ -89,30 +87,25 @@ export class Reader {
 
   /** Saturates at ±(2^53-1). */
   int64(): number {
-    const high = this.int32()
-    const low = this.int32() >>> 0
-    if (high >= 0x200000) return Number.MAX_SAFE_INTEGER
-    if (high < -0x200000 || (high === -0x200000 && low === 0)) return -Number.MAX_SAFE_INTEGER
-    return high * 0x100000000 + low
+    return longAt(this.bytes, this.take(8))
   }
 
   int64Exact(): bigint {
-    const high = this.int32()
-    const low = this.int32() >>> 0
-    if (high >= -0x200000 && high < 0x200000) return BigInt(high * 0x100000000 + low)
-    return (BigInt(high) << 32n) | BigInt(low)
+    return exactLongAt(this.bytes, this.take(8))
   }
 
   float64(): number {
-    const at = this.take(8)
-    for (let index = 0; index < 8; index++) scratch.setUint8(index, this.bytes[at + index]!)
-    return scratch.getFloat64(0)
+    return floatAt(this.bytes, this.take(8))
   }
 
   /** At most five bytes, at most 2^32-1. */
   uvarint(): number {
     const { bytes, end } = this
     let at = this.position
+    if (at < end && bytes[at]! < 128) {
+      this.position = at + 1
+      return bytes[at]!
+    }
     let value = 0
     for (let shift = 0; shift < 35; shift += 7) {
       if (at >= end) throw cutShort(1, 0)
@@ -176,6 +169,33 @@ export class Reader {
     const at = this.take(kept)
     return { position: elision.position, length, header: this.bytes.subarray(at, at + kept) }
   }
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
+}
+
+/** The int64 in the eight bytes at `at`, saturated at ±(2^53-1). Whoever calls has checked that they are there. */
+export function longAt(bytes: Uint8Array, at: number): number {
+  const high = wordAt(bytes, at)
+  const low = wordAt(bytes, at + 4) >>> 0
+  if (high >= 0x200000) return Number.MAX_SAFE_INTEGER
+  if (high < -0x200000 || (high === -0x200000 && low === 0)) return -Number.MAX_SAFE_INTEGER
+  return high * 0x100000000 + low
+}
+
+/** The same, bit by bit. */
+export function exactLongAt(bytes: Uint8Array, at: number): bigint {
+  const high = wordAt(bytes, at)
+  const low = wordAt(bytes, at + 4) >>> 0
+  if (high >= -0x200000 && high < 0x200000) return BigInt(high * 0x100000000 + low)
+  return (BigInt(high) << 32n) | BigInt(low)
+}
+
+/** The float64 in the eight bytes at `at`. */
+export function floatAt(bytes: Uint8Array, at: number): number {
+  for (let index = 0; index < 8; index++) scratch.setUint8(index, bytes[at + index]!)
+  return scratch.getFloat64(0)
 }
 
 function cutShort(wanted: number, left: number): ProtocolError {

@@ -4,7 +4,7 @@
  * Invariants: bytes that were handed out are never written again (a slab is filled once and then left to the collector);
  * a message that was begun and failed leaves nothing behind after `begin`. Only whoever encodes holds a writer.
  */
-import { uuidToBytes, ZERO_UUID } from '../base/uuid.ts'
+import { putInternedUuid } from './interned.ts'
 import { ProtocolError } from './protocol-error.ts'
 import type { Part, RecordsInput } from './schema.ts'
 
@@ -16,10 +16,12 @@ const SHORT_STRING = 48
 const LONGEST_STRING = 32767
 
 const encoder = new TextEncoder()
+const scratchBytes = new Uint8Array(8)
+const scratch = new DataView(scratchBytes.buffer)
 
 export class Writer {
-  private buffer = new Uint8Array(SLAB)
-  private view = new DataView(this.buffer.buffer)
+  /** Where `reserve` makes room; another one after each call of it. */
+  buffer = new Uint8Array(SLAB)
   private position = 0
   /** Where the bytes begin that are not yet in `parts`. */
   private start = 0
@@ -55,8 +57,8 @@ export class Writer {
     }
   }
 
-  /** Makes room for `length` bytes and returns where they go. */
-  private reserve(length: number): number {
+  /** Makes room for `length` bytes and returns where in `buffer` they go. The caller fills them. */
+  reserve(length: number): number {
     const at = this.position
     if (at + length > this.buffer.length) return this.grow(length)
     this.position = at + length
@@ -68,7 +70,6 @@ export class Writer {
     const buffer = new Uint8Array(Math.max(SLAB, (open + length) * 2))
     buffer.set(this.buffer.subarray(this.start, this.position))
     this.buffer = buffer
-    this.view = new DataView(buffer.buffer)
     this.start = 0
     this.position = open + length
     return open
@@ -92,33 +93,23 @@ export class Writer {
 
   int32(value: number): void {
     const at = this.reserve(4)
-    const { buffer } = this
-    buffer[at] = value >> 24
-    buffer[at + 1] = value >> 16
-    buffer[at + 2] = value >> 8
-    buffer[at + 3] = value
+    putWord(this.buffer, at, value)
   }
 
   /** 2^53-1 and more is written as the largest int64. */
   int64(value: number): void {
-    if (value >= Number.MAX_SAFE_INTEGER) {
-      this.int32(0x7fffffff)
-      this.int32(-1)
-      return
-    }
-    const low = value >>> 0
-    this.int32((value - low) / 0x100000000)
-    this.int32(low | 0)
+    const at = this.reserve(8)
+    putLong(this.buffer, at, value)
   }
 
   int64Exact(value: bigint): void {
     const at = this.reserve(8)
-    this.view.setBigInt64(at, value)
+    putExactLong(this.buffer, at, value)
   }
 
   float64(value: number): void {
     const at = this.reserve(8)
-    this.view.setFloat64(at, value)
+    putFloat(this.buffer, at, value)
   }
 
   uvarint(value: number): void {
@@ -133,8 +124,7 @@ export class Writer {
 
   uuid(value: string): void {
     const at = this.reserve(16)
-    if (value === ZERO_UUID) this.buffer.fill(0, at, at + 16)
-    else uuidToBytes(value, this.buffer, at)
+    putInternedUuid(this.buffer, at, value)
   }
 
   /** A string behind its length: two bytes, or compact. */
@@ -222,6 +212,36 @@ export class Writer {
     this.uvarint(size)
     this.position = after
   }
+}
+
+function putWord(buffer: Uint8Array, at: number, value: number): void {
+  buffer[at] = value >> 24
+  buffer[at + 1] = value >> 16
+  buffer[at + 2] = value >> 8
+  buffer[at + 3] = value
+}
+
+/** An int64 into the eight bytes at `at`; 2^53-1 and more as the largest one. */
+export function putLong(buffer: Uint8Array, at: number, value: number): void {
+  if (value >= Number.MAX_SAFE_INTEGER) {
+    putWord(buffer, at, 0x7fffffff)
+    putWord(buffer, at + 4, -1)
+    return
+  }
+  const low = value >>> 0
+  putWord(buffer, at, (value - low) / 0x100000000)
+  putWord(buffer, at + 4, low)
+}
+
+/** An int64 bit by bit. */
+export function putExactLong(buffer: Uint8Array, at: number, value: bigint): void {
+  scratch.setBigInt64(0, value)
+  buffer.set(scratchBytes, at)
+}
+
+export function putFloat(buffer: Uint8Array, at: number, value: number): void {
+  scratch.setFloat64(0, value)
+  buffer.set(scratchBytes, at)
 }
 
 function isList(value: RecordsInput): value is readonly Part[] {

@@ -1,11 +1,14 @@
 /** Broken bytes: cut short anywhere, or with a length that promises too much, at every field of every message. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { planFor, readerFor } from '../../src/protocol/compile.ts'
+import { planFor } from '../../src/protocol/compile.ts'
+import { compileRead } from '../../src/protocol/decode.ts'
+import { generateRead } from '../../src/protocol/generate-read.ts'
 import { encodeMessage } from '../../src/protocol/messages.ts'
+import type { Plan } from '../../src/protocol/plan.ts'
 import { ProtocolError } from '../../src/protocol/protocol-error.ts'
 import { Reader } from '../../src/protocol/reader.ts'
-import type { RecordsRef, Schema } from '../../src/protocol/schema.ts'
+import type { RecordsRef } from '../../src/protocol/schema.ts'
 import { allSchemas, versionsOf } from '../support/schemas.ts'
 import { exampleOf } from '../support/values.ts'
 import { type LengthField, lengthFieldsOf } from '../support/walk.ts'
@@ -33,11 +36,16 @@ class WatchedReader extends Reader {
   }
 }
 
+type Read = (reader: Reader) => unknown
+
+/** Both forms that a reading function can take. */
+const readsOf = (plan: Plan): Read[] => [generateRead(plan), compileRead(plan)]
+
 /** What decoding threw, having made no more than the bytes it was given. */
-const failureOf = (schema: Schema, version: number, bytes: Uint8Array): unknown => {
+const failureOf = (read: Read, bytes: Uint8Array): unknown => {
   const reader = new WatchedReader(bytes)
   try {
-    readerFor(schema, version)(reader)
+    read(reader)
     return undefined
   } catch (error) {
     return error
@@ -68,10 +76,13 @@ const test = suite('malformed messages')
 for (const schema of allSchemas) {
   test(`${schema.name} is an error when it is cut short anywhere`, () => {
     for (const version of versionsOf(schema)) {
-      const whole = encodeMessage(schema, version, exampleOf(planFor(schema, version), 'full'))
-      for (let length = 0; length < whole.length; length++) {
-        const error = failureOf(schema, version, whole.subarray(0, length))
-        assert.instance(error, ProtocolError, `version ${version}, ${length} of ${whole.length} bytes`)
+      const plan = planFor(schema, version)
+      const whole = encodeMessage(schema, version, exampleOf(plan, 'full') as never)
+      for (const read of readsOf(plan)) {
+        for (let length = 0; length < whole.length; length++) {
+          const error = failureOf(read, whole.subarray(0, length))
+          assert.instance(error, ProtocolError, `version ${version}, ${length} of ${whole.length} bytes`)
+        }
       }
     }
   })
@@ -80,10 +91,14 @@ for (const schema of allSchemas) {
     for (const version of versionsOf(schema)) {
       const plan = planFor(schema, version)
       const whole = encodeMessage(schema, version, exampleOf(plan, 'full'))
+      const reads = readsOf(plan)
       for (const field of lengthFieldsOf(plan, whole)) {
         for (const replacement of replacements[field.form]) {
-          const error = failureOf(schema, version, spliced(whole, field, replacement))
-          assert.instance(error, ProtocolError, `version ${version}, ${field.name} := ${replacement}`)
+          const broken = spliced(whole, field, replacement)
+          for (const read of reads) {
+            const error = failureOf(read, broken)
+            assert.instance(error, ProtocolError, `version ${version}, ${field.name} := ${replacement}`)
+          }
         }
       }
     }

@@ -6,7 +6,7 @@
  */
 import { api } from '../api.ts'
 import type { Message, MessageInput } from '../schema.ts'
-import { bool, int16, int32, int64, int64Exact, message, string } from '../schema.ts'
+import { int16, int32, int64Exact, message, string } from '../schema.ts'
 
 const range = { apiKey: 22, versions: '0-5', flexible: '2+' }
 
@@ -17,8 +17,6 @@ const initProducerIdRequest = message('InitProducerIdRequest', range, {
   /** -1: a new one is wanted. */
   producerId: int64Exact('3+', { default: -1n }),
   producerEpoch: int16('3+', { default: -1 }),
-  enable2Pc: bool('6+', { default: false }),
-  keepPreparedTxn: bool('6+', { default: false }),
 })
 
 const initProducerIdResponse = message('InitProducerIdResponse', range, {
@@ -26,8 +24,6 @@ const initProducerIdResponse = message('InitProducerIdResponse', range, {
   errorCode: int16('0+'),
   producerId: int64Exact('0+', { default: -1n }),
   producerEpoch: int16('0+'),
-  ongoingTxnProducerId: int64('6+', { default: -1 }),
-  ongoingTxnProducerEpoch: int16('6+', { default: -1 }),
 })
 
 export const initProducerId = api(initProducerIdRequest, initProducerIdResponse)
