@@ -1,8 +1,7 @@
 /**
- * `npm run bench -- NAME [ARGS]`: makes what is missing and runs bench/NAME.ts, built where the runtime needs it.
+ * `npm run bench -- NAME [ARGS]`: makes what is missing and runs bench/NAME.ts or bench/NAME.bench.ts, built where the runtime needs it.
  * Without a name it lists what there is.
  */
-import { existsSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { build } from './build.mjs'
 import { buildNative } from './build-native.mjs'
@@ -13,14 +12,17 @@ import { setup } from './setup.mjs'
 let program
 
 await main(async ([name]) => {
-  const names = filesBelow('bench', path => /^bench\/[\w-]+\.ts$/.test(path)).map(path => path.slice(6, -3))
-  if (name === undefined) throw new Failure(`name one of: ${names.join(', ')}`)
-  if (!existsSync(inRoot(`bench/${name}.ts`))) throw new Failure(`no bench/${name}.ts; there are: ${names.join(', ')}`)
+  const programs = filesBelow('bench', path => path.endsWith('.ts') && !/^bench\/(?:support|load)\//.test(path))
+  const nameOf = path => path.slice('bench/'.length).replace(/(?:\.bench)?\.ts$/, '')
+  const names = programs.map(nameOf).join(', ')
+  if (name === undefined) throw new Failure(`name one of: ${names}`)
+  const chosen = programs.find(path => nameOf(path) === name)
+  if (chosen === undefined) throw new Failure(`there is no bench ${name}; there are: ${names}`)
   await setup()
   await buildNative()
   const { built } = hostRuntime()
   if (built) await build({ all: true, lenient: true })
-  program = inRoot(built ? `dist/bench/${name}.js` : `bench/${name}.ts`)
+  program = inRoot(built ? `dist/${chosen.replace(/\.ts$/, '.js')}` : chosen)
 })
 
 if (program !== undefined) {

@@ -1,5 +1,5 @@
 /** What `npm pack` makes is whole: it installs as a package, its command runs, its types are there, it starts a broker. */
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { inRepository } from './support/paths.ts'
@@ -19,6 +19,8 @@ const run = (program: string, ...args: string[]): Promise<Finished> =>
 test.before(async () => {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(installed, { recursive: true })
+  // A package of its own: inside the repository's, `odradek` would mean the repository itself.
+  writeFileSync(`${folder}/package.json`, '{ "private": true }')
   // The build that the suite runs on is the one that is packed: nothing is built here, under running tests.
   const packed = await runProgram('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder], {
     cwd: inRepository(),
