@@ -61,7 +61,7 @@ export const runFile = (file, { runtime, timeoutMs = defaultTimeoutMs, graceMs =
       [...runtime.args, inRoot('scripts/run-test-file.mjs'), sourceFor(file, runtime), journalPath, String(timeoutMs)],
       {
         cwd: root,
-        env: { ...process.env, NO_COLOR: '1', ODRADEK_TEST_RUNTIME: runtime.name, ...env },
+        env: { ...process.env, NO_COLOR: '1', ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
       },
     )

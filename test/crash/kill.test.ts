@@ -68,9 +68,10 @@ class Load {
   }
 }
 
-test('every acknowledged record is there, in order, none twice, when the broker is killed under load and starts again', async () => {
+const killUnderLoad = async (flush: 'group' | 'os'): Promise<void> => {
   const dir = temporaryFolder('kill')
-  let broker: BrokerProcess = await startBrokerProcess(dir)
+  const args = ['--flush', flush]
+  let broker: BrokerProcess = await startBrokerProcess(dir, { args })
   const first = await WireClient.connect(broker.port)
   await createTopic(first, 'load', partitions)
   await first.close()
@@ -89,7 +90,7 @@ test('every acknowledged record is there, in order, none twice, when the broker 
     while (total() < goal) await new Promise(resolve => setTimeout(resolve, 2))
     await broker.kill()
     await Promise.all(running)
-    broker = await startBrokerProcess(dir)
+    broker = await startBrokerProcess(dir, { args })
   }
 
   // Whatever was not answered goes out again, and a little more.
@@ -108,6 +109,11 @@ test('every acknowledged record is there, in order, none twice, when the broker 
   await reader.close()
   const { code } = await broker.stop()
   assert.is(code, 0)
-})
+}
+
+for (const flush of ['group', 'os'] as const) {
+  test(`every acknowledged record is there, in order, none twice, when the broker is killed under load with flush=${flush}`, () =>
+    killUnderLoad(flush))
+}
 
 test.run()
