@@ -27,6 +27,8 @@ impl<'a> Inflater<'a> {
     pub fn new(codec: Codec, bytes: &'a [u8], limit: u64) -> Result<Inflater<'a>, InflateError> {
         let decoder = match codec {
             Codec::None => Decoder::Plain(bytes),
+            // No frame at all is an empty stream, here as in Kafka's reader.
+            Codec::Zstd if bytes.is_empty() => Decoder::Plain(bytes),
             Codec::Gzip => Decoder::Gzip(Gzip::new(bytes)),
             Codec::Snappy => {
                 Decoder::Snappy(snappy::Reader::new(bytes).map_err(InflateError::Broken)?)
@@ -92,14 +94,15 @@ impl Source for Inflater<'_> {
     }
 }
 
+/// Fills the window as far as the stream goes, so that a stream that ends in an error says so before its records are
+/// looked at.
 fn read_window(reader: &mut dyn Read, window: &mut Vec<u8>) -> io::Result<()> {
     window.resize(WINDOW_BYTES, 0);
-    loop {
-        match reader.read(window) {
-            Ok(count) => {
-                window.truncate(count);
-                return Ok(());
-            }
+    let mut filled = 0;
+    while filled < WINDOW_BYTES {
+        match reader.read(&mut window[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {
                 window.clear();
@@ -107,6 +110,8 @@ fn read_window(reader: &mut dyn Read, window: &mut Vec<u8>) -> io::Result<()> {
             }
         }
     }
+    window.truncate(filled);
+    Ok(())
 }
 
 /// Gzip members one after another. Bytes after a member that are no further member are passed over, as Java's

@@ -3,7 +3,7 @@
 
 const MAGIC: [u8; 8] = [0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0];
 const HEADER_BYTES: usize = 16;
-/// The oldest stream version that readers understand, and the one that is written.
+/// The stream version that is written, as its own and as the oldest compatible one. Readers don't look at it.
 const VERSION: u32 = 1;
 /// Inflated bytes in a block that is written.
 const BLOCK_BYTES: usize = 32 * 1024;
@@ -31,12 +31,6 @@ impl<'a> Reader<'a> {
                 rest: bytes,
                 form: Form::Raw,
             });
-        }
-        let version = be_u32(&bytes[8..]);
-        if version < VERSION {
-            return Err(format!(
-                "snappy: stream version {version} is older than {VERSION}"
-            ));
         }
         Ok(Reader {
             rest: &bytes[HEADER_BYTES..],
@@ -98,6 +92,9 @@ impl<'a> Reader<'a> {
 }
 
 fn inflate_block(block: &[u8], to: &mut Vec<u8>) -> Result<(), String> {
+    if block.is_empty() {
+        return Err("snappy: a block of no bytes".to_owned());
+    }
     let length = snap::raw::decompress_len(block).map_err(|error| format!("snappy: {error}"))?;
     if length > block.len().saturating_mul(MAX_RATIO) {
         return Err(format!(
