@@ -1,4 +1,5 @@
 /** A frame that was copied without its record bytes says the same as the whole frame. */
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -13,8 +14,10 @@ import { Reader } from '../../src/protocol/reader.ts'
 import { apis } from '../../src/protocol/registry.ts'
 import { skimProgram } from '../../src/protocol/skim.ts'
 import { Writer } from '../../src/protocol/writer.ts'
+import { inRepository } from '../support/paths.ts'
 import { versionsOf } from '../support/schemas.ts'
 import { runSkim } from '../support/skim.ts'
+import { skimVectors } from '../support/skim-vectors.ts'
 import { arbitraryOf, exampleOf, examples, type Value } from '../support/values.ts'
 
 const test = suite('skim')
@@ -73,6 +76,11 @@ test('every program walks the whole frame when an API has no records at all', ()
       }
     }
   }
+})
+
+test('the frames on which the reactor is tested are those that the schemas give', () => {
+  const lines = readFileSync(inRepository('test/vectors/protocol/skim.txt'), 'utf8').trimEnd().split('\n')
+  assert.equal(lines, skimVectors())
 })
 
 test('a list of left-out records that does not fit the frame is an error', () => {
