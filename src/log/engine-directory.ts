@@ -4,15 +4,17 @@
  * Invariants: opened (and locked) by `openEngineDirectory` and closed exactly once; a failed directory stays offline, every
  * log in it hears so, and every later command is refused.
  */
+
+import { EngineError } from '../native/engine-code.ts'
 import type { Disk, LogHandle, OpenedDirectory, Runtime } from '../native/types.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 import { EngineLog, settle } from './engine-log.ts'
-import type { Log, LogDirectory, OpenOptions } from './log.ts'
+import type { LogDirectory, OpenOptions } from './log.ts'
 import { LogError, LogErrorCode, logErrorCode } from './log-errors.ts'
 
 type FailureListener = (code: KafkaErrorCode, text: string) => void
 
-class EngineDirectory implements LogDirectory {
+export class EngineDirectory implements LogDirectory {
   readonly id: number
   readonly path: string
   readonly clean: boolean
@@ -37,7 +39,7 @@ class EngineDirectory implements LogDirectory {
     return Promise.resolve([...this.#folders])
   }
 
-  open(name: string, options: OpenOptions): Promise<Log> {
+  open(name: string, options: OpenOptions): Promise<EngineLog> {
     const native = {
       directory: this.id,
       name,
@@ -96,7 +98,13 @@ class EngineDirectory implements LogDirectory {
   }
 
   close(options: { clean: boolean; brokerEpoch: number }): Promise<void> {
-    return Promise.resolve().then(() => this.#runtime.closeDirectory(this.id, options.clean, options.brokerEpoch))
+    return Promise.resolve().then(() => {
+      try {
+        this.#runtime.closeDirectory(this.id, options.clean, options.brokerEpoch)
+      } catch (error) {
+        throw logError(error)
+      }
+    })
   }
 
   onFailed(listener: FailureListener): void {
@@ -114,9 +122,18 @@ class EngineDirectory implements LogDirectory {
  * Opens, and where it is missing creates, a directory of logs; takes its lock. Blocks the calling thread: only at start.
  * @throws LogError (LOCKED, KAFKA_STORAGE_ERROR), its text naming the path and the remedy.
  */
-export function openEngineDirectory(runtime: Runtime, path: string, disk: Disk): LogDirectory {
+export function openEngineDirectory(runtime: Runtime, path: string, disk: Disk): EngineDirectory {
   let directory: EngineDirectory | undefined
-  const opened = runtime.openDirectory(path, disk, { failed: (code, _errno, text) => directory?.failed(code, text) })
+  let opened: OpenedDirectory
+  try {
+    opened = runtime.openDirectory(path, disk, { failed: (code, _errno, text) => directory?.failed(code, text) })
+  } catch (error) {
+    throw logError(error)
+  }
   directory = new EngineDirectory(runtime, path, opened)
   return directory
+}
+
+function logError(error: unknown): unknown {
+  return error instanceof EngineError ? new LogError(logErrorCode(error.engineCode), error.message) : error
 }

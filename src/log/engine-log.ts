@@ -7,11 +7,13 @@
  */
 import type {
   AppendedRecord,
+  AppendFields,
   FoundRecord,
   LogHandle,
   MarksRecord,
   OpenedLog,
   Outcome,
+  ReadFields,
   ReadRecord,
   Runtime,
 } from '../native/types.ts'
@@ -82,23 +84,27 @@ export class EngineLog implements Log {
   }
 
   append(batch: BatchSource, options: AppendOptions, done: (result: Appended) => void): void {
-    const fields = {
-      leaderEpoch: options.leaderEpoch,
-      origin: options.origin,
-      wake: options.wake,
-      transactionVersion: options.transactionVersion ?? 0,
-      expectedBase: options.expectedBase ?? -1,
-    }
-    this.#runtime.append(this.#handle, batch, fields, record => this.#appended(record, done))
+    this.#runtime.append(this.#handle, batch, appendFields(options), record => {
+      const result = this.#appended(record)
+      done(result)
+      if (result.code === 0 && !result.duplicate) this.#listener?.onAppended(result.end, result.bytesEnd)
+    })
   }
 
-  #appended(record: AppendedRecord, done: (result: Appended) => void): void {
+  /** The same, blocking until it is written. For a log whose one user is the calling thread; never in a broker. */
+  appendSync(batch: Uint8Array, options: AppendOptions): Appended {
+    const result = this.#appended(this.#runtime.appendSync(this.#handle, batch, appendFields(options)))
+    if (result.code === 0 && !result.duplicate) this.#listener?.onAppended(result.end, result.bytesEnd)
+    return result
+  }
+
+  #appended(record: AppendedRecord): Appended {
     const succeeded = record.code === 0
     if (succeeded) {
       if (record.end > this.endOffset) this.endOffset = record.end
       if (record.logStart > this.startOffset) this.startOffset = record.logStart
     }
-    done({
+    return {
       code: logErrorCode(record.code),
       base: record.base,
       end: record.end,
@@ -110,21 +116,16 @@ export class EngineLog implements Log {
       duplicate: record.duplicate,
       recordErrors: record.recordErrors.map(error => ({ index: error.index, code: logErrorCode(error.code) })),
       message: succeeded ? undefined : record.text,
-    })
-    if (succeeded && !record.duplicate) this.#listener?.onAppended(record.end, record.bytesEnd)
+    }
   }
 
   read(options: ReadOptions, done: (result: ReadResult) => void): void {
-    const fields = {
-      from: options.from,
-      limit: options.limit,
-      maxBytes: options.maxBytes,
-      atLeastOne: options.atLeastOne,
-      abortedList: options.abortedList ?? false,
-      toMemory: options.toMemory ?? false,
-      lastFetchedEpoch: options.lastFetchedEpoch ?? -1,
-    }
-    this.#runtime.read(this.#handle, fields, record => done(readResult(record)))
+    this.#runtime.read(this.#handle, readFields(options), record => done(readResult(record)))
+  }
+
+  /** The same, blocking; as `appendSync`. */
+  readSync(options: ReadOptions): ReadResult {
+    return readResult(this.#runtime.readSync(this.#handle, readFields(options)))
   }
 
   copy(handle: number, position: number, into: Uint8Array): void {
@@ -228,6 +229,28 @@ export function settle(
   return outcome => {
     if (outcome.code === 0) resolve()
     else reject(new LogError(logErrorCode(outcome.code), outcome.text))
+  }
+}
+
+function appendFields(options: AppendOptions): AppendFields {
+  return {
+    leaderEpoch: options.leaderEpoch,
+    origin: options.origin,
+    wake: options.wake,
+    transactionVersion: options.transactionVersion ?? 0,
+    expectedBase: options.expectedBase ?? -1,
+  }
+}
+
+function readFields(options: ReadOptions): ReadFields {
+  return {
+    from: options.from,
+    limit: options.limit,
+    maxBytes: options.maxBytes,
+    atLeastOne: options.atLeastOne,
+    abortedList: options.abortedList ?? false,
+    toMemory: options.toMemory ?? false,
+    lastFetchedEpoch: options.lastFetchedEpoch ?? -1,
   }
 }
 
