@@ -1,6 +1,6 @@
 /**
  * The test runner: each file in a process of its own (a crash, a hang or a leak stays its own), two at most at once;
- * what starts a JVM, or must be root, runs alone.
+ * what starts a JVM, or mounts, runs alone.
  *
  *   node scripts/runner.mjs [--runtime NAME] [--timeout-ms N] [--grace-ms N] PATTERN...
  *
@@ -139,7 +139,7 @@ export const runFile = (file, { runtime, timeoutMs = defaultTimeoutMs, graceMs =
 
 const runsAlone = file =>
   /^test\/(clients|crash|runtimes)\//.test(file) ||
-  /\brequires\([^)]*'(java|kafka|root)'/.test(readFileSync(inRoot(file), 'utf8'))
+  /\brequires\([^)]*'(java|kafka|mount)'/.test(readFileSync(inRoot(file), 'utf8'))
 
 const indent = (text, by) => text.replace(/^(?=.)/gm, by)
 

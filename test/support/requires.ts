@@ -2,7 +2,9 @@
  * Skipping with a reason. What a machine may lack is named here, with the way to find out; the runner counts the skip,
  * and under ODRADEK_REQUIRE=all it is a failure.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { kafkaJars } from './kafka.ts'
 
@@ -20,7 +22,17 @@ const checks = {
   kafka: () => (onPath('java') && kafkaJars() !== undefined ? undefined : 'no Apache Kafka: scripts/kafka-fetch.mjs'),
   kcat: () => (onPath('kcat') ? undefined : 'no kcat on the PATH'),
   strace: () => (onPath('strace') ? undefined : 'no strace on the PATH'),
-  root: () => (process.getuid?.() === 0 ? undefined : 'not running as root'),
+  mount: () => {
+    if (process.getuid?.() !== 0) return 'not running as root'
+    const folder = mkdtempSync(join(tmpdir(), 'odradek-mount-'))
+    try {
+      if (spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', folder]).status !== 0) return 'may not mount'
+      spawnSync('umount', [folder])
+      return undefined
+    } finally {
+      rmdirSync(folder)
+    }
+  },
   linux: () => (process.platform === 'linux' ? undefined : 'not Linux'),
   ipv6: () => {
     try {
