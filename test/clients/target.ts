@@ -1,0 +1,147 @@
+/**
+ * The broker that the tests of foreign clients talk to: ours, as a process of its own, or (ODRADEK_TEST_BOOTSTRAP=host:port)
+ * any other, so that a test can be shown to pass against Apache Kafka too. Nothing they find is noted for the README then.
+ */
+import { pathToFileURL } from 'node:url'
+import { startBrokerProcess } from '../support/broker-process.ts'
+import { inRepository } from '../support/paths.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+import { type ForeignClient, worksWith } from '../support/works-with.ts'
+
+export interface Target {
+  readonly bootstrap: string
+  readonly ours: boolean
+  /** Notes what a client was seen to do. */
+  works(client: ForeignClient, ...what: string[]): void
+  close(): Promise<void>
+}
+
+export async function startTarget(): Promise<Target> {
+  const other = process.env.ODRADEK_TEST_BOOTSTRAP
+  if (other) return { bootstrap: other, ours: false, works: () => {}, close: async () => {} }
+  const broker = await startBrokerProcess(temporaryFolder('clients'), { env: { ODRADEK_LOG: 'warn' } })
+  return {
+    bootstrap: `127.0.0.1:${broker.port}`,
+    ours: true,
+    works: worksWith,
+    async close() {
+      const { code, stderr } = await broker.stop()
+      if (code !== 0) throw new Error(`the broker stopped with exit code ${code}:\n${stderr}`)
+    },
+  }
+}
+
+let made = 0
+
+/** A topic name that no other test has. */
+export function freshTopic(name: string): string {
+  made++
+  return `${name}-${process.pid}-${made}`
+}
+
+/** As much of @platformatic/kafka as the tests touch. */
+export interface Platformatic {
+  Admin: new (options: object) => PlatformaticAdmin
+  Producer: new (options: object) => PlatformaticProducer
+  Connection: new (clientId: string) => PlatformaticConnection
+  fetchV17: { api: { async(...request: unknown[]): Promise<FetchAnswer> } }
+}
+
+interface ClusterMetadata {
+  readonly topics: Map<string, { readonly id: string; readonly partitions: readonly { readonly leader: number }[] }>
+}
+
+export interface PlatformaticAdmin {
+  createTopics(options: object): Promise<{ name: string; partitions: number; replicas: number }[]>
+  deleteTopics(options: object): Promise<void>
+  listTopics(options?: object): Promise<string[]>
+  createPartitions(options: object): Promise<unknown>
+  describeConfigs(options: object): Promise<{ resourceName: string; configs: { name: string; value: string }[] }[]>
+  listOffsets(options: object): Promise<{ name: string; partitions: { partitionIndex: number; offset: bigint }[] }[]>
+  metadata(options: object): Promise<ClusterMetadata>
+  close(): Promise<void>
+}
+
+export interface PlatformaticProducer {
+  send(options: object): Promise<{ offsets?: { topic: string; partition: number; offset: bigint }[] }>
+  initIdempotentProducer(options: object): Promise<{ producerId: bigint; producerEpoch: number }>
+  close(): Promise<void>
+}
+
+interface PlatformaticConnection {
+  connect(host: string, port: number): Promise<void>
+  close(): Promise<void>
+}
+
+interface FetchAnswer {
+  readonly responses: {
+    readonly partitions: {
+      readonly highWatermark: bigint
+      readonly records?: {
+        readonly firstOffset: bigint
+        readonly attributes: number
+        readonly records: {
+          readonly offsetDelta: number
+          readonly key: Uint8Array | null
+          readonly value: Uint8Array | null
+        }[]
+      }[]
+    }[]
+  }[]
+}
+
+const platformaticFolder = 'test/clients/node_modules/@platformatic/kafka'
+
+/** The library, from the packages of this folder (also when the tests run built, elsewhere). */
+export function loadPlatformatic(): Promise<Platformatic> {
+  return import(pathToFileURL(inRepository(platformaticFolder, 'dist/index.js')).href)
+}
+
+export const platformaticVersion = '1.35.0'
+
+export interface SeenRecord {
+  readonly offset: number
+  readonly key: string | null
+  readonly value: string | null
+  /** Number of the codec that its batch is stored with. */
+  readonly codec: number
+}
+
+const CODEC_MASK = 7
+
+/** Every record of a partition, read over the protocol by another library's decoder, checksums and codecs included. */
+export async function readPartition(bootstrap: string, topic: string, partition = 0): Promise<SeenRecord[]> {
+  const { Admin, Connection, fetchV17 } = await loadPlatformatic()
+  const admin = new Admin({ clientId: 'reader', bootstrapBrokers: [bootstrap] })
+  const metadata = await admin.metadata({ topics: [topic], forceUpdate: true })
+  const topicId = metadata.topics.get(topic)?.id
+  await admin.close()
+  const connection = new Connection('reader')
+  const colon = bootstrap.lastIndexOf(':')
+  await connection.connect(bootstrap.slice(0, colon), Number(bootstrap.slice(colon + 1)))
+  const text = (bytes: Uint8Array | null) => (bytes === null ? null : new TextDecoder().decode(bytes))
+  const seen: SeenRecord[] = []
+  for (;;) {
+    const wanted = {
+      partition,
+      currentLeaderEpoch: -1,
+      fetchOffset: BigInt(seen.length),
+      lastFetchedEpoch: -1,
+      partitionMaxBytes: 1 << 22,
+    }
+    const topics = [{ topicId, partitions: [wanted] }]
+    const answer = await fetchV17.api.async(connection, 500, 1, 1 << 24, 0, 0, -1, topics, [], '')
+    const result = answer.responses[0]?.partitions[0]
+    for (const batch of result?.records ?? []) {
+      for (const record of batch.records) {
+        const offset = Number(batch.firstOffset) + record.offsetDelta
+        if (offset < seen.length) continue
+        const codec = batch.attributes & CODEC_MASK
+        seen.push({ offset, key: text(record.key), value: text(record.value), codec })
+      }
+    }
+    if (seen.length >= Number(result?.highWatermark ?? 0)) break
+  }
+  await connection.close()
+  return seen
+}
