@@ -11,7 +11,6 @@ import type { Logger } from '../base/logger.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
 import type { ListenerAddress } from '../config/listeners.ts'
 import { isWildcard } from '../config/listeners.ts'
-import { validateTopicConfigs } from '../config/topic-config.ts'
 import type { MetadataNode } from '../controller/start.ts'
 import { startMetadata } from '../controller/start.ts'
 import type { Host } from '../host/host.ts'
@@ -147,18 +146,7 @@ async function start(parts: Parts, started: (node: MetadataNode, replicas: Repli
       host: 'localhost',
       port: 9093,
     },
-    config: {
-      numPartitions: config.number('num.partitions'),
-      defaultReplicationFactor: config.number('default.replication.factor'),
-      minInsyncReplicas: config.number('min.insync.replicas'),
-      deleteTopicEnable: config.boolean('delete.topic.enable'),
-      sessionTimeoutMs: config.number('broker.session.timeout.ms'),
-      snapshotMaxNewRecordBytes: config.number('metadata.log.max.record.bytes.between.snapshots'),
-      snapshotIntervalMs: config.number('metadata.log.max.snapshot.interval.ms'),
-      snapshotSegmentBytes: config.number('metadata.log.segment.bytes'),
-      validateTopicConfigs: (configs: ReadonlyMap<string, string | null>) => validateTopicConfigs(configs, config),
-      staticConfigs: config.given,
-    },
+    config,
   })
   parts.node = node
   node.onFailed(text => options.onFailed?.(text))

@@ -18,11 +18,11 @@ import type { MetadataImage, TopicImage } from '../metadata/image.ts'
 import { topicConfigs } from '../metadata/image.ts'
 import { Partition } from '../partition/partition.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
+import { METADATA_FOLDER } from '../raft/driver.ts'
 import type { ReplicaPort } from './context.ts'
 
 /** Logs that are opened, or closed, at once. */
 const AT_ONCE = 64
-const METADATA_FOLDER = '__cluster_metadata-0'
 
 interface Topic {
   readonly id: string

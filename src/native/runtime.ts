@@ -50,8 +50,9 @@ const DRAIN_ROUNDS = 32
 const DRAIN_MS = 1
 /** How long the end of the process waits for the disk. */
 const EXIT_FLUSH_MS = 10_000
-/** How long `appendSync` waits. */
+/** How long `appendSync` and `readSync` wait. */
 const SYNC_PATIENCE_MS = 30_000
+const TOO_LONG = `the engine did not answer within ${SYNC_PATIENCE_MS} ms`
 const NO_INBOX = new Uint8Array(0)
 const ROLES: readonly Role[] = ['lane', 'sync', 'read', 'background']
 const EMPTY = new Uint8Array(0)
@@ -90,6 +91,8 @@ export class NativeRuntime implements Runtime {
   readonly #removeExitListener: () => void
   /** Microseconds to add to the reactor's to make them the host clock's. */
   readonly #offsetUs: number
+  /** Where a synchronous call reads its answer; made by the first one. */
+  #synchronous: Inbox | undefined
   #holders = 0
   #keepers = 0
   #draining = false
@@ -514,17 +517,22 @@ export class NativeRuntime implements Runtime {
       },
     })
     this.#append(log, batch, fields, ticket)
-    this.#dispatch()
-    while (this.#manual && this.#binding.step(this.#id, ROLES.indexOf('lane')));
-    const patienceMs = this.#manual ? 0 : SYNC_PATIENCE_MS
-    // Not the inbox: this may be called while a drain reads it.
-    const inbox = new Inbox(BOX_BYTES / 16)
-    if (this.#binding.waitFor(this.#id, ticket, patienceMs, inbox.memory) > 0) {
-      this.#take(ticket)
-      return inbox.appended(0)
-    }
+    const inbox = this.#waitFor(ticket, 'lane')
+    if (inbox !== undefined) return inbox.appended(0)
     // It stays open: the answer will come, and nobody will hear it.
-    return appended ?? { ...noAppend, code: Code.internal, text: `the append took longer than ${patienceMs} ms` }
+    return appended ?? { ...noAppend, code: Code.internal, text: TOO_LONG }
+  }
+
+  /** The record that answers `ticket`, waited for; undefined when it has been handled already or does not come. */
+  #waitFor(ticket: number, role: Role): Inbox | undefined {
+    this.#dispatch()
+    while (this.#manual && this.#binding.step(this.#id, ROLES.indexOf(role)));
+    // Not the inbox: this may be called while a drain reads it.
+    this.#synchronous ??= new Inbox(BOX_BYTES / 16)
+    const inbox = this.#synchronous
+    if (this.#binding.waitFor(this.#id, ticket, this.#manual ? 0 : SYNC_PATIENCE_MS, inbox.memory) === 0) return undefined
+    this.#take(ticket)
+    return inbox
   }
 
   #append(log: LogHandle, batch: Batch, fields: AppendFields, ticket: number): void {
@@ -558,8 +566,25 @@ export class NativeRuntime implements Runtime {
     if (staged !== 0) this.release(staged)
   }
 
+  readSync(log: LogHandle, fields: ReadFields): ReadRecord {
+    let read: ReadRecord | undefined
+    const ticket = this.#ticket({
+      form: 'read',
+      done: record => {
+        read = record
+      },
+    })
+    this.#read(log, fields, ticket)
+    const inbox = this.#waitFor(ticket, 'read')
+    if (inbox !== undefined) return inbox.read(0)
+    return read ?? { ...noRead, code: Code.internal, text: TOO_LONG }
+  }
+
   read(log: LogHandle, fields: ReadFields, done: (read: ReadRecord) => void): void {
-    const ticket = this.#ticket({ form: 'read', done })
+    this.#read(log, fields, this.#ticket({ form: 'read', done }))
+  }
+
+  #read(log: LogHandle, fields: ReadFields, ticket: number): void {
     const flags =
       (fields.atLeastOne ? layout.READ_AT_LEAST_ONE : 0) |
       (fields.abortedList ? layout.READ_ABORTED_LIST : 0) |
@@ -812,6 +837,18 @@ const noAppend = {
   closedTransactionFirst: -1,
   duplicate: false,
   recordErrors: [],
+}
+
+const noRead = {
+  handle: 0,
+  bytes: 0,
+  bytesStart: 0,
+  firstOffset: -1,
+  logStart: -1,
+  end: -1,
+  divergingEpoch: -1,
+  divergingEnd: -1,
+  aborted: [],
 }
 
 /** A listener could not be bound. `code` is the system's name of the error: EADDRINUSE, EACCES, EADDRNOTAVAIL. */

@@ -267,6 +267,8 @@ export interface Runtime {
   /** Waits for the lane on this thread, and for nothing else; for logs that this thread alone appends to. */
   appendSync(log: LogHandle, batch: Batch, fields: AppendFields): AppendedRecord
   read(log: LogHandle, fields: ReadFields, done: (read: ReadRecord) => void): void
+  /** The same, waited for on this thread; for users of the log that have nobody else to serve. */
+  readSync(log: LogHandle, fields: ReadFields): ReadRecord
   watch(log: LogHandle, offset: number, limit: 'end' | 'synced'): void
   lookupTime(log: LogHandle, timestamp: bigint, limit: number, done: (found: FoundRecord) => void): void
   lookupMaxTime(log: LogHandle, limit: number, done: (found: FoundRecord) => void): void
