@@ -9,6 +9,7 @@
  */
 import { OdradekError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
+import { randomUuid } from '../controller/random-uuid.ts'
 import type { Host, TimerId } from '../host/host.ts'
 import type { LogDirectory } from '../log/log.ts'
 import { SUPPORTED_FEATURES } from '../metadata/features.ts'
@@ -32,8 +33,6 @@ export interface LifecycleOptions {
   readonly loader: MetadataLoader
   readonly nodeId: number
   readonly clusterId: string
-  /** Drawn anew for each start: `randomUuid` of src/controller. */
-  readonly incarnationId: string
   /** What clients are told. */
   readonly listeners: readonly Endpoint[]
   readonly rack: string | null
@@ -75,7 +74,8 @@ export async function startLifecycle(options: LifecycleOptions): Promise<BrokerL
   const request = {
     brokerId: nodeId,
     clusterId: options.clusterId,
-    incarnationId: options.incarnationId,
+    // One for each start: it tells this process from the one before it.
+    incarnationId: randomUuid(options.host.random),
     listeners: options.listeners,
     features: SUPPORTED_FEATURES,
     rack: options.rack,
