@@ -317,8 +317,7 @@ pub fn listen(runtime: u32, request: ListenRequest) -> Result<ListenAnswer> {
         max_connections: request.max_connections,
         max_connections_per_ip: request.max_connections_per_ip,
     };
-    let outcome =
-        on(runtime, |runtime| runtime.listen((&request.host, request.port, request.backlog), options))?;
+    let outcome = on(runtime, |runtime| runtime.listen((&request.host, request.port, request.backlog), options))?;
     Ok(match outcome {
         Ok((id, address)) => ListenAnswer {
             error: String::new(),

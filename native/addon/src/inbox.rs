@@ -102,9 +102,7 @@ impl<'a> Inbox<'a> {
                     })
                 }
                 Event::Closed { connection, reason } => self.encode_text(CLOSED, pair(*connection), 0, cut(reason)),
-                Event::ConnectFailed { token, reason } => {
-                    self.encode_text(CONNECT_FAILED, (*token, 0), 0, cut(reason))
-                }
+                Event::ConnectFailed { token, reason } => self.encode_text(CONNECT_FAILED, (*token, 0), 0, cut(reason)),
             },
             Item::Engine(completion) => self.encode_completion(completion),
         }

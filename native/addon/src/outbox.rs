@@ -189,9 +189,7 @@ fn decode_record(kind: u16, flags: u16, record: &[u8], held: &mut HeldTable, ord
             orders.engine.push(Command::Lookup { log, ticket, lookup, limit });
         }
         SYNC => orders.engine.push(Command::Sync { log, ticket: r.u32()? }),
-        CLOSE_LOG => {
-            orders.engine.push(Command::Close { log, ticket: r.u32()?, clean: flags & CLOSE_LOG_CLEAN != 0 })
-        }
+        CLOSE_LOG => orders.engine.push(Command::Close { log, ticket: r.u32()?, clean: flags & CLOSE_LOG_CLEAN != 0 }),
         DELETE_LOG => orders.engine.push(Command::Delete { log, ticket: r.u32()? }),
         OPEN_LOG => {
             let (ticket, directory) = (r.u32()?, r.u32()?);

@@ -71,15 +71,7 @@ pub unsafe fn memory(env: sys::napi_env, value: sys::napi_value) -> Option<(*mut
     let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
     // SAFETY: by this function's contract.
     let status = unsafe {
-        sys::napi_get_typedarray_info(
-            env,
-            value,
-            &mut kind,
-            &mut length,
-            &mut data,
-            ptr::null_mut(),
-            ptr::null_mut(),
-        )
+        sys::napi_get_typedarray_info(env, value, &mut kind, &mut length, &mut data, ptr::null_mut(), ptr::null_mut())
     };
     if status != sys::Status::napi_ok || kind != sys::TypedarrayType::uint8_array {
         return None;

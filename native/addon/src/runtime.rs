@@ -103,9 +103,8 @@ impl Sockets {
             Arc::new(delegate)
         })?;
         let handle = reactor.handle().clone();
-        let warmer = std::thread::Builder::new()
-            .name("odradek-warm".into())
-            .spawn(move || warm_all(receiver, handle))?;
+        let warmer =
+            std::thread::Builder::new().name("odradek-warm".into()).spawn(move || warm_all(receiver, handle))?;
         Ok(Sockets { reactor, warmer: Some((cold, warmer)) })
     }
 

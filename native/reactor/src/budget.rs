@@ -6,24 +6,19 @@
 
 use bytes::Bytes;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub struct Budget {
     limit: AtomicU64,
     held: AtomicU64,
-    /// The reactor has connections that wait for a credit.
-    waited_for: AtomicBool,
+    /// The reactor waits for less than this to be held; 0: it doesn't.
+    waited_for: AtomicU64,
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Budget {
     pub fn new(limit: u64, wake: Box<dyn Fn() + Send + Sync>) -> Arc<Budget> {
-        Arc::new(Budget {
-            limit: AtomicU64::new(limit),
-            held: AtomicU64::new(0),
-            waited_for: AtomicBool::new(false),
-            wake,
-        })
+        Arc::new(Budget { limit: AtomicU64::new(limit), held: AtomicU64::new(0), waited_for: AtomicU64::new(0), wake })
     }
 
     pub fn set_limit(&self, limit: u64) {
@@ -39,13 +34,16 @@ impl Budget {
         self.held.load(Ordering::SeqCst) >= self.limit.load(Ordering::Relaxed)
     }
 
-    /// The next credit that ends the shortage wakes the reactor. Check `spent` again afterwards.
-    pub(crate) fn wait(&self) {
-        self.waited_for.store(true, Ordering::SeqCst);
+    /// The credit that brings what is held below this mark, or below the limit if that is higher, wakes the reactor.
+    /// Look again afterwards: it may have come before.
+    pub(crate) fn wait_below(&self, mark: u64) {
+        self.waited_for.store(mark.max(self.limit.load(Ordering::Relaxed)), Ordering::SeqCst);
     }
 
     fn wake_waiting(&self) {
-        if !self.spent() && self.waited_for.swap(false, Ordering::SeqCst) {
+        let mark = self.waited_for.load(Ordering::SeqCst);
+        let below = self.held.load(Ordering::SeqCst) < mark.max(self.limit.load(Ordering::Relaxed));
+        if mark > 0 && below && self.waited_for.swap(0, Ordering::SeqCst) > 0 {
             (self.wake)();
         }
     }
@@ -109,14 +107,19 @@ mod tests {
     fn a_charge_ends_with_the_last_reference_and_wakes_only_who_waits() {
         let wakes = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&wakes);
-        let budget = Budget::new(10, Box::new(move || drop(counted.fetch_add(1, Ordering::SeqCst))));
+        let budget = Budget::new(
+            10,
+            Box::new(move || {
+                counted.fetch_add(1, Ordering::SeqCst);
+            }),
+        );
         let mut charge = Charge::new(&budget);
         charge.add(12);
         assert!(budget.spent());
         let frame = charged(vec![1; 12], charge.take());
         drop(charge);
         let slice = frame.slice(3..5);
-        budget.wait();
+        budget.wait_below(0);
         drop(frame);
         assert_eq!((budget.held(), wakes.load(Ordering::SeqCst)), (12, 0));
         drop(slice);

@@ -126,7 +126,7 @@ impl Connection {
         let (outcome, asked) = match self.inflow.direct() {
             Some((memory, limit)) => (self.transport.read_append(memory, limit), limit),
             None => {
-                let most = self.inflow.wanted().filter(|_| to_finish).unwrap_or(usize::MAX).min(scratch.len());
+                let most = if to_finish { self.inflow.wanted().min(scratch.len()) } else { scratch.len() };
                 let outcome = self.transport.read_into(&mut scratch[..most]);
                 if let Ok(read) = outcome {
                     let waiting = &mut self.waiting;

@@ -106,16 +106,39 @@ pub struct ListenerOptions {
 }
 
 pub enum Command {
-    Listen { id: u32, socket: std::net::TcpListener, options: ListenerOptions },
+    Listen {
+        id: u32,
+        socket: std::net::TcpListener,
+        options: ListenerOptions,
+    },
     /// Stops accepting; connections go on.
-    CloseListener { id: u32 },
-    Connect { token: u32, address: SocketAddr, max_frame_bytes: u32 },
-    Answer { connection: ConnectionId, sequence: u32, answer: Answer },
+    CloseListener {
+        id: u32,
+    },
+    Connect {
+        token: u32,
+        address: SocketAddr,
+        max_frame_bytes: u32,
+    },
+    Answer {
+        connection: ConnectionId,
+        sequence: u32,
+        answer: Answer,
+    },
     /// A request on an outgoing connection; `program` names the skim program of its response.
-    Send { connection: ConnectionId, answer: Answer, program: Option<(i16, i16)> },
-    Close { connection: ConnectionId, reason: Reason },
+    Send {
+        connection: ConnectionId,
+        answer: Answer,
+        program: Option<(i16, i16)>,
+    },
+    Close {
+        connection: ConnectionId,
+        reason: Reason,
+    },
     /// A range that `Delegate::warm` was asked for is resident (or could not be made so).
-    Warmed { connection: ConnectionId },
+    Warmed {
+        connection: ConnectionId,
+    },
 }
 
 /// The other side of the reactor. Called on the reactor's thread; must not block.

@@ -53,6 +53,8 @@ pub(crate) struct EventLoop {
     starved: VecDeque<u32>,
     /// The one connection that may be read all the same, to finish its frame.
     overdrawing: Option<ConnectionId>,
+    /// What was held when it had finished: nobody else overdraws until less is held.
+    overdrawn: Option<u64>,
     muted: BTreeSet<(Instant, u32)>,
     accepting: bool,
     retry_accept_at: Option<Instant>,
@@ -78,6 +80,7 @@ impl EventLoop {
             dirty: VecDeque::new(),
             starved: VecDeque::new(),
             overdrawing: None,
+            overdrawn: None,
             muted: BTreeSet::new(),
             accepting: false,
             retry_accept_at: None,
@@ -130,7 +133,9 @@ impl EventLoop {
         if timeout != Some(Duration::ZERO) {
             self.handle.shared.asleep.store(true, Ordering::SeqCst);
             let mailbox = lock(&self.handle.shared.mailbox);
-            let fed = !self.starved.is_empty() && !self.handle.budget.spent();
+            let held = self.handle.budget.held();
+            let fed = !self.starved.is_empty()
+                && (!self.handle.budget.spent() || self.overdrawn.is_some_and(|mark| held < mark));
             if mailbox.stop || !mailbox.commands.is_empty() || fed {
                 timeout = Some(Duration::ZERO);
             }
@@ -144,12 +149,8 @@ impl EventLoop {
         if !self.ready.is_empty() || !self.dirty.is_empty() || self.accepting {
             return Some(Duration::ZERO);
         }
-        let deadlines = [
-            self.muted.first().map(|(at, _)| *at),
-            self.retry_accept_at,
-            self.check_idle_at,
-            self.check_shortage_at,
-        ];
+        let deadlines =
+            [self.muted.first().map(|(at, _)| *at), self.retry_accept_at, self.check_idle_at, self.check_shortage_at];
         let own = deadlines.into_iter().flatten().min().map(|at| at.saturating_duration_since(Instant::now()));
         match (own, self.delegate.before_sleep(Instant::now())) {
             (Some(own), Some(other)) => Some(own.min(other)),
@@ -442,6 +443,7 @@ impl EventLoop {
         if !self.handle.budget.spent() || self.starved.is_empty() {
             self.check_shortage_at = None;
             self.overdrawing = None;
+            self.overdrawn = None;
             return;
         }
         self.check_shortage_at = Some(self.now + SHORTAGE_CHECK);
@@ -471,9 +473,14 @@ impl EventLoop {
         if self.starved.is_empty() {
             return;
         }
-        self.handle.budget.wait();
-        if !self.handle.budget.spent() {
+        let budget = &self.handle.budget;
+        budget.wait_below(self.overdrawn.unwrap_or(0));
+        if self.overdrawn.is_some_and(|mark| budget.held() < mark) {
+            self.overdrawn = None;
+        }
+        if !budget.spent() {
             self.overdrawing = None;
+            self.overdrawn = None;
             while let Some(slot) = self.starved.pop_front() {
                 if let Some(connection) = self.connections[slot as usize].as_deref_mut() {
                     connection.in_starved = false;
@@ -485,12 +492,13 @@ impl EventLoop {
         if self.check_shortage_at.is_none() {
             self.check_shortage_at = Some(self.now + SHORTAGE_CHECK);
         }
-        if self.overdrawing.is_some() {
+        if self.overdrawing.is_some() || self.overdrawn.is_some() {
             return;
         }
         let connections = &self.connections;
         let partial = |slot: &u32| connections[*slot as usize].as_deref().is_some_and(|one| one.inflow.is_partial());
-        let Some(index) = self.starved.iter().position(partial) else { return };
+        // Those that have begun a frame come first: finishing it is what gives memory back.
+        let index = self.starved.iter().position(partial).unwrap_or(0);
         let Some(slot) = self.starved.remove(index) else { return };
         if let Some(connection) = self.connections[slot as usize].as_deref_mut() {
             connection.in_starved = false;
@@ -520,15 +528,16 @@ impl EventLoop {
                 return if connection.hung { Err("the peer closed".into()) } else { Ok(()) };
             }
             let may_overdraw = self.overdrawing == Some(connection.id);
-            if self.handle.budget.spent() && !(may_overdraw && connection.inflow.is_partial()) {
-                if may_overdraw {
-                    self.overdrawing = None;
-                }
+            if self.handle.budget.spent() && !may_overdraw {
                 push(&mut self.starved, &mut connection.in_starved, slot);
                 return Ok(());
             }
             let arrived_us = self.now.saturating_duration_since(self.handle.shared.started).as_micros() as u32;
             let read = connection.read_once(&mut self.scratch, may_overdraw, self.now, arrived_us)?;
+            if may_overdraw && !connection.inflow.is_partial() {
+                self.overdrawing = None;
+                self.overdrawn = (read > 0).then(|| self.handle.budget.held());
+            }
             self.handle.shared.counters.bytes_in.fetch_add(read as u64, Ordering::Relaxed);
             self.deliver_from(slot);
             let Some(connection) = self.connections[slot as usize].as_deref_mut() else { return Ok(()) };
@@ -546,10 +555,11 @@ impl EventLoop {
         let Some(connection) = self.connections[slot as usize].as_deref_mut() else { return };
         while let Some(delivery) = connection.deliver() {
             let response = connection.outgoing();
-            let program = delivery.program.filter(|_| delivery.bytes.len() > COPIED_WHOLE).and_then(|(key, version)| {
-                let skims = self.handle.shared.skims.read().unwrap_or_else(PoisonError::into_inner);
-                skims.get(&(response, key, version)).cloned()
-            });
+            let program =
+                delivery.program.filter(|_| delivery.bytes.len() > COPIED_WHOLE).and_then(|(key, version)| {
+                    let skims = self.handle.shared.skims.read().unwrap_or_else(PoisonError::into_inner);
+                    skims.get(&(response, key, version)).cloned()
+                });
             let skimmed = program.and_then(|program| program.run(&delivery.bytes));
             self.handle.shared.counters.frames.fetch_add(1, Ordering::Relaxed);
             self.urgent = true;

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 /// From here on a frame is read straight into its own memory, which at most doubles.
 const DIRECT_FROM: usize = 64 << 10;
+const DIRECT_READ: usize = 256 << 10;
 
 pub(crate) struct Inflow {
     max_frame_bytes: u32,
@@ -42,13 +43,9 @@ impl Inflow {
         self.prefix_bytes > 0
     }
 
-    /// How many bytes finish what is under way, when that is known.
-    pub fn wanted(&self) -> Option<usize> {
-        match self.prefix_bytes {
-            0 => None,
-            4 => Some(self.lacking),
-            some => Some(4 - usize::from(some)),
-        }
+    /// How many bytes finish the frame under way, or its length as long as that is not known.
+    pub fn wanted(&self) -> usize {
+        if self.prefix_bytes == 4 { self.lacking } else { 4 - usize::from(self.prefix_bytes) }
     }
 
     /// The memory to read the next bytes into directly, for a frame that is already large; at most `wanted` of it.
@@ -56,8 +53,10 @@ impl Inflow {
         if self.prefix_bytes < 4 || self.partial.len() < DIRECT_FROM {
             return None;
         }
-        let limit = self.lacking.min(self.partial.len());
-        self.partial.reserve_exact(limit);
+        let limit = self.lacking.min(DIRECT_READ);
+        if self.partial.capacity() - self.partial.len() < limit {
+            self.partial.reserve_exact(self.lacking.min(self.partial.len().max(DIRECT_READ)));
+        }
         Some((&mut self.partial, limit))
     }
 
@@ -159,7 +158,7 @@ mod tests {
         inflow.feed(&stream, Instant::now(), |_| panic!("not whole")).unwrap();
         assert_eq!(budget.held(), 12);
         assert!(inflow.partial.capacity() <= 64);
-        assert_eq!(inflow.wanted(), Some((1 << 20) - 8));
+        assert_eq!(inflow.wanted(), (1 << 20) - 8);
         assert!(inflow.direct().is_none());
     }
 
@@ -172,7 +171,7 @@ mod tests {
         let mut whole = None;
         while whole.is_none() {
             let (memory, limit) = inflow.direct().unwrap();
-            assert!(limit <= memory.len());
+            assert!(memory.capacity() <= body.len().max(2 * memory.len() + DIRECT_READ));
             let at = memory.len();
             memory.extend_from_slice(&body[at..at + limit]);
             whole = inflow.grew(limit, Instant::now());

@@ -98,9 +98,7 @@ impl Outflow {
     fn by_sendfile(&self, part: &Part) -> bool {
         match part {
             Part::Memory(_) => false,
-            Part::File { source, length, .. } => {
-                *length >= SENDFILE_FROM && !self.copying && source.raw_fd().is_some()
-            }
+            Part::File { source, length, .. } => *length >= SENDFILE_FROM && !self.copying && source.raw_fd().is_some(),
         }
     }
 

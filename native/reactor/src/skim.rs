@@ -105,10 +105,7 @@ impl std::fmt::Display for BadProgram {
             BadProgram::UnknownOpcode(code) => write!(f, "unknown opcode {code}"),
             BadProgram::BadArgument => write!(f, "an argument is missing, zero or too large"),
             BadProgram::TooDeep => write!(f, "nests deeper than {MAX_DEPTH}"),
-            BadProgram::Unbalanced => write!(
-                f,
-                "an array or nullable struct is not closed, or closed twice"
-            ),
+            BadProgram::Unbalanced => write!(f, "an array or nullable struct is not closed, or closed twice"),
             BadProgram::EmptyBody => write!(f, "an array or nullable struct has no fields"),
             BadProgram::NoEnd => write!(f, "END is missing or not the last byte"),
         }
@@ -136,15 +133,10 @@ impl Program {
                 }
                 2 | 3 => Op::String { compact: code == 3 },
                 4 | 5 => Op::Bytes { compact: code == 5 },
-                6 | 7 => Op::Array {
-                    compact: code == 7,
-                    behind: 0,
-                },
+                6 | 7 => Op::Array { compact: code == 7, behind: 0 },
                 8 => Op::ArrayEnd,
                 9 => Op::Tags,
-                10 | 11 => Op::Records {
-                    compact: code == 11,
-                },
+                10 | 11 => Op::Records { compact: code == 11 },
                 12 => Op::Nullable { behind: 0 },
                 13 => Op::NullableEnd,
                 other => return Err(BadProgram::UnknownOpcode(other)),
@@ -200,11 +192,7 @@ impl Program {
                 Op::End => break,
                 Op::Fixed(length) => cursor.skip(length as u64)?,
                 Op::String { compact } => {
-                    let length = if compact {
-                        cursor.compact_length()?
-                    } else {
-                        cursor.short_length()?
-                    };
+                    let length = if compact { cursor.compact_length()? } else { cursor.short_length()? };
                     cursor.skip(length.unwrap_or(0))?;
                 }
                 Op::Bytes { compact } => {
@@ -340,12 +328,7 @@ mod tests {
     use super::*;
 
     fn copy(frame: &[u8], skimmed: &Skimmed) -> Vec<u8> {
-        skimmed
-            .kept
-            .iter()
-            .flat_map(|range| &frame[range.start as usize..range.end as usize])
-            .copied()
-            .collect()
+        skimmed.kept.iter().flat_map(|range| &frame[range.start as usize..range.end as usize]).copied().collect()
     }
 
     /// Header of eight bytes and a string, then topics of a name and partitions of an index and records.
@@ -372,14 +355,7 @@ mod tests {
         let copied = copy(&frame, &skimmed);
         assert_eq!(copied.len(), skimmed.copied as usize);
         assert_eq!(copied.len(), frame.len() - 39 - 1);
-        assert_eq!(
-            skimmed
-                .elisions
-                .iter()
-                .map(|e| e.length)
-                .collect::<Vec<_>>(),
-            [100, 0, 61, 62]
-        );
+        assert_eq!(skimmed.elisions.iter().map(|e| e.length).collect::<Vec<_>>(), [100, 0, 61, 62]);
         for elision in &skimmed.elisions {
             let kept = (elision.length as usize).min(KEPT_OF_RECORDS);
             let (at, position) = (elision.at as usize, elision.position as usize);
@@ -407,13 +383,8 @@ mod tests {
 
     #[test]
     fn takes_null_for_every_nullable_form() {
-        let program = Program::parse(&[
-            2, 3, 4, 5, 6, 1, 1, 8, 7, 1, 1, 8, 10, 11, 12, 1, 1, 13, 9, 0,
-        ])
-        .unwrap();
-        let mut frame = vec![
-            0xff, 0xff, 0, 0xff, 0xff, 0xff, 0xff, 0, 0xff, 0xff, 0xff, 0xff, 0,
-        ];
+        let program = Program::parse(&[2, 3, 4, 5, 6, 1, 1, 8, 7, 1, 1, 8, 10, 11, 12, 1, 1, 13, 9, 0]).unwrap();
+        let mut frame = vec![0xff, 0xff, 0, 0xff, 0xff, 0xff, 0xff, 0, 0xff, 0xff, 0xff, 0xff, 0];
         frame.extend([0xff, 0xff, 0xff, 0xff, 0, 0xff, 0]);
         let skimmed = program.run(&frame).unwrap();
         assert_eq!(copy(&frame, &skimmed), frame);
