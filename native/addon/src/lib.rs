@@ -5,6 +5,9 @@
 //! library stays loaded until the process ends (napi-rs pins it), because its threads may outlive the last environment
 //! that holds it by a moment.
 
+// What JavaScript calls is registered by a constructor that test builds leave out.
+#![cfg_attr(test, allow(dead_code))]
+
 mod calls;
 mod held;
 mod inbox;
