@@ -1,0 +1,103 @@
+/*
+ * The Java clients, as the tests drive them: each command does one thing and prints lines that the test compares.
+ *
+ *   produce BOOTSTRAP TOPIC CODEC COUNT     the default (idempotent) producer; waits for every answer; prints offsets
+ *   consume BOOTSTRAP TOPIC COUNT           assign, seek to the beginning, print offset, key and value
+ *   times   BOOTSTRAP TOPIC TIME            offsetsForTimes, beginningOffsets, endOffsets
+ *   admin   BOOTSTRAP TOPIC                 create, describe, grow, configs, cluster, delete
+ */
+import java.time.Duration;
+import java.util.*;
+import java.util.concurrent.*;
+import org.apache.kafka.clients.admin.*;
+import org.apache.kafka.clients.consumer.*;
+import org.apache.kafka.clients.producer.*;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.serialization.*;
+
+public class Clients {
+  public static void main(String[] args) throws Exception {
+    switch (args[0]) {
+      case "produce" -> produce(args[1], args[2], args[3], Integer.parseInt(args[4]));
+      case "consume" -> consume(args[1], args[2], Integer.parseInt(args[3]));
+      case "times" -> times(args[1], args[2], Long.parseLong(args[3]));
+      case "admin" -> admin(args[1], args[2]);
+      default -> throw new IllegalArgumentException(args[0]);
+    }
+  }
+
+  static void produce(String bootstrap, String topic, String codec, int count) throws Exception {
+    Map<String, Object> config = Map.of("bootstrap.servers", bootstrap, "compression.type", codec, "linger.ms", "20");
+    try (Producer<String, String> producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
+      List<Future<RecordMetadata>> sent = new ArrayList<>();
+      for (int i = 0; i < count; i++)
+        sent.add(producer.send(new ProducerRecord<>(topic, 0, "k" + i, codec + " " + i + " " + "z".repeat(i % 100))));
+      StringBuilder line = new StringBuilder("offsets");
+      for (Future<RecordMetadata> each : sent) line.append(' ').append(each.get(30, TimeUnit.SECONDS).offset());
+      System.out.println(line);
+    }
+  }
+
+  static Consumer<String, String> consumer(String bootstrap) {
+    Map<String, Object> config = Map.of("bootstrap.servers", bootstrap, "enable.auto.commit", "false");
+    return new KafkaConsumer<>(config, new StringDeserializer(), new StringDeserializer());
+  }
+
+  static void consume(String bootstrap, String topic, int count) {
+    try (Consumer<String, String> consumer = consumer(bootstrap)) {
+      TopicPartition partition = new TopicPartition(topic, 0);
+      consumer.assign(List.of(partition));
+      consumer.seekToBeginning(List.of(partition));
+      int seen = 0;
+      while (seen < count) {
+        ConsumerRecords<String, String> records = consumer.poll(Duration.ofSeconds(10));
+        if (records.isEmpty()) throw new IllegalStateException("nothing came for 10 s after " + seen);
+        for (ConsumerRecord<String, String> record : records) {
+          System.out.println(record.offset() + " " + record.key() + " " + record.value());
+          seen++;
+        }
+      }
+    }
+  }
+
+  static void times(String bootstrap, String topic, long time) {
+    try (Consumer<String, String> consumer = consumer(bootstrap)) {
+      TopicPartition partition = new TopicPartition(topic, 0);
+      OffsetAndTimestamp found = consumer.offsetsForTimes(Map.of(partition, time)).get(partition);
+      System.out.println("time " + (found == null ? "none" : found.offset() + " " + found.timestamp()));
+      System.out.println("begin " + consumer.beginningOffsets(List.of(partition)).get(partition));
+      System.out.println("end " + consumer.endOffsets(List.of(partition)).get(partition));
+    }
+  }
+
+  static void admin(String bootstrap, String topic) throws Exception {
+    try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
+      NewTopic wanted = new NewTopic(topic, 2, (short) 1).configs(Map.of("segment.bytes", "2097152"));
+      CreateTopicsResult created = admin.createTopics(List.of(wanted));
+      System.out.println("created " + created.numPartitions(topic).get() + " " + created.config(topic).get().get("segment.bytes").value());
+      try {
+        admin.createTopics(List.of(wanted)).all().get();
+      } catch (ExecutionException e) {
+        System.out.println("again " + e.getCause().getClass().getSimpleName());
+      }
+      admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(3))).all().get();
+      TopicDescription described = admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic);
+      System.out.println("partitions " + described.partitions().size() + " leader " + described.partitions().get(0).leader().id());
+      System.out.println("operations " + admin.describeTopics(List.of(topic), new DescribeTopicsOptions().includeAuthorizedOperations(true))
+          .allTopicNames().get().get(topic).authorizedOperations().size());
+      ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
+      ConfigEntry entry = admin.describeConfigs(List.of(resource), new DescribeConfigsOptions().includeSynonyms(true).includeDocumentation(true))
+          .all().get().get(resource).get("segment.bytes");
+      System.out.println("config " + entry.value() + " " + entry.source() + " " + entry.type() + " " + entry.synonyms().size()
+          + " " + (entry.documentation().isEmpty() ? "undocumented" : "documented"));
+      DescribeClusterResult cluster = admin.describeCluster();
+      System.out.println("nodes " + cluster.nodes().get().size() + " cluster id " + cluster.clusterId().get().length());
+      TopicPartition partition = new TopicPartition(topic, 0);
+      System.out.println("latest " + admin.listOffsets(Map.of(partition, OffsetSpec.latest())).partitionResult(partition).get().offset());
+      System.out.println("max timestamp " + admin.listOffsets(Map.of(partition, OffsetSpec.maxTimestamp())).partitionResult(partition).get().offset());
+      admin.deleteTopics(List.of(topic)).all().get();
+      System.out.println("deleted");
+    }
+  }
+}
