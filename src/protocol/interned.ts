@@ -27,8 +27,7 @@ export function internedString(bytes: Uint8Array, at: number, length: number): s
 
 function spells(text: string, bytes: Uint8Array, at: number): boolean {
   for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index)
-    if (code !== bytes[at + index] || code > 127) return false
+    if (text.charCodeAt(index) !== bytes[at + index]) return false
   }
   return true
 }

@@ -4,12 +4,17 @@ import * as assert from 'uvu/assert'
 import { ZERO_UUID } from '../../src/base/uuid.ts'
 import { fetch } from '../../src/protocol/apis/01-fetch.ts'
 import { metadata } from '../../src/protocol/apis/03-metadata.ts'
-import { planFor } from '../../src/protocol/compile.ts'
+import { planFor, readerFor } from '../../src/protocol/compile.ts'
+import { compileRead } from '../../src/protocol/decode.ts'
+import { compileWrite } from '../../src/protocol/encode.ts'
+import { generateRead } from '../../src/protocol/generate-read.ts'
+import { generateWrite } from '../../src/protocol/generate-write.ts'
 import { encodeResponse } from '../../src/protocol/headers.ts'
-import { decodeMessage, encodeMessage } from '../../src/protocol/messages.ts'
+import { decodeMessage, encodeMessage, joinParts } from '../../src/protocol/messages.ts'
 import type { Plan } from '../../src/protocol/plan.ts'
 import { ProtocolError } from '../../src/protocol/protocol-error.ts'
 import { Reader } from '../../src/protocol/reader.ts'
+import type { Decoded, Encodable, Fields, Schema } from '../../src/protocol/schema.ts'
 import { array, int32, int64, int64Exact, message, string, struct, uuid } from '../../src/protocol/schema.ts'
 import { Writer } from '../../src/protocol/writer.ts'
 import { allSchemas } from '../support/schemas.ts'
@@ -22,36 +27,55 @@ const fromHex = (text: string): Uint8Array =>
 const isProtocolError = (error: unknown): boolean => error instanceof ProtocolError
 
 const range = { versions: '0-2', flexible: '1+' }
+/** Messages written and read by the generated functions, and by the closures that stand in for them. */
+const forms = [
+  { form: 'generated code', read: generateRead, write: generateWrite },
+  { form: 'closures', read: compileRead, write: compileWrite },
+].map(({ form, read, write }) => ({
+  form,
+  decode: <F extends Fields>(schema: Schema<F>, version: number, bytes: Uint8Array) =>
+    read(planFor(schema, version))(new Reader(bytes)) as Decoded<F>,
+  encode: <F extends Fields>(schema: Schema<F>, version: number, value: Encodable<F>): Uint8Array => {
+    const writer = new Writer()
+    write(planFor(schema, version))(writer, value)
+    return joinParts(writer.finish())
+  },
+}))
+
 const numbers = message('Numbers', range, { saturated: int64('0+'), exact: int64Exact('0+') })
 
-test('an int64 saturates at the largest safe integer and its exact twin keeps every bit when both are read', () => {
-  const cases: [string, number, bigint][] = [
-    ['7fffffffffffffff', Number.MAX_SAFE_INTEGER, 2n ** 63n - 1n],
-    ['0020000000000000', Number.MAX_SAFE_INTEGER, 2n ** 53n],
-    ['001fffffffffffff', Number.MAX_SAFE_INTEGER, 2n ** 53n - 1n],
-    ['001ffffffffffffe', Number.MAX_SAFE_INTEGER - 1, 2n ** 53n - 2n],
-    ['0000000100000000', 2 ** 32, 2n ** 32n],
-    ['0000000000000000', 0, 0n],
-    ['ffffffffffffffff', -1, -1n],
-    ['ffffffff00000000', -(2 ** 32), -(2n ** 32n)],
-    ['ffe0000000000001', -Number.MAX_SAFE_INTEGER, -(2n ** 53n) + 1n],
-    ['ffe0000000000000', -Number.MAX_SAFE_INTEGER, -(2n ** 53n)],
-    ['8000000000000000', -Number.MAX_SAFE_INTEGER, -(2n ** 63n)],
-  ]
-  for (const [wire, saturated, exact] of cases) {
-    assert.equal(decodeMessage(numbers, 0, fromHex(wire + wire)), { saturated, exact }, wire)
-  }
-})
+for (const { form, decode } of forms) {
+  test(`an int64 saturates at the largest safe integer and its exact twin keeps every bit when both are read (${form})`, () => {
+    const cases: [string, number, bigint][] = [
+      ['7fffffffffffffff', Number.MAX_SAFE_INTEGER, 2n ** 63n - 1n],
+      ['0020000000000000', Number.MAX_SAFE_INTEGER, 2n ** 53n],
+      ['001fffffffffffff', Number.MAX_SAFE_INTEGER, 2n ** 53n - 1n],
+      ['001ffffffffffffe', Number.MAX_SAFE_INTEGER - 1, 2n ** 53n - 2n],
+      ['0000000100000000', 2 ** 32, 2n ** 32n],
+      ['0000000000000000', 0, 0n],
+      ['ffffffffffffffff', -1, -1n],
+      ['ffffffff00000000', -(2 ** 32), -(2n ** 32n)],
+      ['ffe0000000000001', -Number.MAX_SAFE_INTEGER, -(2n ** 53n) + 1n],
+      ['ffe0000000000000', -Number.MAX_SAFE_INTEGER, -(2n ** 53n)],
+      ['8000000000000000', -Number.MAX_SAFE_INTEGER, -(2n ** 63n)],
+    ]
+    for (const [wire, saturated, exact] of cases) {
+      assert.equal(decode(numbers, 0, fromHex(wire + wire)), { saturated, exact }, wire)
+    }
+  })
+}
 
-test('an int64 is written bit by bit, and as the largest int64 when it is the largest safe integer', () => {
-  const wire = (saturated: number): string => hex(encodeMessage(numbers, 0, { saturated, exact: 0n })).slice(0, 16)
-  assert.is(wire(Number.MAX_SAFE_INTEGER), '7fffffffffffffff')
-  assert.is(wire(Number.MAX_SAFE_INTEGER - 1), '001ffffffffffffe')
-  assert.is(wire(-1), 'ffffffffffffffff')
-  assert.is(wire(-(2 ** 32)), 'ffffffff00000000')
-  assert.is(wire(-(2 ** 32) - 1), 'fffffffeffffffff')
-  assert.is(wire(-Number.MAX_SAFE_INTEGER), 'ffe0000000000001')
-})
+for (const { form, encode } of forms) {
+  test(`an int64 is written bit by bit, and as the largest int64 when it is the largest safe integer (${form})`, () => {
+    const wire = (saturated: number): string => hex(encode(numbers, 0, { saturated, exact: 0n })).slice(0, 16)
+    assert.is(wire(Number.MAX_SAFE_INTEGER), '7fffffffffffffff')
+    assert.is(wire(Number.MAX_SAFE_INTEGER - 1), '001ffffffffffffe')
+    assert.is(wire(-1), 'ffffffffffffffff')
+    assert.is(wire(-(2 ** 32)), 'ffffffff00000000')
+    assert.is(wire(-(2 ** 32) - 1), 'fffffffeffffffff')
+    assert.is(wire(-Number.MAX_SAFE_INTEGER), 'ffe0000000000001')
+  })
+}
 
 test('the exact int64 fields are those that must come back bit by bit', () => {
   const exact = new Set<string>()
@@ -80,48 +104,60 @@ const tagged = message('Tagged', range, {
   list: array('0+', 'string', { nullable: '1+' }),
 })
 
-test('tagged fields are written by rising tag and only when they differ from the default', () => {
-  assert.is(hex(encodeMessage(tagged, 1, { name: 'a', list: null })), '02610000')
-  assert.is(hex(encodeMessage(tagged, 1, { name: 'a', list: [], first: -1, second: { id: ZERO_UUID } })), '02610100')
-  const both = encodeMessage(tagged, 1, { name: 'a', list: [], first: 7, second: { id: ZERO_UUID, text: '' } })
-  assert.is(hex(both), `0261010201120000000000000000000000000000000001000304${'00000007'}`)
-})
+for (const { form, encode } of forms) {
+  test(`tagged fields are written by rising tag and only when they differ from the default (${form})`, () => {
+    assert.is(hex(encode(tagged, 1, { name: 'a', list: null })), '02610000')
+    assert.is(hex(encode(tagged, 1, { name: 'a', list: [], first: -1, second: { id: ZERO_UUID } })), '02610100')
+    const both = encode(tagged, 1, { name: 'a', list: [], first: 7, second: { id: ZERO_UUID, text: '' } })
+    assert.is(hex(both), `0261010201120000000000000000000000000000000001000304${'00000007'}`)
+  })
+}
 
-test('a tagged field of more than 127 bytes keeps its bytes when its size grows behind it', () => {
-  for (const length of [100, 108, 109, 110, 127, 128, 200, 16000, 17000, 30000]) {
-    const text = 'y'.repeat(length)
-    const bytes = encodeMessage(tagged, 1, { name: 'a', list: ['z'], second: { id: ZERO_UUID, text } })
-    const decoded = decodeMessage(tagged, 1, bytes)
-    assert.is(decoded.second.text, text)
-    assert.equal(decoded.list, ['z'])
-  }
-})
+for (const { form, decode, encode } of forms) {
+  test(`a tagged field of more than 127 bytes keeps its bytes when its size grows behind it (${form})`, () => {
+    for (const length of [100, 108, 109, 110, 127, 128, 200, 16000, 17000, 30000]) {
+      const text = 'y'.repeat(length)
+      const bytes = encode(tagged, 1, { name: 'a', list: ['z'], second: { id: ZERO_UUID, text } })
+      const decoded = decode(tagged, 1, bytes)
+      assert.is(decoded.second.text, text)
+      assert.equal(decoded.list, ['z'])
+    }
+  })
+}
 
-test('unknown tags are passed over, and a known one that does not fill its size is an error', () => {
-  assert.is(decodeMessage(tagged, 1, fromHex('0261010205021111030400000007')).first, 7)
-  assert.throws(() => decodeMessage(tagged, 1, fromHex('02610101030500000007ff')), isProtocolError)
-  assert.throws(() => decodeMessage(tagged, 1, fromHex('026101010303000007')), isProtocolError)
-})
+for (const { form, decode } of forms) {
+  test(`unknown tags are passed over, and a known one that does not fill its size is an error (${form})`, () => {
+    assert.is(decode(tagged, 1, fromHex('0261010205021111030400000007')).first, 7)
+    assert.throws(() => decode(tagged, 1, fromHex('02610101030500000007ff')), isProtocolError)
+    assert.throws(() => decode(tagged, 1, fromHex('026101010303000007')), isProtocolError)
+  })
+}
 
-test('null is an error where the version forbids it, in both directions', () => {
-  assert.throws(() => decodeMessage(tagged, 0, fromHex('ffff00000000')), isProtocolError)
-  assert.throws(() => decodeMessage(tagged, 1, fromHex('000100')), isProtocolError)
-  assert.is(decodeMessage(tagged, 2, fromHex('000100')).name, null)
-  assert.throws(() => decodeMessage(tagged, 0, fromHex('000161ffffffff')), isProtocolError)
-  assert.throws(() => decodeMessage(tagged, 1, fromHex('0261020000')), /element of list is null/)
-  assert.throws(() => encodeMessage(tagged, 1, { name: null, list: null }), /Tagged.name may not be null in version 1/)
-})
+for (const { form, decode, encode } of forms) {
+  test(`null is an error where the version forbids it, in both directions (${form})`, () => {
+    assert.throws(() => decode(tagged, 0, fromHex('ffff00000000')), isProtocolError)
+    assert.throws(() => decode(tagged, 1, fromHex('000100')), isProtocolError)
+    assert.is(decode(tagged, 2, fromHex('000100')).name, null)
+    assert.throws(() => decode(tagged, 0, fromHex('000161ffffffff')), isProtocolError)
+    assert.throws(() => decode(tagged, 1, fromHex('0261020000')), /element of list is null/)
+    assert.throws(() => encode(tagged, 1, { name: null, list: null }), /Tagged.name may not be null in version 1/)
+  })
+}
 
-test('a value other than the default is refused when the version has no place for it', () => {
-  assert.throws(() => encodeMessage(tagged, 0, { name: 'a', list: [], first: 2 }), /Tagged.first .*version 0/)
-  assert.not.throws(() => encodeMessage(tagged, 0, { name: 'a', list: [], first: -1 }))
-  assert.throws(() => encodeMessage(metadata.request, 3, { topics: null, allowAutoTopicCreation: false } as never))
-})
+for (const { form, encode } of forms) {
+  test(`a value other than the default is refused when the version has no place for it (${form})`, () => {
+    assert.throws(() => encode(tagged, 0, { name: 'a', list: [], first: 2 }), /Tagged.first .*version 0/)
+    assert.not.throws(() => encode(tagged, 0, { name: 'a', list: [], first: -1 }))
+    assert.throws(() => encode(metadata.request, 3, { topics: null, allowAutoTopicCreation: false } as never))
+  })
+}
 
-test('what a version lacks reads as its default', () => {
-  const decoded = decodeMessage(tagged, 0, fromHex('00016100000000'))
-  assert.equal(decoded, { name: 'a', first: -1, second: { id: ZERO_UUID, text: 'x' }, list: [] })
-})
+for (const { form, decode } of forms) {
+  test(`what a version lacks reads as its default (${form})`, () => {
+    const decoded = decode(tagged, 0, fromHex('00016100000000'))
+    assert.equal(decoded, { name: 'a', first: -1, second: { id: ZERO_UUID, text: 'x' }, list: [] })
+  })
+}
 
 test('strings keep what UTF-8 can say, a byte order mark included, and lone surrogates become U+FFFD', () => {
   for (const text of [
@@ -215,6 +251,35 @@ test('bytes that were handed out stay as they are when more is written', () => {
     made.push([part as Uint8Array, hex(part as Uint8Array)])
   }
   for (const [part, text] of made) assert.is(hex(part), text)
+})
+
+test('a variable-length integer of more than 32 bits, or of more than five bytes, is an error', () => {
+  assert.is(new Reader(fromHex('ffffffff0f')).uvarint(), 2 ** 32 - 1)
+  assert.is(new Reader(fromHex('8080808000')).uvarint(), 0)
+  for (const wire of ['ffffffff10', 'ffffffff7f', 'ffffffffff01', '808080808000', 'ff', '']) {
+    assert.throws(() => new Reader(fromHex(wire)).uvarint(), isProtocolError)
+  }
+})
+
+const listed = message('Listed', range, {
+  list: array('0+', { id: uuid('0+'), name: string('0+'), extra: int64('2+') }),
+  numbers: array('0+', 'int32'),
+})
+
+test('a count is refused before an element is read when its elements cannot fit into what follows', () => {
+  const room = new Uint8Array(4 + 18 * 10)
+  for (const [version, count, accepted] of [
+    [0, 10, true],
+    [0, 11, false],
+    [2, 7, true],
+    [2, 8, false],
+  ] as const) {
+    const bytes = version === 0 ? room.slice() : room.slice(0, 1 + 26 * 7)
+    bytes[version === 0 ? 3 : 0] = version === 0 ? count : count + 1
+    const reader = new Reader(bytes)
+    assert.throws(() => readerFor(listed, version)(reader), isProtocolError)
+    assert.is(reader.position > 4, accepted, `${count} in version ${version}`)
+  }
 })
 
 test('a bytes field is a copy', () => {
