@@ -122,10 +122,8 @@ impl News {
             self.arrived.notify_all();
             !std::mem::replace(&mut state.guarded, true)
         };
-        if nudge {
-            if let Some(reactor) = self.reactor.get() {
-                reactor.nudge();
-            }
+        if let Some(reactor) = self.reactor.get().filter(|_| nudge) {
+            reactor.nudge();
         }
     }
 

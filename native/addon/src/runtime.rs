@@ -41,8 +41,12 @@ pub struct Runtime {
 
 struct Sockets {
     reactor: net::Reactor,
-    warmer: Option<(Arc<Mutex<Option<Sender<Cold>>>>, JoinHandle<()>)>,
+    cold: ColdRanges,
+    warmer: Option<JoinHandle<()>>,
 }
+
+/// The way to the thread that warms; None once it is to end.
+type ColdRanges = Arc<Mutex<Option<Sender<Cold>>>>;
 
 struct Cold {
     connection: net::ConnectionId,
@@ -61,7 +65,7 @@ impl Sink for EngineSink {
 
 struct SocketDelegate {
     news: Arc<News>,
-    cold: Arc<Mutex<Option<Sender<Cold>>>>,
+    cold: ColdRanges,
 }
 
 impl net::Delegate for SocketDelegate {
@@ -105,13 +109,13 @@ impl Sockets {
         let handle = reactor.handle().clone();
         let warmer =
             std::thread::Builder::new().name("odradek-warm".into()).spawn(move || warm_all(receiver, handle))?;
-        Ok(Sockets { reactor, warmer: Some((cold, warmer)) })
+        Ok(Sockets { reactor, cold, warmer: Some(warmer) })
     }
 
     fn stop(&mut self) {
         self.reactor.stop();
-        if let Some((cold, warmer)) = self.warmer.take() {
-            *cold.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        if let Some(warmer) = self.warmer.take() {
+            *self.cold.lock().unwrap_or_else(PoisonError::into_inner) = None;
             // A panic there is a panic of a file's `warm`; there is nobody left to tell.
             let _ = warmer.join();
         }
