@@ -47,7 +47,12 @@ export interface Binding {
   keepAlive(runtime: number, alive: boolean): void
   /** `disk` 0: the operating system's. */
   openDirectory(runtime: number, path: string, disk: number): DirectoryAnswer
-  closeDirectory(runtime: number, directory: number, clean: boolean, brokerEpoch: number): { code: number; text: string }
+  closeDirectory(
+    runtime: number,
+    directory: number,
+    clean: boolean,
+    brokerEpoch: number,
+  ): { code: number; text: string }
   createMemoryDisk(runtime: number): number
   flushSync(runtime: number, timeoutMs: number): boolean
   step(runtime: number, role: number): boolean

@@ -3,13 +3,7 @@
  *
  * Invariants: nothing that these functions return points into the inbox, except the bytes of a frame.
  */
-import {
-  APPENDED_DUPLICATE,
-  CONNECTED_OUTGOING,
-  HEADER_BYTES,
-  OPENED_CREATED,
-  REQUEST_MORE,
-} from './layout.ts'
+import { APPENDED_DUPLICATE, CONNECTED_OUTGOING, HEADER_BYTES, OPENED_CREATED, REQUEST_MORE } from './layout.ts'
 import type {
   AppendedRecord,
   ArrivedFrame,

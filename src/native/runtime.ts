@@ -110,7 +110,9 @@ export class NativeRuntime implements Runtime {
 
   /** The environment's runtime, started if need be; with `manual` one of its own. Each needs one `close`. */
   static open(options: { host: Host; manual?: boolean }): NativeRuntime {
-    const runtime = options.manual ? new NativeRuntime(options.host, true) : (shared ??= new NativeRuntime(options.host, false))
+    const runtime = options.manual
+      ? new NativeRuntime(options.host, true)
+      : (shared ??= new NativeRuntime(options.host, false))
     runtime.#holders++
     return runtime
   }
@@ -119,7 +121,11 @@ export class NativeRuntime implements Runtime {
     this.#binding = binding()
     this.#host = host
     this.#manual = manual
-    this.#outbox = new Outbox(BOX_BYTES, () => this.#dispatch(), () => this.#schedule())
+    this.#outbox = new Outbox(
+      BOX_BYTES,
+      () => this.#dispatch(),
+      () => this.#schedule(),
+    )
     this.#id = this.#binding.openRuntime(() => this.#wake(), manual)
     this.#offsetUs = Math.round(host.clock.monotonicMs() * 1000)
     this.#removeExitListener = manual ? () => {} : host.process.onExit(() => void this.flushSync(EXIT_FLUSH_MS))
@@ -530,7 +536,8 @@ export class NativeRuntime implements Runtime {
     // Not the inbox: this may be called while a drain reads it.
     this.#synchronous ??= new Inbox(BOX_BYTES / 16)
     const inbox = this.#synchronous
-    if (this.#binding.waitFor(this.#id, ticket, this.#manual ? 0 : SYNC_PATIENCE_MS, inbox.memory) === 0) return undefined
+    if (this.#binding.waitFor(this.#id, ticket, this.#manual ? 0 : SYNC_PATIENCE_MS, inbox.memory) === 0)
+      return undefined
     this.#take(ticket)
     return inbox
   }
@@ -761,8 +768,7 @@ export class NativeRuntime implements Runtime {
     options: { closeAfter?: boolean; noAnswer?: boolean; muteMs?: number },
   ): void {
     if (this.#fatalText !== undefined) return
-    const flags =
-      (options.closeAfter ? layout.REPLY_CLOSE_AFTER : 0) | (options.noAnswer ? layout.REPLY_NO_ANSWER : 0)
+    const flags = (options.closeAfter ? layout.REPLY_CLOSE_AFTER : 0) | (options.noAnswer ? layout.REPLY_NO_ANSWER : 0)
     let count = 0
     let inline = 0
     let total = 0
