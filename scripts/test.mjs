@@ -13,10 +13,10 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { build, typeCheck } from './build.mjs'
 import { buildNative } from './build-native.mjs'
 import { Failure, inRoot, main, run, say } from './lib.mjs'
+import { notesPath, unproven } from './readme.mjs'
 import { matchFiles, runJobs, summary, total } from './runner.mjs'
 import { hostRuntime, runtimeNamed, runtimes } from './runtimes.mjs'
 import { setup } from './setup.mjs'
-import { notesPath, unproven } from './works-with.mjs'
 
 const boundary = ['test/native/', 'test/net/', 'test/log/', 'test/embed/', 'test/runtimes/']
 const lossyBoundary = ['test/native/', 'test/net/']
