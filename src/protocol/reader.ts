@@ -20,7 +20,7 @@ export interface Elision {
 }
 
 /** Bytes of a records field that a skimmed copy keeps, and that `RecordsRef.header` shows: the header of a batch. */
-export const KEPT_OF_RECORDS = 61
+const KEPT_OF_RECORDS = 61
 
 const WHOLE: readonly Elision[] = []
 const EMPTY = new Uint8Array(0)

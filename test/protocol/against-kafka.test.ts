@@ -47,7 +47,7 @@ interface Described {
   fields: Described[] | undefined
 }
 
-const jars = ['kafka-clients', 'kafka-metadata', 'kafka-raft', 'kafka-storage']
+const jars = ['kafka-clients', 'kafka-metadata']
 
 /** The definitions are JSON with comment lines. */
 const parseDefinition = (content: Uint8Array): KafkaMessage =>

@@ -11,13 +11,14 @@ import { generateRead } from '../../src/protocol/generate-read.ts'
 import { generateWrite } from '../../src/protocol/generate-write.ts'
 import { encodeResponse } from '../../src/protocol/headers.ts'
 import { decodeMessage, encodeMessage, joinParts } from '../../src/protocol/messages.ts'
-import type { Plan } from '../../src/protocol/plan.ts'
+import type { Plan, PlanField } from '../../src/protocol/plan.ts'
 import { ProtocolError } from '../../src/protocol/protocol-error.ts'
 import { Reader } from '../../src/protocol/reader.ts'
 import type { Decoded, Encodable, Fields, Schema } from '../../src/protocol/schema.ts'
 import { array, int32, int64, int64Exact, message, string, struct, uuid } from '../../src/protocol/schema.ts'
 import { Writer } from '../../src/protocol/writer.ts'
-import { allSchemas } from '../support/schemas.ts'
+import { allSchemas, allVersions } from '../support/schemas.ts'
+import { comparableOf, exampleOf, expectedOf, type Value } from '../support/values.ts'
 
 const test = suite('reader and writer')
 
@@ -192,6 +193,31 @@ test('a string that was read before is the same string, and one that only looks 
   // The byte 0xff is no UTF-8; the character U+00FF has the same number.
   assert.is(decodeMessage(tagged, 0, fromHex('0001ff00000000')).name, '\ufffd')
 })
+
+test('every exact int64 field comes back bit by bit at both ends of its range', () => {
+  for (const { schema, version } of allVersions()) {
+    const plan = planFor(schema, version)
+    for (const limit of [2n ** 63n - 1n, -(2n ** 63n)]) {
+      const value = withExact(plan, exampleOf(plan, 'full'), limit)
+      const decoded = decodeMessage(schema, version, encodeMessage(schema, version, value as never))
+      assert.equal(comparableOf(plan, decoded), expectedOf(plan, value), `${schema.name} ${version}`)
+    }
+  }
+})
+
+/** The value with `limit` in all its exact fields. */
+const withExact = (plan: Plan, value: Value, limit: bigint): Value => {
+  const changed = (field: PlanField, given: unknown): unknown => {
+    if (field.kind === 'int64Exact') return limit
+    if (field.struct === undefined || given === null || given === undefined) return given
+    const { struct } = field
+    if (field.kind === 'struct') return withExact(struct, given as Value, limit)
+    return (given as Value[]).map(element => withExact(struct, element, limit))
+  }
+  return Object.fromEntries(
+    plan.fields.filter(field => !field.absent).map(field => [field.name, changed(field, value[field.name])]),
+  )
+}
 
 test('answers come as parts, record ranges among them, when records are native', () => {
   const parts = encodeResponse(new Writer(), fetch, 4, 9, {

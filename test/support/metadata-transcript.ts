@@ -8,10 +8,10 @@ import { decodeRecord } from '../../src/metadata/records.ts'
 import { planFor } from '../../src/protocol/compile.ts'
 import type { Plan } from '../../src/protocol/plan.ts'
 import { isDefault } from '../../src/protocol/plan.ts'
-import { findMetadataRecord, metadataRecords } from '../../src/protocol/records/metadata-records.ts'
 import { readControlRecord } from '../../src/raft/control-records.ts'
 import { batchesOf } from '../../src/records/batch.ts'
 import { recordsOf } from '../../src/records/iterate.ts'
+import { allSchemas } from './schemas.ts'
 
 export interface DumpedRecord {
   offset: number
@@ -41,10 +41,10 @@ export function dumpRecords(bytes: Uint8Array): DumpedRecord[] {
 }
 
 function dumpRecord({ name, version, data }: MetadataRecord) {
-  const schema = metadataRecords.find(each => each.name === name)!
+  const schema = allSchemas.find(each => each.name === name)!
   const type =
     name === 'ZkMigrationStateRecord' ? 'ZK_MIGRATION_STATE_RECORD' : name.replace(/(?<!^)[A-Z]/g, '_$&').toUpperCase()
-  return { type, version, data: structJson(planFor(findMetadataRecord(schema.apiKey!)!, version), data as never) }
+  return { type, version, data: structJson(planFor(schema, version), data as never) }
 }
 
 function structJson(plan: Plan, value: Record<string, unknown>): Json {

@@ -1,15 +1,11 @@
 /** Every message that src/protocol describes, for the tests that go through all of them. */
 import { requestHeader, responseHeader } from '../../src/protocol/headers.ts'
-import { controlRecordTypeSchema, endTxnMarker } from '../../src/protocol/records/control.ts'
-import { metadataRecords } from '../../src/protocol/records/metadata-records.ts'
-import { quorumStateData } from '../../src/protocol/records/quorum-state.ts'
-import {
-  kraftVersionRecord,
-  leaderChangeMessage,
-  snapshotFooterRecord,
-  snapshotHeaderRecord,
-  votersRecord,
-} from '../../src/protocol/records/raft.ts'
+import * as brokers from '../../src/protocol/records/brokers.ts'
+import * as logMarks from '../../src/protocol/records/log-marks.ts'
+import * as raft from '../../src/protocol/records/raft.ts'
+import * as security from '../../src/protocol/records/security.ts'
+import * as settings from '../../src/protocol/records/settings.ts'
+import * as topics from '../../src/protocol/records/topics.ts'
 import { apis } from '../../src/protocol/registry.ts'
 import type { Schema } from '../../src/protocol/schema.ts'
 
@@ -17,15 +13,7 @@ export const allSchemas: readonly Schema[] = [
   requestHeader,
   responseHeader,
   ...apis.flatMap(api => [api.request, api.response]),
-  ...metadataRecords,
-  leaderChangeMessage,
-  snapshotHeaderRecord,
-  snapshotFooterRecord,
-  kraftVersionRecord,
-  votersRecord,
-  controlRecordTypeSchema,
-  endTxnMarker,
-  quorumStateData,
+  ...[brokers, topics, settings, security, logMarks, raft].flatMap(room => Object.values(room) as Schema[]),
 ]
 
 /** Each schema with each of its versions. */
