@@ -1,9 +1,24 @@
 //! Runs the engine: on threads, or stepped by hand. The only file of the crate that spawns or sleeps.
+//!
+//! Threads: one lane, up to four for each directory (syncs, its small files, openings), two for reads, one for
+//! deletions. Each runs one task at a time and catches its panic: the directories go offline, the host lives on.
 
-use crate::command::{Command, DirectoryId, Failure, Sink};
+use crate::command::{Command, Completion, DirectoryId, Failure, Sink};
+use crate::directory::Directory;
 use crate::error::Code;
+use crate::hub::{Deletion, Hub, LaneItem, Queue, ReadTask, SYNC_THREADS, Site, Task, Tasks};
+use crate::lane::Lane;
+use crate::lock::{lock, read, write};
 use crate::vfs::VfsKind;
-use std::sync::Arc;
+use crate::view::{Patience, ReadRequest};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+const READ_THREADS: usize = 2;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EngineOptions {
@@ -14,13 +29,13 @@ pub struct EngineOptions {
 /// Who does what. In manual mode each is stepped by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Changes logs: append, truncate, roll, open, close.
+    /// Changes logs: append, truncate, roll, close.
     Lane,
-    /// Makes them durable.
+    /// Makes them durable; reads and writes the small files beside them.
     Sync,
     /// Reads that may wait for the disk.
     Read,
-    /// Deletions and other work without haste.
+    /// Opens logs, removes deleted ones.
     Background,
 }
 
@@ -39,48 +54,283 @@ pub struct OpenedDirectory {
 /// The engine. Cheap to clone; all clones are the same one.
 #[derive(Clone)]
 pub struct Engine {
-    sink: Arc<dyn Sink>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    manual: bool,
+    hub: Hub,
+    lane: Mutex<Lane>,
+    next_directory: AtomicU32,
+    stopping: AtomicBool,
+    threads: Mutex<Vec<(Option<DirectoryId>, JoinHandle<()>)>>,
 }
 
 impl Engine {
     pub fn start(options: EngineOptions, sink: Arc<dyn Sink>) -> Engine {
-        let _ = options;
-        Engine { sink }
+        let engine = Engine {
+            inner: Arc::new(Inner {
+                manual: options.manual,
+                hub: Hub::new(sink),
+                lane: Mutex::default(),
+                next_directory: AtomicU32::new(1),
+                stopping: AtomicBool::new(false),
+                threads: Mutex::default(),
+            }),
+        };
+        if !options.manual {
+            engine.spawn("lane", None, |inner| {
+                while let Some(item) = inner.wait(&inner.hub.lane) {
+                    inner.guard(|| lock(&inner.lane).run(item, &inner.hub));
+                }
+            });
+            for _ in 0..READ_THREADS {
+                engine.spawn("read", None, |inner| {
+                    while let Some(task) = inner.wait(&inner.hub.reads) {
+                        inner.guard(|| inner.hub.run_read(task));
+                    }
+                });
+            }
+            engine.spawn("background", None, |inner| {
+                while let Some(deletion) = inner.wait(&inner.hub.deletions) {
+                    inner.guard(|| inner.hub.run_deletion(deletion));
+                }
+            });
+        }
+        engine
+    }
+
+    fn spawn(&self, name: &str, directory: Option<DirectoryId>, body: impl FnOnce(&Inner) + Send + 'static) {
+        let inner = self.inner.clone();
+        let spawned = std::thread::Builder::new().name(format!("odradek-{name}")).spawn(move || body(&inner));
+        match spawned {
+            Ok(thread) => lock(&self.inner.threads).push((directory, thread)),
+            Err(error) => self.inner.hub.panicked(format!("no thread can be started: {error}")),
+        }
     }
 
     /// Creates the directory where it is missing, locks it, reads its checkpoints, reads and deletes its
     /// clean-shutdown file.
     pub fn open_directory(&self, path: &str, vfs: VfsKind) -> Result<OpenedDirectory, Failure> {
-        let _ = (path, vfs, &self.sink);
-        Err(Failure { code: Code::Internal, text: String::new() })
+        let hub = &self.inner.hub;
+        let id = self.inner.next_directory.fetch_add(1, Ordering::Relaxed);
+        let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
+        let (directory, found) = Directory::open(id, path, vfs.open(), hub.sink.clone())?;
+        let directory = Arc::new(directory);
+        let site = Arc::new(Site { directory: directory.clone(), tasks: Mutex::default(), filled: Condvar::new() });
+        write(&hub.sites).insert(id, site.clone());
+        for name in found.deleted {
+            hub.deletions.push(Deletion { directory: directory.clone(), name, ticket: None });
+        }
+        if !self.inner.manual {
+            for _ in 0..SYNC_THREADS {
+                let site = site.clone();
+                self.spawn("sync", Some(id), move |inner| {
+                    while let Some(task) = inner.wait_for_task(&site) {
+                        inner.guard(|| inner.hub.run(&site, task));
+                    }
+                });
+            }
+        }
+        Ok(OpenedDirectory { id, clean: found.clean, broker_epoch: found.broker_epoch, folders: found.folders })
     }
 
     /// All logs of it must be closed before. Writes the checkpoints, the clean-shutdown file (carrying
     /// `broker_epoch`) if `clean`, and gives the lock back.
     pub fn close_directory(&self, id: DirectoryId, clean: bool, broker_epoch: i64) -> Result<(), Failure> {
-        let _ = (id, clean, broker_epoch);
-        Ok(())
+        let hub = &self.inner.hub;
+        let site = hub.site(id)?;
+        let open = read(&hub.logs).values().filter(|shared| shared.directory.id == id).count();
+        if open > 0 && clean {
+            let text = format!("{open} logs of {} are still open", site.directory.path);
+            return Err(Failure { code: Code::Locked, text });
+        }
+        lock(&site.tasks).closing = true;
+        site.filled.notify_all();
+        if self.inner.manual {
+            while let Some(task) = next_of(&site, Tasks::next_sync) {
+                hub.run(&site, task);
+            }
+        }
+        self.join(|of| *of == Some(id));
+        write(&hub.sites).remove(&id);
+        site.directory.close(clean, broker_epoch)
     }
 
     /// Hands the commands over, in order. A `Read` whose range is hot and whose index is in memory is planned here, on
     /// the caller's thread: its completion is with the sink before this returns.
-    pub fn submit(&self, commands: Vec<Command>) {
-        let _ = commands;
+    pub fn submit(&self, mut commands: Vec<Command>) {
+        let hub = &self.inner.hub;
+        commands.retain(|command| match command {
+            Command::Read { log, ticket, from, limit, max_bytes, last_fetched_epoch, flags } => {
+                let (from, limit, max_bytes) = (*from, *limit, *max_bytes);
+                let request =
+                    ReadRequest { from, limit, max_bytes, last_fetched_epoch: *last_fetched_epoch, flags: *flags };
+                let (log, ticket) = (*log, *ticket);
+                let done = match hub.log(log) {
+                    Err(failure) => Some(Err(failure)),
+                    Ok(shared) => match shared.directory.check() {
+                        Err(failure) => Some(Err(failure)),
+                        Ok(()) => {
+                            let done = shared.view.read(&request, Patience::None);
+                            if done.is_none() {
+                                hub.reads.push(ReadTask::Read { shared, ticket, request });
+                            }
+                            done
+                        }
+                    },
+                };
+                if let Some(outcome) = done {
+                    let outcome = outcome.map(Box::new);
+                    hub.sink.complete(Completion::ReadDone { log, ticket, outcome }, false);
+                }
+                false
+            }
+            Command::Watch { log, offset, limit } => {
+                if let Ok(shared) = hub.log(*log) {
+                    shared.sync.watch(*offset, *limit);
+                }
+                false
+            }
+            Command::SetMarks { log, high_watermark } => {
+                if let Ok(shared) = hub.log(*log) {
+                    shared.directory.set_high_watermark(&shared.name, *high_watermark);
+                }
+                false
+            }
+            _ => true,
+        });
+        if !commands.is_empty() {
+            hub.lane.push(LaneItem::Commands(commands));
+        }
     }
 
     /// For the end of the process: syncs every dirty log, within the time given. False if it ran out or something
     /// failed. Writes no clean-shutdown file.
     pub fn flush_all(&self, timeout_ms: u64) -> bool {
-        let _ = timeout_ms;
-        true
+        let hub = &self.inner.hub;
+        let asked = Arc::new(AtomicBool::new(false));
+        hub.lane.push(LaneItem::Flush(asked.clone()));
+        let settled = || asked.load(Ordering::Acquire) && hub.is_settled();
+        if self.inner.manual {
+            while self.step(Role::Lane) || self.step(Role::Sync) {}
+            return settled() && !hub.any_offline();
+        }
+        let waiting = lock(&hub.settling);
+        // The lane notifies nobody when it has asked: look again every few milliseconds until the time is over.
+        let (mut waiting, mut left) = (waiting, timeout_ms);
+        while !settled() && left > 0 && !self.inner.stopping.load(Ordering::Acquire) {
+            let slice = left.min(2);
+            left -= slice;
+            let wait = hub.settled.wait_timeout(waiting, Duration::from_millis(slice));
+            waiting = wait.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(waiting);
+        settled() && !hub.any_offline()
     }
 
     /// Manual mode: runs one task of the role; false if it had none.
     pub fn step(&self, role: Role) -> bool {
-        let _ = role;
-        false
+        let (inner, hub) = (&self.inner, &self.inner.hub);
+        let of_a_site = |take: fn(&mut Tasks) -> Option<Task>| {
+            let sites: Vec<Arc<Site>> = read(&hub.sites).values().cloned().collect();
+            let found = sites.iter().find_map(|site| next_of(site, take).map(|task| (site.clone(), task)));
+            found.map(|(site, task)| inner.guard(|| hub.run(&site, task))).is_some()
+        };
+        match role {
+            Role::Lane => hub.lane.pop().map(|item| inner.guard(|| lock(&inner.lane).run(item, hub))).is_some(),
+            Role::Sync => of_a_site(Tasks::next_sync),
+            Role::Read => hub.reads.pop().map(|task| inner.guard(|| hub.run_read(task))).is_some(),
+            Role::Background => {
+                of_a_site(Tasks::next_open)
+                    || hub.deletions.pop().map(|deletion| inner.guard(|| hub.run_deletion(deletion))).is_some()
+            }
+        }
     }
 
     /// Ends and joins the threads; what is queued and not begun is dropped. Idempotent.
-    pub fn stop(&self) {}
+    pub fn stop(&self) {
+        let hub = &self.inner.hub;
+        self.inner.stopping.store(true, Ordering::Release);
+        // Each lock is taken once, so that nobody is between looking at the flag and going to sleep.
+        drop(lock(&hub.lane.items));
+        hub.lane.filled.notify_all();
+        drop(lock(&hub.reads.items));
+        hub.reads.filled.notify_all();
+        drop(lock(&hub.deletions.items));
+        hub.deletions.filled.notify_all();
+        for site in read(&hub.sites).values() {
+            drop(lock(&site.tasks));
+            site.filled.notify_all();
+        }
+        self.join(|_| true);
+        // The locks of directories that nobody closed are given back.
+        write(&hub.sites).clear();
+        write(&hub.logs).clear();
+        if !self.inner.manual {
+            *lock(&self.inner.lane) = Lane::default();
+        }
+    }
+
+    fn join(&self, which: impl Fn(&Option<DirectoryId>) -> bool) {
+        let (ending, staying) =
+            std::mem::take(&mut *lock(&self.inner.threads)).into_iter().partition(|(of, _)| which(of));
+        lock(&self.inner.threads).extend::<Vec<_>>(staying);
+        let ending: Vec<(Option<DirectoryId>, JoinHandle<()>)> = ending;
+        for (_, thread) in ending.into_iter().filter(|(_, thread)| thread.thread().id() != std::thread::current().id())
+        {
+            // Its panics were caught and told of.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn next_of(site: &Site, take: fn(&mut Tasks) -> Option<Task>) -> Option<Task> {
+    take(&mut lock(&site.tasks))
+}
+
+impl Inner {
+    fn wait<T>(&self, queue: &Queue<T>) -> Option<T> {
+        let mut items = lock(&queue.items);
+        loop {
+            if self.stopping.load(Ordering::Acquire) {
+                return None;
+            }
+            if let Some(item) = items.pop_front() {
+                return Some(item);
+            }
+            items = queue.filled.wait(items).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn wait_for_task(&self, site: &Site) -> Option<Task> {
+        let mut tasks = lock(&site.tasks);
+        loop {
+            if self.stopping.load(Ordering::Acquire) {
+                return None;
+            }
+            if let Some(task) = tasks.next() {
+                return Some(task);
+            }
+            if tasks.closing {
+                return None;
+            }
+            tasks = site.filled.wait(tasks).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Runs a task; its panic takes the directories offline and is told, it goes no further.
+    fn guard(&self, task: impl FnOnce()) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(task)) {
+            self.hub.panicked(format!("the engine panicked: {}", text_of(&*panic)));
+        }
+    }
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> &str {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => text,
+        (_, Some(text)) => text,
+        _ => "no message",
+    }
 }

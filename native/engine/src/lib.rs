@@ -1,12 +1,32 @@
 //! The log engine: everything that owns bytes on disk. No N-API, no clock, no randomness, no thread outside the driver.
 
 pub mod batch;
+mod checkpoint;
 pub mod codec;
 pub mod command;
 pub mod config;
+mod cut;
+mod directory;
 pub mod driver;
 pub mod error;
+mod files;
+mod hub;
+mod lane;
+mod leader_epochs;
+mod lock;
+mod log;
+mod lookup;
+mod offset_index;
+mod open;
 pub mod producer_state;
+mod recovery;
+mod scan;
+mod segment;
 pub mod slice;
+mod sync;
+mod tidy;
+mod time_index;
+mod txn_index;
 pub mod validate;
 pub mod vfs;
+mod view;

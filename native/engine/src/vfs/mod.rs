@@ -5,23 +5,36 @@
 //! a `&dyn Vfs`; nothing else opens, renames, syncs or locks.
 //!
 //! Rules that callers keep:
-//! - A name (of a new file or a rename) is on disk only after `sync_dir` of its folder; bytes only after `sync_data`
-//!   or `sync_all` of their file.
+//! - A name (of a new file or a rename) is on disk only after `sync_folder` of its folder; bytes only after `sync_data`
+//!   of their file.
 //! - After a failed sync nothing is retried: the kernel may have dropped the dirty pages and would report success.
 //! - Paths are strings with `/` between the parts; `path` joins them. No path is built from an unchecked name.
 
-pub mod memory;
+mod memory;
+mod pages;
+mod platform;
+mod posix;
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
-pub use memory::MemoryVfs;
+pub use memory::{Keep, MemoryVfs, Operation};
+pub use platform::is_no_space;
 
 /// Which file system a directory lives on.
 #[derive(Clone)]
 pub enum VfsKind {
     Posix,
     Memory(MemoryVfs),
+}
+
+impl VfsKind {
+    pub fn open(&self) -> Arc<dyn Vfs> {
+        match self {
+            VfsKind::Posix => Arc::new(posix::PosixVfs),
+            VfsKind::Memory(memory) => Arc::new(memory.clone()),
+        }
+    }
 }
 
 /// How `Vfs::open` treats a file that is there, or is not.
@@ -49,7 +62,9 @@ pub enum LockFailure {
     /// This process holds it already.
     HeldHere,
     /// Another process holds it; its process id where the system tells.
-    HeldElsewhere { process: Option<u32> },
+    HeldElsewhere {
+        process: Option<u32>,
+    },
     Io(io::Error),
 }
 

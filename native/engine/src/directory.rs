@@ -1,0 +1,378 @@
+//! One log directory: its lock, its offline state, its checkpoint files, and the names allowed in it.
+//!
+//! Invariants: offline is for good and said once. A checkpoint file is written whole, one writer at a time, from
+//! values read after the writer's turn began, so an older state never replaces a newer one. In the root lie only
+//! partition folders and plain files: Apache Kafka stops at any other folder.
+
+use crate::checkpoint::{self, CLEAN_SHUTDOWN, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
+use crate::command::{Completion, DirectoryId, Failure, Sink};
+use crate::error::Code;
+use crate::lock::lock;
+use crate::vfs::{self, Lock, LockFailure, Vfs, is_no_space, path, remove_if_there, write_file_atomically};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Longest name of a file or folder that file systems take.
+const MAX_NAME_BYTES: usize = 255;
+
+/// By folder name (`topic-partition`).
+type Offsets = BTreeMap<String, i64>;
+
+#[derive(Default)]
+struct Points {
+    recovery: Offsets,
+    /// As the file on disk has them.
+    recovery_on_disk: Offsets,
+    starts: Offsets,
+    high_watermarks: Offsets,
+    /// Something changed since the files were written.
+    changed: bool,
+    /// Among it a recovery point.
+    recovery_changed: bool,
+}
+
+pub struct Directory {
+    pub id: DirectoryId,
+    pub path: String,
+    pub vfs: Arc<dyn Vfs>,
+    sink: Arc<dyn Sink>,
+    lock: Mutex<Option<Box<dyn Lock>>>,
+    offline: AtomicBool,
+    failure: Mutex<Option<Failure>>,
+    points: Mutex<Points>,
+    /// Held while checkpoint files are written.
+    writing: Mutex<()>,
+}
+
+/// What opening found.
+pub struct Found {
+    pub clean: bool,
+    pub broker_epoch: i64,
+    pub folders: Vec<String>,
+    /// Folders renamed for deletion.
+    pub deleted: Vec<String>,
+}
+
+/// Where a log stands by the checkpoint files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogPoints {
+    pub recovery: i64,
+    /// A value stands in the recovery-point file on disk.
+    pub recovery_on_disk: bool,
+    pub start: Option<i64>,
+    pub high_watermark: i64,
+}
+
+impl Directory {
+    pub fn open(
+        id: DirectoryId,
+        directory: &str,
+        vfs: Arc<dyn Vfs>,
+        sink: Arc<dyn Sink>,
+    ) -> Result<(Directory, Found), Failure> {
+        let failed = |what: &str, error: io::Error| Failure {
+            code: if is_no_space(&error) { Code::NoSpace } else { Code::Io },
+            text: format!("{what} {directory}: {error}"),
+        };
+        if directory.is_empty() {
+            return Err(Failure { code: Code::BadName, text: "the directory's path is empty".to_string() });
+        }
+        vfs.create_folders(directory).map_err(|error| failed("creating the directory", error))?;
+        let held = vfs.lock(&path(directory, ".lock")).map_err(|refused| match refused {
+            LockFailure::HeldHere => Failure {
+                code: Code::Locked,
+                text: format!("{directory} is in use by a broker or log of this process; close that one first"),
+            },
+            LockFailure::HeldElsewhere { process } => Failure {
+                code: Code::Locked,
+                text: match process {
+                    Some(process) => format!("{directory} is in use by process {process}; stop it or use another one"),
+                    None => format!("{directory} is in use by another process; stop it or use another one"),
+                },
+            },
+            LockFailure::Io(error) => failed("locking", error),
+        })?;
+        let entries = vfs.list(directory).map_err(|error| failed("listing", error))?;
+        let clean_file = path(directory, CLEAN_SHUTDOWN);
+        let clean =
+            vfs::read_file(&*vfs, &clean_file).map_err(|error| failed("reading the clean-shutdown file of", error))?;
+        // Gone before any log is loaded, so that a crash while loading counts as unclean.
+        if clean.is_some() {
+            vfs.remove_file(&clean_file)
+                .and_then(|()| vfs.sync_folder(directory))
+                .map_err(|error| failed("removing the clean-shutdown file of", error))?;
+        }
+        let mut points = Points::default();
+        for (name, offsets) in [
+            (RECOVERY_POINTS, &mut points.recovery),
+            (LOG_STARTS, &mut points.starts),
+            (HIGH_WATERMARKS, &mut points.high_watermarks),
+        ] {
+            let file = path(directory, name);
+            remove_if_there(&*vfs, &format!("{file}.tmp")).map_err(|error| failed("tidying", error))?;
+            if let Some(bytes) =
+                vfs::read_file(&*vfs, &file).map_err(|error| failed("reading a checkpoint of", error))?
+            {
+                *offsets = checkpoint::decode_offsets(&bytes).map_err(|why| Failure {
+                    code: Code::Damaged,
+                    text: format!("{file} can't be read: {why}. Restore it, or delete it to have every log scanned"),
+                })?;
+            }
+        }
+        points.recovery_on_disk = points.recovery.clone();
+        let mut found = Found {
+            clean: clean.is_some(),
+            broker_epoch: clean.as_deref().map_or(-1, checkpoint::decode_clean_shutdown),
+            folders: Vec::new(),
+            deleted: Vec::new(),
+        };
+        for entry in entries.into_iter().filter(|entry| entry.folder) {
+            if entry.name.ends_with("-delete") {
+                found.deleted.push(entry.name);
+            } else if check_folder_name(&entry.name).is_ok() {
+                found.folders.push(entry.name);
+            }
+        }
+        let directory = Directory {
+            id,
+            path: directory.to_string(),
+            vfs,
+            sink,
+            lock: Mutex::new(Some(held)),
+            offline: AtomicBool::new(false),
+            failure: Mutex::new(None),
+            points: Mutex::new(points),
+            writing: Mutex::new(()),
+        };
+        Ok((directory, found))
+    }
+
+    /// Every log of it is closed. The lock is given back in any case.
+    pub fn close(&self, clean: bool, broker_epoch: i64) -> Result<(), Failure> {
+        let outcome = match self.check() {
+            Ok(()) => self.write_checkpoints().and_then(|()| {
+                if !clean {
+                    return Ok(());
+                }
+                let content = checkpoint::encode_clean_shutdown(broker_epoch);
+                write_file_atomically(&*self.vfs, &self.path, CLEAN_SHUTDOWN, &content).map_err(|error| Failure {
+                    code: if is_no_space(&error) { Code::NoSpace } else { Code::Io },
+                    text: format!("writing the clean-shutdown file of {}: {error}", self.path),
+                })
+            }),
+            Err(failure) => Err(failure),
+        };
+        lock(&self.lock).take();
+        outcome
+    }
+
+    pub fn is_offline(&self) -> bool {
+        self.offline.load(Ordering::Acquire)
+    }
+
+    /// The failure to answer with once it is offline.
+    pub fn check(&self) -> Result<(), Failure> {
+        if self.is_offline() { Err(self.failure()) } else { Ok(()) }
+    }
+
+    fn failure(&self) -> Failure {
+        lock(&self.failure).clone().unwrap_or(Failure { code: Code::DirectoryOffline, text: String::new() })
+    }
+
+    /// Takes it offline for good; the first cause is the one that is told.
+    pub fn fail(&self, what: &str, error: &io::Error) -> Failure {
+        let text = format!("log directory {} is offline: {what}: {error}", self.path);
+        self.fail_with(error.raw_os_error().unwrap_or(0), text)
+    }
+
+    pub fn fail_with(&self, errno: i32, text: String) -> Failure {
+        let mut failure = lock(&self.failure);
+        if failure.is_none() {
+            *failure = Some(Failure { code: Code::DirectoryOffline, text: text.clone() });
+            self.offline.store(true, Ordering::Release);
+            let code = Code::DirectoryOffline;
+            self.sink.complete(Completion::DirectoryFailed { directory: self.id, code, errno, text }, true);
+        }
+        drop(failure);
+        self.failure()
+    }
+
+    pub fn points(&self, folder: &str) -> LogPoints {
+        let points = lock(&self.points);
+        LogPoints {
+            recovery: points.recovery.get(folder).copied().unwrap_or(0),
+            recovery_on_disk: points.recovery_on_disk.contains_key(folder),
+            start: points.starts.get(folder).copied(),
+            high_watermark: points.high_watermarks.get(folder).copied().unwrap_or(-1),
+        }
+    }
+
+    pub fn set_recovery_point(&self, folder: &str, offset: i64) {
+        let points = &mut *lock(&self.points);
+        let moved = points.recovery.insert(folder.to_string(), offset) != Some(offset);
+        points.changed |= moved;
+        points.recovery_changed |= moved;
+    }
+
+    /// None: the start is the first segment's base, which needs no entry.
+    pub fn set_start(&self, folder: &str, offset: Option<i64>) {
+        let points = &mut *lock(&self.points);
+        let old = match offset {
+            Some(offset) => points.starts.insert(folder.to_string(), offset),
+            None => points.starts.remove(folder),
+        };
+        points.changed |= old != offset;
+    }
+
+    pub fn set_high_watermark(&self, folder: &str, offset: i64) {
+        let points = &mut *lock(&self.points);
+        match points.high_watermarks.get_mut(folder) {
+            Some(known) => {
+                points.changed |= *known != offset;
+                *known = offset;
+            }
+            None => {
+                points.high_watermarks.insert(folder.to_string(), offset);
+                points.changed = true;
+            }
+        }
+    }
+
+    /// The log is gone; true if the file on disk still has a recovery point of it.
+    pub fn forget(&self, folder: &str) -> bool {
+        let points = &mut *lock(&self.points);
+        points.changed |= points.recovery.remove(folder).is_some();
+        points.changed |= points.starts.remove(folder).is_some();
+        points.changed |= points.high_watermarks.remove(folder).is_some();
+        points.recovery_on_disk.contains_key(folder)
+    }
+
+    pub fn checkpoints_changed(&self) -> bool {
+        lock(&self.points).changed
+    }
+
+    pub fn recovery_points_changed(&self) -> bool {
+        lock(&self.points).recovery_changed
+    }
+
+    /// Lowers the recovery point on disk to `offset` before bytes above it are cut.
+    pub fn lower_recovery_point(&self, folder: &str, offset: i64) -> Result<(), Failure> {
+        let higher = {
+            let points = &mut *lock(&self.points);
+            if let Some(known) = points.recovery.get_mut(folder).filter(|known| **known > offset) {
+                *known = offset;
+                points.changed = true;
+            }
+            points.recovery_on_disk.get(folder).is_some_and(|known| *known > offset)
+        };
+        if higher { self.write_checkpoints() } else { Ok(()) }
+    }
+
+    /// Writes the three files. No room is an answer; any other failure takes the directory offline.
+    pub fn write_checkpoints(&self) -> Result<(), Failure> {
+        let _turn = lock(&self.writing);
+        self.check()?;
+        let (recovery, starts, high_watermarks) = {
+            let points = &mut *lock(&self.points);
+            points.changed = false;
+            points.recovery_changed = false;
+            (points.recovery.clone(), points.starts.clone(), points.high_watermarks.clone())
+        };
+        for (name, offsets) in
+            [(RECOVERY_POINTS, &recovery), (LOG_STARTS, &starts), (HIGH_WATERMARKS, &high_watermarks)]
+        {
+            let content = checkpoint::encode_offsets(offsets);
+            match write_file_atomically(&*self.vfs, &self.path, name, &content) {
+                Ok(()) => {}
+                Err(error) if is_no_space(&error) => {
+                    lock(&self.points).changed = true;
+                    let text = format!("writing {name} in {}: {error}", self.path);
+                    return Err(Failure { code: Code::NoSpace, text });
+                }
+                Err(error) => return Err(self.fail(&format!("writing {name}"), &error)),
+            }
+        }
+        lock(&self.points).recovery_on_disk = recovery;
+        Ok(())
+    }
+}
+
+/// A partition's folder: `topic-partition`, no path.
+pub fn check_folder_name(name: &str) -> Result<(), Failure> {
+    let bad = |why: &str| {
+        Err(Failure { code: Code::BadName, text: format!("{name:?} is no name of a partition's folder: {why}") })
+    };
+    let Some((topic, partition)) = name.rsplit_once('-') else { return bad("no dash before a partition number") };
+    if topic.is_empty() || topic == "." || topic == ".." {
+        return bad("the topic's name is empty or points elsewhere");
+    }
+    if !topic.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')) {
+        return bad("letters, digits, '.', '_' and '-' are allowed");
+    }
+    let plain = partition.bytes().all(|byte| byte.is_ascii_digit()) && partition.parse::<i32>().is_ok();
+    if !plain || name.len() > MAX_NAME_BYTES {
+        return bad("the partition is no number, or the name is too long");
+    }
+    Ok(())
+}
+
+/// A path below the directory: parts joined by `/`, none of them empty, `.` or `..`. Empty only where `root` allows it.
+pub fn check_file_path(name: &str, root: bool) -> Result<(), Failure> {
+    if root && name.is_empty() {
+        return Ok(());
+    }
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part != "."
+            && part != ".."
+            && part.len() <= MAX_NAME_BYTES
+            && part.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b':' | b'*' | b'?' | b'|'))
+    };
+    if name.split('/').count() <= 2 && name.split('/').all(plain) {
+        return Ok(());
+    }
+    Err(Failure { code: Code::BadName, text: format!("{name:?} is no path below a log directory") })
+}
+
+/// The name of a folder that waits for its deletion, as Kafka builds it: 32 hex digits make it unique.
+pub fn deleted_name(folder: &str, unique: u128) -> String {
+    let suffix = format!(".{unique:032x}-delete");
+    let keep = folder.len().min(MAX_NAME_BYTES - suffix.len());
+    format!("{}{suffix}", &folder[..keep])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folder_names_that_leave_the_directory_are_refused() {
+        for good in ["a-0", "a.b_c-d-17", "__cluster_metadata-0", "..-0.-1"] {
+            assert!(check_folder_name(good).is_ok(), "{good}");
+        }
+        let long = format!("{}-0", "x".repeat(254));
+        for bad in ["", "a", "-0", "..-0", "../a-0", "a/b-0", "a-", "a-x", "a-+1", "a-99999999999", "ü-0", &long] {
+            assert!(check_folder_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn file_paths_that_leave_the_directory_are_refused() {
+        for good in ["meta.properties", "__cluster_metadata-0/quorum-state"] {
+            assert!(check_file_path(good, false).is_ok(), "{good}");
+        }
+        for bad in ["", "/", "/etc/passwd", "../x", "a/../b", "a//b", "a/b/c", "a\\b", "a\0b", "."] {
+            assert!(check_file_path(bad, false).is_err(), "{bad:?}");
+        }
+        assert!(check_file_path("", true).is_ok());
+    }
+
+    #[test]
+    fn a_deleted_name_fits_and_keeps_its_end() {
+        let name = deleted_name(&format!("{}-0", "x".repeat(249)), 0xabc);
+        assert_eq!(name.len(), 255);
+        assert!(name.ends_with(".00000000000000000000000000000abc-delete"));
+    }
+}

@@ -1,0 +1,341 @@
+//! What the lane, the directories' threads, the readers and the submitter share: tables of logs and directories, and
+//! the queues between them. Runs one task at a time for whoever calls; never waits for one.
+//!
+//! Invariants: a log is in its directory's sync queue at most once. File commands of one directory run one after
+//! another. Syncs come before openings, and one thread always stays free of openings, so that a long recovery holds up
+//! no acknowledgement. A condition variable is notified here and waited on in the driver alone.
+
+use crate::command::{Answer, Completion, DirectoryId, Failure, LogRef, Lookup, OpenInfo, OpenLog, Sink};
+use crate::directory::Directory;
+use crate::error::Code;
+use crate::files::{self, FileCommand};
+use crate::lock::{lock, read};
+use crate::log::{Log, LogShared};
+use crate::open;
+use crate::vfs::{Vfs, path};
+use crate::view::{Patience, ReadRequest};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Condvar, Mutex, RwLock};
+
+/// Sync threads of one directory.
+pub const SYNC_THREADS: usize = 4;
+/// Syncs after which a checkpoint that waits comes first.
+const CHECKPOINT_AFTER: u32 = 64;
+
+/// A queue and what wakes its threads.
+pub struct Queue<T> {
+    pub items: Mutex<VecDeque<T>>,
+    pub filled: Condvar,
+}
+
+impl<T> Queue<T> {
+    fn new() -> Queue<T> {
+        Queue { items: Mutex::new(VecDeque::new()), filled: Condvar::new() }
+    }
+
+    pub fn push(&self, item: T) {
+        lock(&self.items).push_back(item);
+        self.filled.notify_one();
+    }
+
+    pub fn pop(&self) -> Option<T> {
+        lock(&self.items).pop_front()
+    }
+}
+
+pub enum LaneItem {
+    Commands(Vec<crate::command::Command>),
+    Opened {
+        log: LogRef,
+        ticket: u32,
+        outcome: Result<(Box<Log>, Box<OpenInfo>), Failure>,
+    },
+    /// Queue every dirty log for a sync, then set the flag.
+    Flush(Arc<AtomicBool>),
+}
+
+pub enum ReadTask {
+    Read { shared: Arc<LogShared>, ticket: u32, request: ReadRequest },
+    Lookup { shared: Arc<LogShared>, ticket: u32, lookup: Lookup, limit: i64 },
+}
+
+/// A folder that was renamed for deletion.
+pub struct Deletion {
+    pub directory: Arc<Directory>,
+    pub name: String,
+    /// Answered once the renaming is on disk.
+    pub ticket: Option<u32>,
+}
+
+/// One directory and the work that its threads do.
+pub struct Site {
+    pub directory: Arc<Directory>,
+    pub tasks: Mutex<Tasks>,
+    pub filled: Condvar,
+}
+
+#[derive(Default)]
+pub struct Tasks {
+    syncs: VecDeque<Arc<LogShared>>,
+    syncing: usize,
+    files: VecDeque<(u32, FileCommand)>,
+    files_running: bool,
+    opens: VecDeque<OpenLog>,
+    opening: usize,
+    checkpoint_wanted: bool,
+    checkpoint_running: bool,
+    syncs_since: u32,
+    /// No task comes any more: the threads end when the queues are empty.
+    pub closing: bool,
+}
+
+pub enum Task {
+    Sync(Arc<LogShared>),
+    Files(u32, FileCommand),
+    Checkpoint,
+    Open(OpenLog),
+}
+
+impl Tasks {
+    /// What a thread of the directory does next.
+    pub fn next(&mut self) -> Option<Task> {
+        if let Some(task) = self.next_sync() {
+            return Some(task);
+        }
+        if self.opening + 1 < SYNC_THREADS { self.next_open() } else { None }
+    }
+
+    pub fn next_sync(&mut self) -> Option<Task> {
+        if !self.files_running
+            && let Some((ticket, command)) = self.files.pop_front()
+        {
+            self.files_running = true;
+            return Some(Task::Files(ticket, command));
+        }
+        let due = self.syncs.is_empty() || self.syncs_since >= CHECKPOINT_AFTER;
+        if self.checkpoint_wanted && !self.checkpoint_running && due {
+            self.checkpoint_wanted = false;
+            self.checkpoint_running = true;
+            self.syncs_since = 0;
+            return Some(Task::Checkpoint);
+        }
+        let shared = self.syncs.pop_front()?;
+        self.syncs_since += 1;
+        self.syncing += 1;
+        Some(Task::Sync(shared))
+    }
+
+    pub fn next_open(&mut self) -> Option<Task> {
+        let request = self.opens.pop_front()?;
+        self.opening += 1;
+        Some(Task::Open(request))
+    }
+
+    fn is_settled(&self) -> bool {
+        self.syncs.is_empty() && self.syncing == 0
+    }
+}
+
+pub struct Hub {
+    pub sink: Arc<dyn Sink>,
+    pub sites: RwLock<BTreeMap<DirectoryId, Arc<Site>>>,
+    /// Open logs by slot.
+    pub logs: RwLock<BTreeMap<u32, Arc<LogShared>>>,
+    pub lane: Queue<LaneItem>,
+    pub reads: Queue<ReadTask>,
+    pub deletions: Queue<Deletion>,
+    /// Notified when a sync has ended.
+    pub settled: Condvar,
+    pub settling: Mutex<()>,
+}
+
+impl Hub {
+    pub fn new(sink: Arc<dyn Sink>) -> Hub {
+        Hub {
+            sink,
+            sites: RwLock::default(),
+            logs: RwLock::default(),
+            lane: Queue::new(),
+            reads: Queue::new(),
+            deletions: Queue::new(),
+            settled: Condvar::new(),
+            settling: Mutex::new(()),
+        }
+    }
+
+    pub fn site(&self, id: DirectoryId) -> Result<Arc<Site>, Failure> {
+        let site = read(&self.sites).get(&id).cloned();
+        site.ok_or_else(|| Failure { code: Code::NotFound, text: format!("there is no open log directory {id}") })
+    }
+
+    pub fn log(&self, log: LogRef) -> Result<Arc<LogShared>, Failure> {
+        match read(&self.logs).get(&log.slot) {
+            Some(shared) if shared.log == log => Ok(shared.clone()),
+            _ => Err(stale(log)),
+        }
+    }
+
+    pub fn answer(&self, ticket: u32, outcome: Result<Answer, Failure>) {
+        self.sink.complete(Completion::Answered { ticket, outcome }, true);
+    }
+
+    fn add(&self, directory: &Directory, add: impl FnOnce(&mut Tasks)) {
+        if let Ok(site) = self.site(directory.id) {
+            add(&mut lock(&site.tasks));
+            site.filled.notify_one();
+        }
+    }
+
+    pub fn queue_sync(&self, shared: &Arc<LogShared>) {
+        self.add(&shared.directory, |tasks| tasks.syncs.push_back(shared.clone()));
+    }
+
+    pub fn queue_open(&self, site: &Site, request: OpenLog) {
+        lock(&site.tasks).opens.push_back(request);
+        site.filled.notify_one();
+    }
+
+    pub fn queue_files(&self, site: &Site, ticket: u32, command: FileCommand) {
+        lock(&site.tasks).files.push_back((ticket, command));
+        site.filled.notify_one();
+    }
+
+    pub fn want_checkpoint(&self, directory: &Directory) {
+        self.add(directory, |tasks| tasks.checkpoint_wanted = true);
+    }
+
+    pub fn is_settled(&self) -> bool {
+        read(&self.sites).values().all(|site| lock(&site.tasks).is_settled())
+    }
+
+    pub fn any_offline(&self) -> bool {
+        read(&self.sites).values().any(|site| site.directory.is_offline())
+    }
+
+    pub fn run(&self, site: &Site, task: Task) {
+        let directory = &site.directory;
+        match task {
+            Task::Sync(shared) => {
+                self.sync(&shared);
+                lock(&site.tasks).syncing -= 1;
+                drop(lock(&self.settling));
+                self.settled.notify_all();
+            }
+            Task::Files(ticket, command) => {
+                self.answer(ticket, directory.check().and_then(|()| files::run(directory, command)));
+                lock(&site.tasks).files_running = false;
+                site.filled.notify_one();
+            }
+            Task::Checkpoint => {
+                // No room: the next sweep tries again. Any other failure has taken the directory offline.
+                let _ = directory.write_checkpoints();
+                lock(&site.tasks).checkpoint_running = false;
+                site.filled.notify_one();
+            }
+            Task::Open(request) => {
+                let (log, ticket) = (request.log, request.ticket);
+                let outcome = open::open(directory, &request, self.sink.clone());
+                lock(&site.tasks).opening -= 1;
+                site.filled.notify_one();
+                self.lane.push(LaneItem::Opened { log, ticket, outcome });
+            }
+        }
+    }
+
+    fn sync(&self, shared: &Arc<LogShared>) {
+        let directory = &shared.directory;
+        let Some(job) = shared.sync.begin() else { return };
+        let run = || {
+            let complete = job.run(&*directory.vfs, &shared.folder)?;
+            if let Some(offset) = shared.sync.cut() {
+                job.take_back(&*directory.vfs, &shared.folder, offset)?;
+            }
+            Ok(complete)
+        };
+        let outcome = match directory.check() {
+            Ok(()) => run().map_err(|failed: crate::sync::Failed| {
+                if shared.sync.is_over() {
+                    // Deleted meanwhile: its files went away under the sync, which harms nobody.
+                    return Failure { code: Code::StaleLog, text: failed.what };
+                }
+                directory.fail(&failed.what, &failed.error)
+            }),
+            Err(failure) => Err(failure),
+        };
+        let again = shared.sync.finish(job, outcome, |offset| directory.set_recovery_point(&shared.name, offset));
+        if again {
+            self.queue_sync(shared);
+        }
+        if !directory.is_offline() && directory.recovery_points_changed() {
+            self.want_checkpoint(directory);
+        }
+    }
+
+    pub fn run_read(&self, task: ReadTask) {
+        match task {
+            ReadTask::Read { shared, ticket, request } => {
+                let outcome = shared.directory.check().and_then(|()| {
+                    let internal = || Failure { code: Code::Internal, text: "a read gave up".to_string() };
+                    shared.view.read(&request, Patience::Disk).unwrap_or_else(|| Err(internal()))
+                });
+                let outcome = outcome.map(Box::new);
+                self.sink.complete(Completion::ReadDone { log: shared.log, ticket, outcome }, true);
+            }
+            ReadTask::Lookup { shared, ticket, lookup, limit } => {
+                let outcome = shared.directory.check().and_then(|()| match lookup {
+                    Lookup::Time { timestamp } => shared.view.lookup_time(timestamp, limit),
+                    Lookup::MaxTime => shared.view.lookup_max_time(limit),
+                    Lookup::EpochEnd { epoch } => {
+                        let state = shared.view.state();
+                        let (epoch, offset) = state.epochs.end_offset_for(epoch, state.end);
+                        Ok(Answer::Found { offset, timestamp: -1, epoch })
+                    }
+                });
+                self.answer(ticket, outcome);
+            }
+        }
+    }
+
+    /// The names first, so that a crash brings the folder back under its new name at worst; then the files.
+    pub fn run_deletion(&self, deletion: Deletion) {
+        let Deletion { directory, name, ticket } = deletion;
+        let renamed = directory.check().and_then(|()| {
+            directory
+                .vfs
+                .sync_folder(&directory.path)
+                .map_err(|error| directory.fail(&format!("deleting {name}"), &error))
+        });
+        let failed = renamed.is_err();
+        if let Some(ticket) = ticket {
+            self.answer(ticket, renamed.map(|()| Answer::None));
+        }
+        if !failed {
+            // What is left of it is removed at the next start.
+            let _ = remove_folder(&*directory.vfs, &path(&directory.path, &name));
+        }
+    }
+
+    /// A thread of the engine panicked: nothing it was at can be trusted any more.
+    pub fn panicked(&self, text: String) {
+        for site in read(&self.sites).values() {
+            site.directory.fail_with(0, format!("log directory {} is offline: {text}", site.directory.path));
+        }
+        self.sink.complete(Completion::Fatal { text }, true);
+    }
+}
+
+fn remove_folder(vfs: &dyn Vfs, folder: &str) -> std::io::Result<()> {
+    for entry in vfs.list(folder)? {
+        if entry.folder {
+            remove_folder(vfs, &path(folder, &entry.name))?;
+        } else {
+            vfs.remove_file(&path(folder, &entry.name))?;
+        }
+    }
+    vfs.remove_folder(folder)
+}
+
+pub fn stale(log: LogRef) -> Failure {
+    Failure { code: Code::StaleLog, text: format!("log {}.{} is not open", log.slot, log.generation) }
+}

@@ -1,0 +1,396 @@
+//! The lane: the one owner of every open log. Carries out commands in the order in which they came.
+//!
+//! Invariants: commands of one log are never reordered; consecutive appends of a log within one drain go to the disk
+//! together, whatever stands between them for other logs. Every command with a ticket is answered once. Commands for a
+//! log that is still opening wait for it.
+
+use crate::command::{
+    Answer, AppendedInfo, Command, Completion, DirectoryId, Failure, LogRef, Lookup, OpenInfo, OpenLog,
+};
+use crate::directory::deleted_name;
+use crate::error::Code;
+use crate::files::FileCommand;
+use crate::hub::{Deletion, Hub, LaneItem, ReadTask, stale};
+use crate::lock::{read, write};
+use crate::log::{ADVANCE_MS, Log, Pending};
+use crate::vfs::path;
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+#[derive(Default)]
+pub struct Lane {
+    logs: BTreeMap<u32, Slot>,
+    /// By directory: the commands' time of the last sweep.
+    sweeps: BTreeMap<DirectoryId, i64>,
+    /// The latest time that a command carried.
+    now_ms: i64,
+}
+
+enum Slot {
+    Opening { request: Box<OpenLog>, waiting: Vec<Command> },
+    Open(Box<Log>),
+}
+
+impl Slot {
+    fn log(&self) -> LogRef {
+        match self {
+            Slot::Opening { request, .. } => request.log,
+            Slot::Open(log) => log.shared().log,
+        }
+    }
+}
+
+/// Appends of one drain, by log, in order of first appearance.
+type Groups = Vec<(LogRef, Vec<Pending>)>;
+
+impl Lane {
+    pub fn run(&mut self, item: LaneItem, hub: &Hub) {
+        match item {
+            LaneItem::Commands(commands) => self.drain(commands, hub),
+            LaneItem::Opened { log, ticket, outcome } => self.opened(log, ticket, outcome, hub),
+            LaneItem::Flush(done) => {
+                for slot in self.logs.values() {
+                    if let Slot::Open(log) = slot
+                        && log.shared().sync.request(None)
+                    {
+                        hub.queue_sync(log.shared());
+                    }
+                }
+                done.store(true, Ordering::Release);
+            }
+        }
+        self.sweep(hub);
+    }
+
+    fn drain(&mut self, commands: Vec<Command>, hub: &Hub) {
+        let mut groups: Groups = Vec::new();
+        for command in commands {
+            let Some(log) = log_of(&command) else {
+                self.without_log(command, hub);
+                continue;
+            };
+            if let Some(Slot::Opening { request, waiting }) = self.logs.get_mut(&log.slot)
+                && request.log == log
+                && !matches!(command, Command::Open(_))
+            {
+                waiting.push(command);
+                continue;
+            }
+            match command {
+                Command::Append {
+                    log,
+                    ticket,
+                    batch,
+                    leader_epoch,
+                    origin,
+                    wake,
+                    transaction_version,
+                    now_ms,
+                    expected_base,
+                } => {
+                    self.now_ms = self.now_ms.max(now_ms);
+                    let pending = Pending {
+                        ticket,
+                        batch,
+                        leader_epoch,
+                        origin,
+                        wake,
+                        transaction_version,
+                        now_ms,
+                        expected_base,
+                    };
+                    match groups.iter_mut().rev().find(|(other, _)| *other == log) {
+                        Some((_, group)) => group.push(pending),
+                        None => groups.push((log, vec![pending])),
+                    }
+                }
+                command => {
+                    if let Some(at) = groups.iter().position(|(other, _)| *other == log) {
+                        let (log, group) = groups.remove(at);
+                        self.append(log, group, hub);
+                    }
+                    self.control(log, command, hub);
+                }
+            }
+        }
+        for (log, group) in groups {
+            self.append(log, group, hub);
+        }
+    }
+
+    fn append(&mut self, log: LogRef, group: Vec<Pending>, hub: &Hub) {
+        let Some(owned) = self.open_log(log) else {
+            for one in group {
+                let failure = stale(log);
+                let info = AppendedInfo { text: failure.text, ..AppendedInfo::default() };
+                hub.sink.complete(Completion::Appended { log, ticket: one.ticket, code: failure.code, info }, true);
+            }
+            return;
+        };
+        let (outcomes, queue) = owned.append(&group);
+        for outcome in outcomes {
+            let (ticket, code, info) = (outcome.ticket, outcome.code, outcome.info);
+            hub.sink.complete(Completion::Appended { log, ticket, code, info }, outcome.urgent);
+        }
+        // Listed first, queued then: no `Synced` overtakes the `Appended` that it covers.
+        if queue {
+            hub.queue_sync(owned.shared());
+        }
+    }
+
+    fn open_log(&mut self, log: LogRef) -> Option<&mut Box<Log>> {
+        match self.logs.get_mut(&log.slot) {
+            Some(Slot::Open(owned)) if owned.shared().log == log => Some(owned),
+            _ => None,
+        }
+    }
+
+    fn without_log(&mut self, command: Command, hub: &Hub) {
+        let (directory, ticket, command) = match command {
+            Command::WriteFile { directory, ticket, path, content } => {
+                (directory, ticket, FileCommand::Write { path, content })
+            }
+            Command::ReadFile { directory, ticket, path } => (directory, ticket, FileCommand::Read { path }),
+            Command::ListFiles { directory, ticket, path } => (directory, ticket, FileCommand::List { path }),
+            Command::RemoveFile { directory, ticket, path } => (directory, ticket, FileCommand::Remove { path }),
+            Command::Checkpoint { directory, ticket } => (directory, ticket, FileCommand::Checkpoint),
+            _ => return,
+        };
+        match hub.site(directory) {
+            Ok(site) => hub.queue_files(&site, ticket, command),
+            Err(failure) => hub.answer(ticket, Err(failure)),
+        }
+    }
+
+    fn control(&mut self, log: LogRef, command: Command, hub: &Hub) {
+        match command {
+            Command::Open(request) => self.open(request, hub),
+            Command::Close { ticket, clean, .. } => self.close(log, ticket, clean, hub),
+            Command::Delete { ticket, .. } => {
+                if let Some(outcome) = self.delete(log, ticket, hub) {
+                    hub.answer(ticket, outcome);
+                }
+            }
+            Command::Truncate { ticket, offset, now_ms, .. } => self.change(log, ticket, hub, |owned| {
+                owned.truncate(offset, now_ms)?;
+                Ok((marks(owned), false))
+            }),
+            Command::StartEpoch { ticket, epoch, offset, .. } => self.change(log, ticket, hub, |owned| {
+                owned.start_epoch(epoch, offset)?;
+                Ok((Answer::None, false))
+            }),
+            Command::Configure { ticket, config, now_ms, .. } => {
+                self.now_ms = self.now_ms.max(now_ms);
+                self.change(log, ticket, hub, |owned| Ok((Answer::None, owned.configure(*config))));
+            }
+            Command::AdvanceStart { ticket, offset, .. } => self.change(log, ticket, hub, |owned| {
+                owned.advance_start(offset)?;
+                Ok((marks(owned), false))
+            }),
+            Command::Roll { ticket, now_ms, .. } => self.change(log, ticket, hub, |owned| {
+                owned.roll(-1, now_ms)?;
+                let queue = owned.rolled_by_hand(now_ms);
+                Ok((marks(owned), queue))
+            }),
+            Command::Sync { ticket, .. } => match self.open_log(log) {
+                Some(owned) if owned.shared().sync.request(Some(ticket)) => hub.queue_sync(owned.shared()),
+                Some(_) => {}
+                None => hub.answer(ticket, Err(stale(log))),
+            },
+            Command::Lookup { ticket, lookup, limit, .. } => match self.open_log(log) {
+                Some(owned) => {
+                    let task = ReadTask::Lookup { shared: owned.shared().clone(), ticket, lookup, limit };
+                    // The epochs are in memory.
+                    if matches!(lookup, Lookup::EpochEnd { .. }) { hub.run_read(task) } else { hub.reads.push(task) }
+                }
+                None => hub.answer(ticket, Err(stale(log))),
+            },
+            _ => {}
+        }
+    }
+
+    /// A command that changes the log and is answered at once.
+    fn change(
+        &mut self,
+        log: LogRef,
+        ticket: u32,
+        hub: &Hub,
+        change: impl FnOnce(&mut Log) -> Result<(Answer, bool), Failure>,
+    ) {
+        let outcome = match self.open_log(log) {
+            Some(owned) => change(owned).map(|(answer, queue)| {
+                if queue {
+                    hub.queue_sync(owned.shared());
+                }
+                answer
+            }),
+            None => Err(stale(log)),
+        };
+        hub.answer(ticket, outcome);
+    }
+
+    fn open(&mut self, request: Box<OpenLog>, hub: &Hub) {
+        let (log, ticket) = (request.log, request.ticket);
+        self.now_ms = self.now_ms.max(request.now_ms);
+        let refuse = |code, text| {
+            let outcome = Err(Failure { code, text });
+            hub.sink.complete(Completion::Opened { log, ticket, outcome }, true);
+        };
+        if self.logs.contains_key(&log.slot) {
+            return refuse(Code::Internal, format!("slot {} holds another log", log.slot));
+        }
+        let site = match hub.site(request.directory) {
+            Ok(site) => site,
+            Err(failure) => return refuse(failure.code, failure.text),
+        };
+        let same = |slot: &Slot| match slot {
+            Slot::Opening { request: other, .. } => other.directory == request.directory && other.name == request.name,
+            Slot::Open(other) => {
+                other.shared().directory.id == request.directory && other.shared().name == request.name
+            }
+        };
+        if self.logs.values().any(same) {
+            return refuse(Code::Locked, format!("the log {} is open already", request.name));
+        }
+        hub.queue_open(&site, (*request).clone());
+        self.logs.insert(log.slot, Slot::Opening { request, waiting: Vec::new() });
+    }
+
+    fn opened(&mut self, log: LogRef, ticket: u32, outcome: Result<(Box<Log>, Box<OpenInfo>), Failure>, hub: &Hub) {
+        let waiting = match self.logs.remove(&log.slot) {
+            Some(Slot::Opening { waiting, request }) if request.log == log => waiting,
+            _ => Vec::new(),
+        };
+        let outcome = outcome.map(|(owned, info)| {
+            write(&hub.logs).insert(log.slot, owned.shared().clone());
+            self.logs.insert(log.slot, Slot::Open(owned));
+            info
+        });
+        hub.sink.complete(Completion::Opened { log, ticket, outcome }, true);
+        self.drain(waiting, hub);
+    }
+
+    fn take(&mut self, log: LogRef, hub: &Hub) -> Option<Box<Log>> {
+        if self.logs.get(&log.slot).is_none_or(|slot| slot.log() != log) {
+            return None;
+        }
+        match self.logs.remove(&log.slot)? {
+            Slot::Open(owned) => {
+                write(&hub.logs).remove(&log.slot);
+                Some(owned)
+            }
+            opening => {
+                self.logs.insert(log.slot, opening);
+                None
+            }
+        }
+    }
+
+    fn close(&mut self, log: LogRef, ticket: u32, clean: bool, hub: &Hub) {
+        let Some(mut owned) = self.take(log, hub) else { return hub.answer(ticket, Err(stale(log))) };
+        let shared = owned.shared().clone();
+        if !clean {
+            shared.sync.abandon(stale(log));
+            return hub.answer(ticket, shared.directory.check().map(|()| Answer::None));
+        }
+        let advancing = owned.advance_to_close(self.now_ms);
+        if shared.sync.close(ticket) || advancing {
+            hub.queue_sync(&shared);
+        }
+    }
+
+    /// None: the background answers when the new name is on disk.
+    fn delete(&mut self, log: LogRef, ticket: u32, hub: &Hub) -> Option<Result<Answer, Failure>> {
+        let Some(owned) = self.take(log, hub) else { return Some(Err(stale(log))) };
+        let shared = owned.shared().clone();
+        let directory = &shared.directory;
+        if let Err(failure) = directory.check() {
+            return Some(Err(failure));
+        }
+        // A sync that runs on may lose its files from here on, and must not take that for a broken disk.
+        shared.sync.abandon(stale(log));
+        let mut unique = unique_of(&shared.name, log);
+        let renamed = loop {
+            let name = deleted_name(&shared.name, unique);
+            let target = path(&directory.path, &name);
+            if directory.vfs.list(&target).is_err() {
+                break directory.vfs.rename(&shared.folder, &target).map(|()| name);
+            }
+            unique = unique.wrapping_add(1);
+        };
+        match renamed {
+            Ok(name) => {
+                if directory.forget(&shared.name) {
+                    hub.want_checkpoint(directory);
+                }
+                hub.deletions.push(Deletion { directory: directory.clone(), name, ticket: Some(ticket) });
+                None
+            }
+            Err(error) => Some(Err(directory.fail(&format!("deleting {}", shared.name), &error))),
+        }
+    }
+
+    /// Once per `ADVANCE_MS` and directory: recovery points for what was written, and the checkpoint files.
+    fn sweep(&mut self, hub: &Hub) {
+        if self.now_ms == 0 {
+            return;
+        }
+        let sites: Vec<_> = read(&hub.sites).values().cloned().collect();
+        for site in sites {
+            let id = &site.directory.id;
+            let last = self.sweeps.entry(*id).or_insert(self.now_ms);
+            if self.now_ms - *last < ADVANCE_MS {
+                continue;
+            }
+            *last = self.now_ms;
+            for slot in self.logs.values_mut() {
+                if let Slot::Open(log) = slot
+                    && log.shared().directory.id == *id
+                    && log.sweep(self.now_ms)
+                {
+                    hub.queue_sync(log.shared());
+                }
+            }
+            if site.directory.checkpoints_changed() {
+                hub.want_checkpoint(&site.directory);
+            }
+        }
+    }
+}
+
+fn marks(log: &mut Log) -> Answer {
+    let (start, end, synced_end) = log.marks();
+    Answer::Marks { start, end, synced_end }
+}
+
+/// Enough to tell deleted folders of one name apart; an older one of the same number is stepped over.
+fn unique_of(name: &str, log: LogRef) -> u128 {
+    let fold = |hash: u128, byte: u8| (hash ^ byte as u128).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
+    let seed = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    let place = (log.slot as u64) << 32 | log.generation as u64;
+    name.bytes().chain(place.to_be_bytes()).fold(seed, fold)
+}
+
+fn log_of(command: &Command) -> Option<LogRef> {
+    match command {
+        Command::Open(request) => Some(request.log),
+        Command::Close { log, .. }
+        | Command::Delete { log, .. }
+        | Command::Append { log, .. }
+        | Command::Read { log, .. }
+        | Command::Watch { log, .. }
+        | Command::Truncate { log, .. }
+        | Command::StartEpoch { log, .. }
+        | Command::SetMarks { log, .. }
+        | Command::Configure { log, .. }
+        | Command::AdvanceStart { log, .. }
+        | Command::Roll { log, .. }
+        | Command::Lookup { log, .. }
+        | Command::Sync { log, .. } => Some(*log),
+        Command::WriteFile { .. }
+        | Command::ReadFile { .. }
+        | Command::ListFiles { .. }
+        | Command::RemoveFile { .. }
+        | Command::Checkpoint { .. } => None,
+    }
+}

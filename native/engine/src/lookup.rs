@@ -1,0 +1,113 @@
+//! Look-ups by timestamp: the first record at or after one, and the record with the largest. They may wait for the
+//! disk, so they run on a read thread.
+
+use crate::batch::Records;
+use crate::command::{Answer, Failure};
+use crate::error::Code;
+use crate::scan::{Entry, Scan, Step};
+use crate::segment::Segment;
+use crate::vfs::{self, File};
+use crate::view::{LogView, ViewState};
+use std::io;
+
+/// Bytes read at once while walking headers.
+const WINDOW: usize = 16 * 1024;
+
+const NOTHING: Answer = Answer::Found { offset: -1, timestamp: -1, epoch: -1 };
+
+impl LogView {
+    /// The first record at or after the timestamp, below `limit`.
+    pub fn lookup_time(&self, timestamp: i64, limit: i64) -> Result<Answer, Failure> {
+        self.lookup(|state| {
+            state.find_record(
+                limit,
+                |segment| Ok(segment.largest().timestamp >= timestamp),
+                |at| at >= timestamp,
+                timestamp,
+            )
+        })
+    }
+
+    /// The first of the records with the largest timestamp, if it is below `limit`.
+    pub fn lookup_max_time(&self, limit: i64) -> Result<Answer, Failure> {
+        self.lookup(|state| {
+            let largest = state.segments.iter().map(|segment| segment.largest().timestamp).max().unwrap_or(-1);
+            if largest < 0 {
+                return Ok(NOTHING);
+            }
+            let holds = |segment: &Segment| Ok(segment.largest().timestamp == largest);
+            state.find_record(limit, holds, |at| at == largest, largest)
+        })
+    }
+
+    fn lookup(&self, find: impl Fn(&ViewState) -> io::Result<Answer>) -> Result<Answer, Failure> {
+        loop {
+            let state = self.state();
+            match find(&state) {
+                Ok(answer) => return Ok(answer),
+                Err(_) if self.state().truncations != state.truncations => {}
+                Err(error) => return Err(Failure { code: Code::Io, text: format!("looking a timestamp up: {error}") }),
+            }
+        }
+    }
+}
+
+impl ViewState {
+    /// The first record that `wanted` takes, in segments that `holds` takes. `begin_at`: a timestamp at or below that
+    /// of any record looked for, where the time index may begin.
+    fn find_record(
+        &self,
+        limit: i64,
+        holds: impl Fn(&Segment) -> io::Result<bool>,
+        wanted: impl Fn(i64) -> bool,
+        begin_at: i64,
+    ) -> io::Result<Answer> {
+        for (at, segment) in self.segments.iter().enumerate() {
+            let next_base = self.segments.get(at + 1).map_or(self.end, |next| next.base);
+            if next_base <= self.start || !holds(segment)? {
+                continue;
+            }
+            let size = self.size_of(at);
+            // Of equal timestamps the index names the first batch that reached it.
+            let entry = segment.floor_time(begin_at - 1)?;
+            let offset = entry.map_or(segment.base, |entry| segment.base + entry.relative as i64).max(self.start);
+            let begin = segment.floor(offset, true)?.unwrap_or(0);
+            let file = segment.file()?;
+            let mut scan = Scan::new(&*file, begin, size, WINDOW);
+            while let Step::Batch(entry) = scan.next()? {
+                let header = &entry.header;
+                if !wanted(header.max_timestamp) || header.last_offset() < self.start {
+                    continue;
+                }
+                if header.base_offset >= limit {
+                    return Ok(NOTHING);
+                }
+                if let Some((offset, timestamp)) = find_in_batch(&*file, &entry, self.start, &wanted)? {
+                    let found = Answer::Found { offset, timestamp, epoch: header.leader_epoch };
+                    return Ok(if offset < limit { found } else { NOTHING });
+                }
+            }
+        }
+        Ok(NOTHING)
+    }
+}
+
+fn find_in_batch(
+    file: &dyn File,
+    entry: &Entry,
+    start: i64,
+    wanted: &impl Fn(i64) -> bool,
+) -> io::Result<Option<(i64, i64)>> {
+    if entry.header.magic < 2 {
+        return Ok(Some((entry.header.base_offset, entry.header.max_timestamp)));
+    }
+    let mut batch = vec![0; entry.bytes as usize];
+    vfs::read_exact_at(file, &mut batch, entry.position)?;
+    for record in Records::new(&batch).into_iter().flatten() {
+        let record = record.map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
+        if record.offset >= start && wanted(record.timestamp) {
+            return Ok(Some((record.offset, record.timestamp)));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,343 @@
+//! Finds out what a log holds after a start: walks what is above the recovery point, rebuilds indexes, epochs and
+//! producers from it, and cuts what a crash has torn.
+//!
+//! Invariants: below the recovery point everything was on disk, so a bad batch there is damage: nothing is cut and the
+//! error names file and byte. Above it the log ends at the first bad batch; when whole batches follow, the bytes cut are
+//! kept beside the segment. Snapshots and index entries above the recovery point are not trusted. A gap between two
+//! segments is believed only when a producer snapshot says that everything below the later one was on disk.
+
+use crate::batch::{HEADER_BYTES, Header};
+use crate::command::Failure;
+use crate::cut::remove_segment;
+use crate::error::Code;
+use crate::leader_epochs::LeaderEpochs;
+use crate::producer_state::ProducerStates;
+use crate::scan::{Scan, Step};
+use crate::segment::{Indexes, Largest, Segment, file_name, parse_name};
+use crate::txn_index::{self, AbortedTransaction};
+use crate::vfs::{self, File, OpenMode, Vfs, path, read_exact_at, remove_if_there, write_all_at};
+use crate::view::ViewState;
+use std::io;
+use std::sync::Arc;
+
+/// Bytes read at once.
+const WINDOW: usize = 1 << 20;
+/// A marker's record is far smaller.
+const CONTROL_BYTES: usize = 64 * 1024;
+/// What cut bytes are kept under; Kafka's loader ignores the suffix.
+const CUT_SUFFIX: &str = "odradek-cut";
+
+/// What the walk needs to know and what it learns.
+pub struct Recovery<'a> {
+    pub vfs: &'a dyn Vfs,
+    pub folder: &'a str,
+    /// Everything below is trusted.
+    pub recovery_point: i64,
+    /// Check sums and order above the recovery point; otherwise only find the end.
+    pub verify: bool,
+    pub index_interval_bytes: u64,
+    pub epochs: LeaderEpochs,
+    pub next_offset: i64,
+    pub report: Report,
+}
+
+#[derive(Debug, Default)]
+pub struct Report {
+    pub cut_bytes: u64,
+    pub cut_records: u64,
+    pub recovered_segments: u32,
+}
+
+/// Where and why the log stops being whole.
+#[derive(Debug)]
+pub struct Bad {
+    /// Which of the segments.
+    pub at: usize,
+    pub position: u64,
+    pub why: String,
+}
+
+impl Recovery<'_> {
+    /// Walks one segment; the next one has base `next_base`. Its indexes are in memory afterwards.
+    pub fn walk(&mut self, at: usize, segment: &Segment, next_base: Option<i64>) -> io::Result<Option<Bad>> {
+        let file = segment.file()?;
+        let size = segment.size();
+        if segment.base < self.next_offset {
+            let why = format!("the segment begins below offset {}, where the one before it ends", self.next_offset);
+            return Ok(Some(Bad { at, position: 0, why }));
+        }
+        let gap = segment.base > self.next_offset && segment.base > self.recovery_point;
+        if gap && self.verify && at > 0 && !self.has_snapshot(segment.base)? {
+            let why = format!("the segment before it ends at offset {}", self.next_offset);
+            return Ok(Some(Bad { at, position: 0, why }));
+        }
+        self.next_offset = segment.base;
+        let mut indexes = segment.load_indexes()?;
+        indexes.offsets.truncate(segment.relative(self.recovery_point));
+        indexes.times.truncate(segment.relative(self.recovery_point));
+        let begin = indexes.offsets.last().map_or(0, |entry| entry.position as u64);
+        if let Some(entry) = indexes.offsets.last() {
+            let first = Scan::new(&*file, begin, size, 0).next()?;
+            if !matches!(first, Step::Batch(found) if segment.relative(found.header.last_offset()) == entry.relative) {
+                indexes = Indexes::default();
+            }
+        }
+        let mut begin = indexes.offsets.last().map_or(0, |entry| entry.position as u64);
+        if begin == 0 {
+            indexes = Indexes::default();
+        }
+        let mut aborted = read_aborted(self.vfs, segment)?;
+        aborted.retain(|transaction| transaction.last_offset < self.recovery_point);
+        let mut largest = indexes.times.last().map_or(Largest { timestamp: -1, offset: -1 }, |entry| Largest {
+            timestamp: entry.timestamp,
+            offset: segment.base + entry.relative as i64,
+        });
+        // The first batch walked has its entry already, if there is one.
+        let mut unindexed = 0;
+        let mut scan = Scan::new(&*file, begin, size, WINDOW);
+        let bad = loop {
+            let entry = match scan.next()? {
+                Step::Batch(entry) => entry,
+                Step::End => break None,
+                Step::Bad(why) => break Some(why),
+            };
+            let header = &entry.header;
+            if let Some(why) = self.judge(segment, next_base, header) {
+                break Some(why);
+            }
+            if self.verify && header.next_offset() > self.recovery_point && !scan.checksum_matches(&entry)? {
+                break Some("the checksum does not match".to_string());
+            }
+            if header.max_timestamp > largest.timestamp {
+                largest = Largest { timestamp: header.max_timestamp, offset: header.last_offset() };
+            }
+            if unindexed > self.index_interval_bytes {
+                indexes.offsets.append(segment.relative(header.last_offset()), entry.position as u32);
+                indexes.times.append(largest.timestamp, segment.relative(largest.offset));
+                unindexed = 0;
+            }
+            unindexed += entry.bytes;
+            if header.leader_epoch > self.epochs.latest() {
+                self.epochs.assign(header.leader_epoch, header.base_offset);
+            }
+            self.next_offset = header.next_offset();
+            begin = entry.end();
+        };
+        segment.load(begin, Some(indexes), largest, aborted);
+        Ok(bad.map(|why| Bad { at, position: begin, why }))
+    }
+
+    fn judge(&self, segment: &Segment, next_base: Option<i64>, header: &Header) -> Option<String> {
+        let (base, last) = (header.base_offset, header.last_offset());
+        if base < self.next_offset || last - segment.base > u32::MAX as i64 {
+            return Some(format!("offset {base} where {} or later is due", self.next_offset));
+        }
+        if self.verify && last >= self.recovery_point {
+            if next_base.is_some_and(|next_base| last >= next_base) {
+                return Some(format!("offset {last} belongs to the next segment"));
+            }
+            if header.magic == 2 && header.leader_epoch >= 0 && header.leader_epoch < self.epochs.latest() {
+                let latest = self.epochs.latest();
+                return Some(format!("leader epoch {} comes after epoch {latest}", header.leader_epoch));
+            }
+        }
+        None
+    }
+
+    fn has_snapshot(&self, offset: i64) -> io::Result<bool> {
+        match self.vfs.open(&path(self.folder, &file_name(offset, ".snapshot")), OpenMode::Read) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Ends the log at the bad batch. The segments from `bad.at` on lose what stands behind it.
+    pub fn cut(&mut self, segments: &mut Vec<Arc<Segment>>, sizes: &[u64], bad: &Bad) -> Result<(), Failure> {
+        let path_of_bad = segments[bad.at].path(".log");
+        if self.next_offset < self.recovery_point {
+            return Err(damaged(format!(
+                "{path_of_bad} is damaged at byte {}, below the recovery point {}: {}. Nothing was changed; restore the \
+                 partition from a replica or a backup, or delete its recovery point to have it cut there",
+                bad.position, self.recovery_point, bad.why
+            )));
+        }
+        self.cut_files(segments, sizes, bad).map_err(|error| Failure {
+            code: Code::Io,
+            text: format!("cutting {path_of_bad} at byte {}: {error}", bad.position),
+        })
+    }
+
+    fn cut_files(&mut self, segments: &mut Vec<Arc<Segment>>, sizes: &[u64], bad: &Bad) -> io::Result<()> {
+        let (vfs, folder) = (self.vfs, self.folder);
+        for (at, segment) in segments.iter().enumerate().skip(bad.at).rev() {
+            let from = if at == bad.at { bad.position } else { 0 };
+            let whole = self.whole_batches(segment, from, sizes[at])?;
+            self.report.cut_bytes += sizes[at] - from;
+            self.report.cut_records += whole;
+            if whole > 0 {
+                let kept = path(folder, &format!("{}.{from}.{CUT_SUFFIX}", file_name(segment.base, ".log")));
+                copy(vfs, &*segment.file()?, from, sizes[at], &kept)?;
+                vfs.sync_folder(folder)?;
+            }
+            if at > bad.at || (at > 0 && bad.position == 0) {
+                remove_segment(vfs, folder, segment.base)?;
+                vfs.sync_folder(folder)?;
+            } else {
+                let file = vfs.open(&segment.path(".log"), OpenMode::Write)?;
+                file.set_len(bad.position)?;
+                file.sync_data()?;
+            }
+        }
+        segments.truncate(if bad.at > 0 && bad.position == 0 { bad.at } else { bad.at + 1 });
+        for entry in vfs.list(folder)? {
+            if parse_name(&entry.name, ".snapshot").is_some_and(|offset| offset > self.next_offset) {
+                vfs.remove_file(&path(folder, &entry.name))?;
+            }
+        }
+        vfs.sync_folder(folder)
+    }
+
+    /// Records in whole batches that lie anywhere behind `from`: then more was lost than a torn tail.
+    fn whole_batches(&self, segment: &Segment, from: u64, size: u64) -> io::Result<u64> {
+        let file = segment.file()?;
+        let (mut records, mut at) = (0, from);
+        let mut buffer = vec![0; WINDOW];
+        while at + HEADER_BYTES as u64 <= size {
+            let want = (size - at).min(WINDOW as u64) as usize;
+            read_exact_at(&*file, &mut buffer[..want], at)?;
+            // The magic byte stands 16 bytes into a batch: only where it does is a closer look due.
+            let last = want.saturating_sub(HEADER_BYTES);
+            let candidate = (0..=last).find(|i| buffer[i + 16] == 2 && plausible(&buffer[*i..], segment.base));
+            let Some(inside) = candidate else {
+                at += last as u64 + 1;
+                continue;
+            };
+            let mut scan = Scan::new(&*file, at + inside as u64, size, WINDOW);
+            match scan.next()? {
+                Step::Batch(entry) if scan.checksum_matches(&entry)? => {
+                    records += entry.header.count.max(0) as u64;
+                    at = entry.end();
+                }
+                _ => at += inside as u64 + 1,
+            }
+        }
+        Ok(records)
+    }
+}
+
+fn plausible(bytes: &[u8], base: i64) -> bool {
+    Header::read(bytes).is_some_and(|header| {
+        header.base_offset >= base
+            && header.base_offset - base <= u32::MAX as i64
+            && header.length as usize >= HEADER_BYTES - 12
+            && header.last_offset_delta >= 0
+    })
+}
+
+pub fn damaged(text: String) -> Failure {
+    Failure { code: Code::Damaged, text }
+}
+
+fn copy(vfs: &dyn Vfs, from: &dyn File, mut at: u64, end: u64, to: &str) -> io::Result<()> {
+    let target = vfs.open(to, OpenMode::Truncate)?;
+    let mut buffer = vec![0; WINDOW];
+    let mut written = 0;
+    while at < end {
+        let n = from.read_at(&mut buffer[..(end - at).min(WINDOW as u64) as usize], at)?;
+        if n == 0 {
+            break;
+        }
+        write_all_at(&*target, &buffer[..n], written)?;
+        at += n as u64;
+        written += n as u64;
+    }
+    target.sync_data()
+}
+
+/// The aborted transactions in a segment's index file; a file that can't be read counts as none.
+pub fn read_aborted(vfs: &dyn Vfs, segment: &Segment) -> io::Result<Vec<AbortedTransaction>> {
+    let bytes = vfs::read_file(vfs, &segment.path(".txnindex"))?.unwrap_or_default();
+    Ok(txn_index::decode(&bytes).unwrap_or_default())
+}
+
+/// The largest timestamp below `size`, by the index and a walk behind its last entry.
+pub fn measure(file: &dyn File, segment: &Segment, indexes: &Indexes, size: u64) -> io::Result<Largest> {
+    let mut largest = indexes.times.last().map_or(Largest { timestamp: -1, offset: -1 }, |entry| Largest {
+        timestamp: entry.timestamp,
+        offset: segment.base + entry.relative as i64,
+    });
+    let from = indexes.offsets.last().map_or(0, |entry| entry.position as u64);
+    let mut scan = Scan::new(file, from, size, WINDOW);
+    while let Step::Batch(entry) = scan.next()? {
+        if entry.header.max_timestamp > largest.timestamp {
+            largest = Largest { timestamp: entry.header.max_timestamp, offset: entry.header.last_offset() };
+        }
+    }
+    Ok(largest)
+}
+
+/// Producers as of an offset.
+pub struct LoadedProducers {
+    pub producers: ProducerStates,
+    /// Snapshots on disk that stand at no segment's base.
+    pub loose: Vec<i64>,
+}
+
+/// The newest producer snapshot at or below `trusted`, and the batches behind it up to the end. Snapshots that can't be
+/// read are removed.
+pub fn load_producers(
+    vfs: &dyn Vfs,
+    folder: &str,
+    state: &ViewState,
+    trusted: i64,
+    now_ms: i64,
+    expiration_ms: i64,
+) -> io::Result<LoadedProducers> {
+    let mut producers = ProducerStates::new();
+    let mut snapshots: Vec<i64> =
+        vfs.list(folder)?.iter().filter_map(|entry| parse_name(&entry.name, ".snapshot")).collect();
+    snapshots.retain(|offset| *offset <= trusted.min(state.end));
+    let mut from = 0;
+    while let Some(offset) = snapshots.last().copied() {
+        let file = path(folder, &file_name(offset, ".snapshot"));
+        let bytes = vfs::read_file(vfs, &file)?.unwrap_or_default();
+        if producers.decode_snapshot(&bytes, now_ms, expiration_ms).is_ok() {
+            from = offset;
+            break;
+        }
+        producers.clear();
+        remove_if_there(vfs, &file)?;
+        snapshots.pop();
+    }
+    for (at, segment) in state.segments.iter().enumerate() {
+        let next_base = state.segments.get(at + 1).map_or(state.end, |next| next.base);
+        let size = state.size_of(at);
+        if next_base <= from || size == 0 {
+            continue;
+        }
+        let begin = segment.floor(from - 1, true)?.unwrap_or(0);
+        let file = segment.file()?;
+        let mut scan = Scan::new(&*file, begin, size, WINDOW);
+        while let Step::Batch(entry) = scan.next()? {
+            let header = &entry.header;
+            if header.base_offset < from || !header.has_producer_id() {
+                continue;
+            }
+            let body = if header.is_control() { scan.body(&entry, CONTROL_BYTES)? } else { Vec::new() };
+            let completed = producers.apply(header, &body);
+            // Entries below the trusted offset are in the file already.
+            if let Some(done) = completed.filter(|done| done.aborted && done.last_offset >= trusted) {
+                segment.add_aborted(AbortedTransaction {
+                    producer_id: done.producer_id,
+                    first_offset: done.first_offset,
+                    last_offset: done.last_offset,
+                    last_stable_offset: done.last_stable_offset,
+                });
+            }
+        }
+    }
+    producers.expire(now_ms, expiration_ms);
+    let loose = snapshots.into_iter().filter(|offset| state.segments.iter().all(|s| s.base != *offset)).collect();
+    Ok(LoadedProducers { producers, loose })
+}

@@ -1,0 +1,266 @@
+//! One segment of a log: the file of its batches and what is known about it. Shared by the lane, which appends to the
+//! active one, and by readers.
+//!
+//! Invariants: bytes below `size` are whole batches and don't change until a truncation. The active segment's index
+//! entries live in memory and its file stays open; a sealed one holds neither, only what a look-up needs to begin.
+//! The inner lock is held for memory work alone, never over a read or write.
+
+use crate::lock::lock;
+use crate::offset_index::{self, OffsetIndex};
+use crate::scan::{Entry, Scan, Step};
+use crate::time_index::{self, TimeEntry, TimeIndex};
+use crate::txn_index::{self, AbortedTransaction};
+use crate::vfs::{self, File, OpenMode, Vfs, path};
+use std::io;
+use std::sync::{Arc, Mutex};
+
+/// Bytes read at once when a look-up walks headers behind an index entry.
+const LOOKUP_WINDOW: usize = 4096;
+
+/// The largest timestamp of a segment, and the last offset of the batch that holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Largest {
+    pub timestamp: i64,
+    pub offset: i64,
+}
+
+/// Index entries that are in memory.
+#[derive(Clone, Debug, Default)]
+pub struct Indexes {
+    pub offsets: OffsetIndex,
+    pub times: TimeIndex,
+}
+
+pub struct Segment {
+    vfs: Arc<dyn Vfs>,
+    folder: Arc<str>,
+    pub base: i64,
+    /// The log's byte counter at this segment's first byte.
+    pub bytes_before: u64,
+    handle: Mutex<Option<Arc<dyn File>>>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    size: u64,
+    /// None: sealed, and to be searched in its files.
+    indexes: Option<Indexes>,
+    largest: Largest,
+    aborted: Vec<AbortedTransaction>,
+}
+
+/// The content of a segment's index files.
+#[derive(Clone, Debug)]
+pub struct IndexFiles {
+    pub base: i64,
+    pub offsets: Vec<u8>,
+    pub times: Vec<u8>,
+    pub aborted: Vec<u8>,
+}
+
+pub fn file_name(base: i64, suffix: &str) -> String {
+    format!("{base:020}{suffix}")
+}
+
+/// The offset in a name of 20 digits and this suffix.
+pub fn parse_name(name: &str, suffix: &str) -> Option<i64> {
+    let digits = name.strip_suffix(suffix)?;
+    if digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
+}
+
+impl Segment {
+    /// An empty active segment; its file is made at the first append.
+    pub fn new(vfs: Arc<dyn Vfs>, folder: Arc<str>, base: i64, bytes_before: u64) -> Segment {
+        let largest = Largest { timestamp: -1, offset: -1 };
+        let indexes = Some(Indexes::default());
+        let inner = Inner { size: 0, indexes, largest, aborted: Vec::new() };
+        Segment { vfs, folder, base, bytes_before, handle: Mutex::new(None), inner: Mutex::new(inner) }
+    }
+
+    /// What opening found out. `indexes`: Some for the active segment.
+    pub fn load(&self, size: u64, indexes: Option<Indexes>, largest: Largest, aborted: Vec<AbortedTransaction>) {
+        *lock(&self.inner) = Inner { size, indexes, largest, aborted };
+    }
+
+    pub fn size(&self) -> u64 {
+        lock(&self.inner).size
+    }
+
+    pub fn largest(&self) -> Largest {
+        lock(&self.inner).largest
+    }
+
+    pub fn path(&self, suffix: &str) -> String {
+        path(&self.folder, &file_name(self.base, suffix))
+    }
+
+    /// The log file, open. The active segment's stays open, a sealed one's lives as long as its reader.
+    pub fn file(&self) -> io::Result<Arc<dyn File>> {
+        let mut handle = lock(&self.handle);
+        if let Some(file) = &*handle {
+            return Ok(file.clone());
+        }
+        if self.is_active() {
+            let file = self.vfs.open(&self.path(".log"), OpenMode::Write)?;
+            *handle = Some(file.clone());
+            return Ok(file);
+        }
+        self.vfs.open(&self.path(".log"), OpenMode::Read)
+    }
+
+    /// The log file if it is open already.
+    pub fn open_file(&self) -> Option<Arc<dyn File>> {
+        lock(&self.handle).clone()
+    }
+
+    /// Makes the log file; an older one of that name must be gone.
+    pub fn create_file(&self) -> io::Result<Arc<dyn File>> {
+        let file = self.vfs.open(&self.path(".log"), OpenMode::Truncate)?;
+        *lock(&self.handle) = Some(file.clone());
+        Ok(file)
+    }
+
+    /// Closes the file until somebody needs it.
+    pub fn release_file(&self) {
+        *lock(&self.handle) = None;
+    }
+
+    pub fn is_active(&self) -> bool {
+        lock(&self.inner).indexes.is_some()
+    }
+
+    /// Entries in both indexes; the roll depends on them.
+    pub fn index_entries(&self) -> (usize, usize) {
+        lock(&self.inner).indexes.as_ref().map_or((0, 0), |indexes| (indexes.offsets.len(), indexes.times.len()))
+    }
+
+    /// Takes written batches into account: new size, and per batch its entry when one is due.
+    pub fn appended(&self, size: u64, largest: Largest, entries: &[(i64, u32, Largest)]) {
+        let inner = &mut *lock(&self.inner);
+        inner.size = size;
+        inner.largest = largest;
+        if let Some(indexes) = &mut inner.indexes {
+            for (last_offset, position, so_far) in entries {
+                indexes.offsets.append(self.relative(*last_offset), *position);
+                indexes.times.append(so_far.timestamp, self.relative(so_far.offset));
+            }
+        }
+    }
+
+    pub fn add_aborted(&self, transaction: AbortedTransaction) {
+        lock(&self.inner).aborted.push(transaction);
+    }
+
+    /// As `txn_index::collect`.
+    pub fn collect_aborted(&self, from: i64, upper: i64, into: &mut Vec<(i64, i64)>) -> bool {
+        txn_index::collect(&lock(&self.inner).aborted, from, upper, into)
+    }
+
+    /// What its index files have to hold now; with the closing time entry, which Kafka adds when it seals or closes.
+    pub fn index_files(&self) -> Option<IndexFiles> {
+        let inner = &*lock(&self.inner);
+        let indexes = inner.indexes.as_ref()?;
+        let mut times = indexes.times.clone();
+        if inner.largest.timestamp >= 0 {
+            times.append(inner.largest.timestamp, self.relative(inner.largest.offset));
+        }
+        Some(IndexFiles {
+            base: self.base,
+            offsets: indexes.offsets.encode(),
+            times: times.encode(),
+            aborted: txn_index::encode(&inner.aborted),
+        })
+    }
+
+    /// Its index files are written: from now on they are searched there. The file closes when its last reader ends.
+    pub fn seal(&self) {
+        lock(&self.inner).indexes = None;
+        self.release_file();
+    }
+
+    /// Cuts at `position`, where the batch with this offset began. `indexes` replaces what is known (a sealed segment
+    /// becomes the active one again).
+    pub fn truncated(&self, position: u64, offset: i64, indexes: Indexes, largest: Largest) {
+        let inner = &mut *lock(&self.inner);
+        inner.size = position;
+        inner.indexes = Some(indexes);
+        inner.largest = largest;
+        inner.aborted.retain(|transaction| transaction.last_offset < offset);
+    }
+
+    /// Offset relative to the base; anything outside of 32 bits is the nearest bound.
+    pub fn relative(&self, offset: i64) -> u32 {
+        offset.saturating_sub(self.base).clamp(0, u32::MAX as i64) as u32
+    }
+
+    /// Where to begin the walk for this offset. None when that needs the disk and `wait` is false.
+    pub fn floor(&self, offset: i64, wait: bool) -> io::Result<Option<u64>> {
+        let relative = self.relative(offset);
+        if let Some(indexes) = &lock(&self.inner).indexes {
+            return Ok(Some(indexes.offsets.floor(relative) as u64));
+        }
+        if !wait {
+            return Ok(None);
+        }
+        let file = self.vfs.open(&self.path(".index"), OpenMode::Read)?;
+        Ok(Some(offset_index::floor_in_file(&*file, relative)? as u64))
+    }
+
+    /// A batch boundary at or before this position, as near as the index knows.
+    pub fn floor_position(&self, position: u64) -> io::Result<u64> {
+        if let Some(indexes) = &lock(&self.inner).indexes {
+            return Ok(indexes.offsets.floor_position(position) as u64);
+        }
+        let file = self.vfs.open(&self.path(".index"), OpenMode::Read)?;
+        Ok(offset_index::floor_position_in_file(&*file, position)? as u64)
+    }
+
+    /// The last time entry at or below the timestamp.
+    pub fn floor_time(&self, timestamp: i64) -> io::Result<Option<TimeEntry>> {
+        if let Some(indexes) = &lock(&self.inner).indexes {
+            return Ok(indexes.times.floor(timestamp));
+        }
+        let file = self.vfs.open(&self.path(".timeindex"), OpenMode::Read)?;
+        time_index::floor_in_file(&*file, timestamp)
+    }
+
+    /// The index entries, read from the files when they aren't in memory.
+    pub fn load_indexes(&self) -> io::Result<Indexes> {
+        if let Some(indexes) = &lock(&self.inner).indexes {
+            return Ok(indexes.clone());
+        }
+        let offsets = vfs::read_file(&*self.vfs, &self.path(".index"))?.unwrap_or_default();
+        let times = vfs::read_file(&*self.vfs, &self.path(".timeindex"))?.unwrap_or_default();
+        Ok(Indexes { offsets: OffsetIndex::decode(&offsets, self.size()).0, times: TimeIndex::decode(&times).0 })
+    }
+}
+
+/// The first batch from `from` on whose last offset is at or above `offset`; None when there is none below `size`.
+pub fn find_batch(file: &dyn File, from: u64, size: u64, offset: i64) -> io::Result<Option<Entry>> {
+    let mut scan = Scan::new(file, from, size, LOOKUP_WINDOW);
+    loop {
+        match scan.next()? {
+            Step::Batch(entry) if entry.header.last_offset() >= offset => return Ok(Some(entry)),
+            Step::Batch(_) => {}
+            Step::End => return Ok(None),
+            Step::Bad(why) => return Err(damage(scan.position(), &why)),
+        }
+    }
+}
+
+/// The last batch boundary at or below `target`, walking from the boundary `from`.
+pub fn boundary_below(file: &dyn File, from: u64, size: u64, target: u64) -> io::Result<u64> {
+    let mut scan = Scan::new(file, from, size, LOOKUP_WINDOW);
+    loop {
+        match scan.next()? {
+            Step::Batch(entry) if entry.end() <= target => {}
+            Step::Batch(entry) => return Ok(entry.position),
+            Step::End => return Ok(scan.position()),
+            Step::Bad(why) => return Err(damage(scan.position(), &why)),
+        }
+    }
+}
+
+fn damage(position: u64, why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("at byte {position}: {why}"))
+}

@@ -1,0 +1,185 @@
+//! The one file of this crate with calls that belong to one operating system. Each has a portable second form, which
+//! is correct and merely slower or more cautious.
+
+use std::fs::File;
+use std::io;
+
+/// Whether all of the range is in the page cache, without waiting for the disk.
+#[cfg(target_os = "linux")]
+pub fn resident(file: &File, at: u64, length: u64) -> bool {
+    use std::os::fd::AsRawFd;
+    if length == 0 {
+        return true;
+    }
+    // The same number on every architecture that has it (Linux 6.5).
+    const SYS_CACHESTAT: libc::c_long = 451;
+    #[repr(C)]
+    struct Range {
+        offset: u64,
+        length: u64,
+    }
+    #[repr(C)]
+    #[derive(Default)]
+    struct Stat {
+        cached: u64,
+        dirty: u64,
+        writeback: u64,
+        evicted: u64,
+        recently_evicted: u64,
+    }
+    let range = Range { offset: at, length };
+    let mut stat = Stat::default();
+    // SAFETY: both structs have the layout of the kernel's cachestat_range and cachestat and outlive the call.
+    let answer =
+        unsafe { libc::syscall(SYS_CACHESTAT, file.as_raw_fd(), &raw const range, &raw mut stat, 0 as libc::c_uint) };
+    if answer == 0 {
+        // SAFETY: sysconf takes no pointer.
+        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.max(4096) as u64;
+        let pages = (at + length).div_ceil(page) - at / page;
+        return stat.cached >= pages;
+    }
+    // Before Linux 6.5: ask for the last byte without waiting; pages before it are usually there too.
+    let mut byte = [0u8; 1];
+    let part = libc::iovec { iov_base: byte.as_mut_ptr().cast(), iov_len: 1 };
+    let last = (at + length - 1) as libc::off_t;
+    // SAFETY: one part of one byte that outlives the call.
+    unsafe { libc::preadv2(file.as_raw_fd(), &raw const part, 1, last, libc::RWF_NOWAIT) == 1 }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn resident(_file: &File, _at: u64, length: u64) -> bool {
+    length == 0
+}
+
+/// Brings the range into the page cache by reading it through.
+pub fn warm(file: &File, mut at: u64, length: u64) -> io::Result<()> {
+    let end = at + length;
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::fd::AsRawFd;
+        // SAFETY: takes no pointer; advice only, its failure changes nothing.
+        unsafe { libc::posix_fadvise(file.as_raw_fd(), at as i64, length as i64, libc::POSIX_FADV_WILLNEED) };
+    }
+    let mut buffer = vec![0; length.min(256 * 1024) as usize];
+    while at < end {
+        let want = (end - at).min(buffer.len() as u64) as usize;
+        match read_at(file, &mut buffer[..want], at)? {
+            0 => break,
+            n => at += n as u64,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+pub fn read_at(file: &File, into: &mut [u8], at: u64) -> io::Result<usize> {
+    use std::os::unix::fs::FileExt;
+    file.read_at(into, at)
+}
+
+#[cfg(windows)]
+pub fn read_at(file: &File, into: &mut [u8], at: u64) -> io::Result<usize> {
+    use std::os::windows::fs::FileExt;
+    file.seek_read(into, at)
+}
+
+/// One vectored write; at most `IOV_MAX` parts are taken.
+#[cfg(unix)]
+pub fn write_at(file: &File, parts: &[io::IoSlice<'_>], at: u64) -> io::Result<usize> {
+    use std::os::fd::AsRawFd;
+    const IOV_MAX: usize = 1024;
+    let count = parts.len().min(IOV_MAX) as libc::c_int;
+    // SAFETY: IoSlice has the layout of iovec on unix; the parts outlive the call.
+    let written = unsafe { libc::pwritev(file.as_raw_fd(), parts.as_ptr().cast(), count, at as libc::off_t) };
+    if written < 0 { Err(io::Error::last_os_error()) } else { Ok(written as usize) }
+}
+
+#[cfg(windows)]
+pub fn write_at(file: &File, parts: &[io::IoSlice<'_>], at: u64) -> io::Result<usize> {
+    use std::os::windows::fs::FileExt;
+    match parts.iter().find(|part| !part.is_empty()) {
+        Some(part) => file.seek_write(part, at),
+        None => Ok(0),
+    }
+}
+
+#[cfg(unix)]
+pub fn raw_fd(file: &File) -> Option<i32> {
+    use std::os::fd::AsRawFd;
+    Some(file.as_raw_fd())
+}
+
+#[cfg(not(unix))]
+pub fn raw_fd(_file: &File) -> Option<i32> {
+    None
+}
+
+/// Makes the names in a folder durable.
+#[cfg(unix)]
+pub fn sync_folder(path: &str) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// A folder can't be opened for a sync there; the file system's journal orders names.
+#[cfg(not(unix))]
+pub fn sync_folder(_path: &str) -> io::Result<()> {
+    Ok(())
+}
+
+/// What names a file however it is spelled: device and inode, or the canonical path.
+#[cfg(unix)]
+pub fn identity(file: &File, _path: &str) -> io::Result<String> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = file.metadata()?;
+    Ok(format!("{}:{}", metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+pub fn identity(_file: &File, path: &str) -> io::Result<String> {
+    Ok(std::fs::canonicalize(path)?.to_string_lossy().into_owned())
+}
+
+/// Why the system's lock was not given.
+pub enum Refusal {
+    Held { process: Option<u32> },
+    Io(io::Error),
+}
+
+/// An open-file-description lock: it conflicts with the POSIX record lock that a JVM takes, and is not given twice
+/// within one process as a record lock would be.
+#[cfg(target_os = "linux")]
+pub fn lock(file: &File) -> Result<(), Refusal> {
+    use std::os::fd::AsRawFd;
+    // SAFETY: flock is plain data; all zeros mean the whole file from its start.
+    let mut wanted: libc::flock = unsafe { std::mem::zeroed() };
+    wanted.l_type = libc::F_WRLCK as libc::c_short;
+    wanted.l_whence = libc::SEEK_SET as libc::c_short;
+    // SAFETY: `wanted` outlives the call.
+    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const wanted) } == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    if !matches!(error.raw_os_error(), Some(libc::EAGAIN) | Some(libc::EACCES)) {
+        return Err(Refusal::Io(error));
+    }
+    let mut holder = wanted;
+    // A record lock (a JVM's) names its process; an open-file-description lock answers -1.
+    // SAFETY: `holder` outlives the call.
+    let asked = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut holder) };
+    let process = (asked == 0 && holder.l_pid > 0).then_some(holder.l_pid as u32);
+    Err(Refusal::Held { process })
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn lock(file: &File) -> Result<(), Refusal> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Refusal::Held { process: None }),
+        Err(std::fs::TryLockError::Error(error)) => Err(Refusal::Io(error)),
+    }
+}
+
+/// No room on the device or over the quota: what a write may answer and a log survives.
+pub fn is_no_space(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+}

@@ -1,0 +1,240 @@
+//! What readers see of a log: the segments, its bounds, its epochs. Plans reads and answers look-ups; never changes the
+//! log.
+//!
+//! Invariants: a reader works on a copy of the state taken under a short lock; no disk access happens under it. A range
+//! handed out holds whole batches only, all of them below the caller's limit. What was truncated while a plan was
+//! being made is planned again.
+
+use crate::command::{Failure, ReadBytes, ReadFlags, ReadInfo};
+use crate::error::Code;
+use crate::leader_epochs::LeaderEpochs;
+use crate::lock::lock;
+use crate::scan::{Scan, Step};
+use crate::segment::{Segment, boundary_below, find_batch};
+use crate::slice::FileSlice;
+use crate::vfs::{self, File};
+use bytes::Bytes;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+/// The newest bytes of a log, which count as in the system's cache without asking.
+const HOT_BYTES: u64 = 8 * 1024 * 1024;
+
+#[derive(Clone)]
+pub struct ViewState {
+    /// Ascending; the last one is active. Never empty.
+    pub segments: Arc<Vec<Arc<Segment>>>,
+    pub start: i64,
+    pub end: i64,
+    /// The byte counter at `end`: bytes ever appended, and those found at opening. Truncation takes it back.
+    pub bytes_end: u64,
+    /// The byte counter at opening: only what was written since is hot by rule.
+    pub bytes_at_open: u64,
+    pub epochs: Arc<LeaderEpochs>,
+    /// Counts truncations, so that a reader notices one.
+    pub truncations: u64,
+}
+
+pub struct LogView {
+    state: Mutex<ViewState>,
+}
+
+/// One read, as the command asks for it.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadRequest {
+    pub from: i64,
+    pub limit: i64,
+    pub max_bytes: u32,
+    pub last_fetched_epoch: i32,
+    pub flags: ReadFlags,
+}
+
+/// Where a read may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// On a thread that must not wait: gives up when the disk might be needed.
+    None,
+    /// On a read thread; brings cold ranges into the cache before it hands them out.
+    Disk,
+}
+
+impl LogView {
+    pub fn new(state: ViewState) -> LogView {
+        LogView { state: Mutex::new(state) }
+    }
+
+    pub fn state(&self) -> ViewState {
+        lock(&self.state).clone()
+    }
+
+    pub fn update(&self, change: impl FnOnce(&mut ViewState)) {
+        change(&mut lock(&self.state));
+    }
+
+    /// None: it would have to wait for the disk, and `patience` forbids it.
+    pub fn read(&self, request: &ReadRequest, patience: Patience) -> Option<Result<ReadInfo, Failure>> {
+        loop {
+            let state = self.state();
+            match state.read(request, patience) {
+                Ok(None) => return None,
+                Ok(Some(outcome)) => return Some(outcome),
+                // The file was cut or removed under us: look again. Otherwise the error is real.
+                Err(_) if lock(&self.state).truncations != state.truncations => {}
+                Err(error) => return Some(Err(Failure { code: Code::Io, text: format!("reading the log: {error}") })),
+            }
+        }
+    }
+}
+
+/// What may be served from one segment.
+struct Range {
+    segment: Arc<Segment>,
+    file: Option<Arc<dyn File>>,
+    from: u64,
+    to: u64,
+    first_offset: i64,
+    /// Offset after the range, as near as is known without reading more.
+    upper: i64,
+}
+
+impl ViewState {
+    fn read(&self, request: &ReadRequest, patience: Patience) -> io::Result<Option<Result<ReadInfo, Failure>>> {
+        if request.from < self.start || request.from > self.end {
+            let text = format!("offset {} is outside of {}..{}", request.from, self.start, self.end);
+            return Ok(Some(Err(Failure { code: Code::OutOfRange, text })));
+        }
+        let mut info = ReadInfo {
+            bytes: ReadBytes::Files(Vec::new()),
+            total: 0,
+            bytes_start: self.bytes_end,
+            first_offset: request.from,
+            diverging: None,
+            aborted: Vec::new(),
+            log_start: self.start,
+            end: self.end,
+        };
+        if request.last_fetched_epoch >= 0 {
+            let (epoch, end) = self.epochs.end_offset_for(request.last_fetched_epoch, self.end);
+            if epoch < 0 || end < 0 {
+                let text = format!("leader epoch {} is not known here", request.last_fetched_epoch);
+                return Ok(Some(Err(Failure { code: Code::OutOfRange, text })));
+            }
+            if epoch < request.last_fetched_epoch || end < request.from {
+                info.diverging = Some((epoch, end));
+                return Ok(Some(Ok(info)));
+            }
+        }
+        let range = match self.range(request, patience)? {
+            Planned::NeedsDisk => return Ok(None),
+            Planned::Nothing => return Ok(Some(Ok(info))),
+            Planned::Range(range) => range,
+        };
+        info.bytes_start = range.segment.bytes_before + range.from;
+        info.total = range.to - range.from;
+        info.first_offset = range.first_offset;
+        if let Some(file) = range.file.filter(|_| info.total > 0) {
+            if patience == Patience::Disk && !request.flags.to_memory && !file.resident(range.from, info.total) {
+                file.warm(range.from, info.total)?;
+            }
+            info.bytes = if request.flags.to_memory {
+                let mut bytes = vec![0; info.total as usize];
+                vfs::read_exact_at(&*file, &mut bytes, range.from)?;
+                ReadBytes::Memory(Bytes::from(bytes))
+            } else {
+                ReadBytes::Files(vec![FileSlice { file, position: range.from, length: info.total as u32 }])
+            };
+            if request.flags.aborted_list {
+                self.collect_aborted(&range.segment, request.from, range.upper, &mut info.aborted);
+            }
+        }
+        Ok(Some(Ok(info)))
+    }
+
+    fn range(&self, request: &ReadRequest, patience: Patience) -> io::Result<Planned> {
+        let wait = patience == Patience::Disk;
+        let first = self.segments.partition_point(|segment| segment.base <= request.from).saturating_sub(1);
+        for (at, segment) in self.segments.iter().enumerate().skip(first) {
+            let next_base = self.segments.get(at + 1).map(|next| next.base);
+            let size = self.size_of(at);
+            if size == 0 {
+                continue;
+            }
+            let Some(begin) = segment.floor(request.from, wait)? else { return Ok(Planned::NeedsDisk) };
+            let file = match segment.open_file() {
+                Some(file) => file,
+                None if wait => segment.file()?,
+                None => return Ok(Planned::NeedsDisk),
+            };
+            if !wait && !self.is_hot(segment, &*file, begin, size, request.max_bytes) {
+                return Ok(Planned::NeedsDisk);
+            }
+            let Some(first) = find_batch(&*file, begin, size, request.from)? else { continue };
+            let mut range = Range {
+                segment: segment.clone(),
+                file: None,
+                from: first.position,
+                to: first.position,
+                first_offset: request.from,
+                upper: request.limit,
+            };
+            let fits = first.bytes <= request.max_bytes as u64;
+            if first.header.last_offset() >= request.limit || !(fits || request.flags.at_least_one) {
+                return Ok(Planned::Range(range));
+            }
+            range.first_offset = first.header.base_offset;
+            range.to = first.end();
+            if fits {
+                let limit_at = if request.limit >= next_base.unwrap_or(self.end) {
+                    size
+                } else {
+                    let begin = segment.floor(request.limit, true)?.unwrap_or(0).max(first.position);
+                    find_batch(&*file, begin, size, request.limit)?.map_or(size, |entry| entry.position)
+                };
+                let target = first.position + request.max_bytes as u64;
+                range.to = if limit_at <= target {
+                    limit_at
+                } else {
+                    let begin = segment.floor_position(target)?.max(first.position);
+                    boundary_below(&*file, begin, size, target)?
+                };
+            }
+            if range.to == size {
+                range.upper = next_base.unwrap_or(self.end).min(request.limit);
+            } else if request.flags.aborted_list
+                && let Step::Batch(entry) = Scan::new(&*file, range.to, size, 0).next()?
+            {
+                range.upper = entry.header.base_offset.min(request.limit);
+            }
+            range.file = Some(file);
+            return Ok(Planned::Range(range));
+        }
+        Ok(Planned::Nothing)
+    }
+
+    /// Bytes of a segment that belong to this state.
+    pub fn size_of(&self, at: usize) -> u64 {
+        let segment = &self.segments[at];
+        if at + 1 == self.segments.len() { self.bytes_end - segment.bytes_before } else { segment.size() }
+    }
+
+    fn is_hot(&self, segment: &Segment, file: &dyn File, begin: u64, size: u64, max_bytes: u32) -> bool {
+        let hot_from = self.bytes_end.saturating_sub(HOT_BYTES).max(self.bytes_at_open);
+        segment.bytes_before + begin >= hot_from
+            || file.resident(begin, (size - begin).min(max_bytes as u64 + 2 * 64 * 1024))
+    }
+
+    fn collect_aborted(&self, from_segment: &Arc<Segment>, from: i64, upper: i64, into: &mut Vec<(i64, i64)>) {
+        for segment in self.segments.iter().filter(|segment| segment.base >= from_segment.base) {
+            if segment.collect_aborted(from, upper, into) {
+                break;
+            }
+        }
+    }
+}
+
+enum Planned {
+    NeedsDisk,
+    /// In range, and no batch stands there.
+    Nothing,
+    Range(Range),
+}

@@ -1,0 +1,124 @@
+//! The engine as a broker uses it: open, append, read, sync, roll, truncate, close and open again, on both file systems,
+//! on threads and stepped.
+
+mod common;
+
+use common::*;
+use odradek_engine::command::*;
+use odradek_engine::config::LogConfig;
+use odradek_engine::error::Code;
+use odradek_engine::vfs::{MemoryVfs, VfsKind};
+
+fn temporary_folder(name: &str) -> String {
+    let path = std::env::temp_dir().join(format!("odradek-engine-{}-{name}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&path);
+    path.to_string_lossy().into_owned()
+}
+
+fn round_trip(rig: &Rig, path: &str, vfs: VfsKind) {
+    let directory = rig.directory(path, vfs.clone());
+    assert!(!directory.clean);
+    assert!(rig.open(directory.id, 0, "topic-0", small_segments(), false).unwrap().created);
+    let mut written = Vec::new();
+    for n in 0..40 {
+        let (code, info) = rig.append(0, batch(3, 50, n));
+        assert_eq!((code, info.base, info.end), (Code::Ok, n as i64 * 3, n as i64 * 3 + 3));
+        written.push(n);
+    }
+    rig.sync(0).unwrap();
+    assert_eq!(rig.sink.synced(log(0)), 120);
+    let bytes = rig.read_all(0, 0, 120);
+    let found = headers(&bytes);
+    assert_eq!(found.len(), 40);
+    assert_eq!(
+        found.iter().map(|header| header.base_offset).collect::<Vec<_>>(),
+        (0..40).map(|n| n * 3).collect::<Vec<_>>()
+    );
+    rig.close(0, true).unwrap();
+    rig.engine.close_directory(directory.id, true, 7).unwrap();
+
+    let directory = rig.directory(path, vfs);
+    assert!(directory.clean);
+    assert_eq!(directory.broker_epoch, 7);
+    assert_eq!(directory.folders, ["topic-0"]);
+    let info = rig.open(directory.id, 0, "topic-0", small_segments(), true).unwrap();
+    assert_eq!((info.created, info.end, info.synced_end, info.latest_epoch), (false, 120, 120, 0));
+    assert_eq!(rig.read_all(0, 0, 120), bytes);
+    assert_eq!(rig.append(0, batch(1, 50, 99)).1.base, 120);
+    rig.close(0, true).unwrap();
+    rig.engine.close_directory(directory.id, true, 8).unwrap();
+    rig.engine.stop();
+}
+
+#[test]
+fn a_log_reads_back_when_stepped_in_memory() {
+    round_trip(&Rig::manual(), "/data", VfsKind::Memory(MemoryVfs::tracked()));
+}
+
+#[test]
+fn a_log_reads_back_when_threaded_in_memory() {
+    round_trip(&Rig::start(false), "/data", VfsKind::Memory(MemoryVfs::new()));
+}
+
+#[test]
+fn a_log_reads_back_when_threaded_on_disk() {
+    let path = temporary_folder("round-trip");
+    round_trip(&Rig::start(false), &path, VfsKind::Posix);
+    std::fs::remove_dir_all(path).unwrap();
+}
+
+#[test]
+fn a_directory_is_opened_once() {
+    let path = temporary_folder("lock");
+    let rig = Rig::start(false);
+    let directory = rig.directory(&path, VfsKind::Posix);
+    let refused = rig.engine.open_directory(&path, VfsKind::Posix).unwrap_err();
+    assert_eq!(refused.code, Code::Locked);
+    assert!(refused.text.contains("this process"), "{}", refused.text);
+    rig.engine.close_directory(directory.id, false, -1).unwrap();
+    let directory = rig.directory(&path, VfsKind::Posix);
+    rig.engine.close_directory(directory.id, false, -1).unwrap();
+    rig.engine.stop();
+    std::fs::remove_dir_all(path).unwrap();
+}
+
+#[test]
+fn a_read_never_passes_its_limit_and_holds_whole_batches() {
+    let rig = Rig::manual();
+    let directory = rig.directory("/data", VfsKind::Memory(MemoryVfs::new()));
+    rig.open(directory.id, 0, "t-0", small_segments(), false).unwrap();
+    for n in 0..30 {
+        rig.append(0, batch(2, 40, n));
+    }
+    for limit in (0..=60).step_by(2) {
+        for from in (0..limit).step_by(5) {
+            for max_bytes in [1, 200, 500, 100_000] {
+                let info = rig.read(0, from, limit, max_bytes).unwrap();
+                let found = headers(&memory(&info));
+                assert!(!found.is_empty(), "at least one batch at {from} below {limit}");
+                assert!(found[0].base_offset <= from && found[0].next_offset() > from);
+                assert!(found.last().unwrap().next_offset() <= limit);
+                assert!(found.len() == 1 || info.total <= max_bytes as u64);
+            }
+        }
+    }
+    assert_eq!(rig.read(0, 60, 60, 100).unwrap().total, 0);
+    assert_eq!(rig.read(0, 61, 60, 100).unwrap_err().code, Code::OutOfRange);
+    assert_eq!(rig.read(0, 10, 10, 100).unwrap().total, 0);
+    let none = rig.read_with(0, 0, 60, 10, ReadFlags { to_memory: true, ..ReadFlags::default() }, -1).unwrap();
+    assert_eq!(none.total, 0);
+}
+
+#[test]
+fn many_logs_are_created_beside_one_another() {
+    let rig = Rig::manual();
+    let directory = rig.directory("/data", VfsKind::Memory(MemoryVfs::new()));
+    for slot in 0..50 {
+        rig.open(directory.id, slot, &format!("t-{slot}"), LogConfig::default(), false).unwrap();
+    }
+    for slot in 0..50 {
+        assert_eq!(rig.append(slot, batch(1, 10, 1)).0, Code::Ok);
+    }
+    assert_eq!(rig.open(directory.id, 99, "t-1", LogConfig::default(), false).unwrap_err().code, Code::Locked);
+    assert_eq!(rig.open(directory.id, 99, "../t-1", LogConfig::default(), false).unwrap_err().code, Code::BadName);
+}
