@@ -5,10 +5,10 @@
  * process at once. A start that fails leaves nothing behind and says what to do.
  */
 import { writeSync } from 'node:fs'
-import { OdradekError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import { Broker } from '../broker/broker.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
+import type { Host } from '../host/host.ts'
 import { systemHost } from '../host/system.ts'
 import { NativeRuntime } from '../native/runtime.ts'
 import { ExitCode } from './exit-codes.ts'
@@ -49,14 +49,15 @@ export async function serve(flags: ServeFlags): Promise<number> {
 
 async function run(config: BrokerConfig, memory: boolean, logger: Logger): Promise<number> {
   const host = systemHost()
-  const runtime = NativeRuntime.open({ host })
   let end: (code: number) => void = () => {}
   const ended = new Promise<number>(resolve => {
     end = resolve
   })
-  const signals = onSignals(host, logger, end)
-  runtime.ref()
+  const ignoreSignals = onSignals(host, logger, end)
+  let runtime: NativeRuntime | undefined
   try {
+    runtime = NativeRuntime.open({ host })
+    runtime.ref()
     const broker = await Broker.start({
       host,
       logger,
@@ -72,18 +73,19 @@ async function run(config: BrokerConfig, memory: boolean, logger: Logger): Promi
     const code = await ended
     return (await stop(broker, logger)) ? code : ExitCode.storage
   } catch (error) {
-    if (!(error instanceof OdradekError)) throw error
-    say(STDERR, `error: ${startFailure(error, config)}`)
+    const text = startFailure(error)
+    if (text === undefined) throw error
+    say(STDERR, `error: ${text}`)
     return ExitCode.usage
   } finally {
-    signals()
-    runtime.unref()
-    await runtime.close()
+    ignoreSignals()
+    runtime?.unref()
+    await runtime?.close()
   }
 }
 
 /** The first signal ends with 0 after a clean stop, the second with 130 at once. Returns the remover. */
-function onSignals(host: ReturnType<typeof systemHost>, logger: Logger, end: (code: number) => void): () => void {
+function onSignals(host: Host, logger: Logger, end: (code: number) => void): () => void {
   let signalled = false
   const listener = () => {
     if (signalled) process.exit(ExitCode.interrupted)

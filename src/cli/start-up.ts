@@ -1,10 +1,14 @@
 /**
  * What `serve` says when it has started: one line, and a warning for each thing that may surprise. Pure texts.
  */
+import { OdradekError } from '../base/errors.ts'
 import { version } from '../base/version.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
 import { formatAddress, isLoopback, isWildcard } from '../config/listeners.ts'
+import { LogError } from '../log/log-errors.ts'
+import { NativeBindingError } from '../native/index.ts'
+import { ListenError } from '../native/runtime.ts'
 
 export interface Started {
   readonly host: string
@@ -82,13 +86,17 @@ export function reportLines(
   return lines
 }
 
-/** Why the start failed, and what helps. */
-export function startFailure(error: Error, config: BrokerConfig): string {
-  const text = error.message
-  if (/EADDRINUSE|in use/i.test(text)) {
-    const [listener] = config.listeners
-    const address = listener ? formatAddress(listener.host, listener.port) : ''
-    return `${address} is in use by another program. Stop that one, or choose another port: odradek serve --port ${(listener?.port ?? 9092) + 100}`
+/** Why the start failed and what helps; undefined for an error that nothing here foresaw. */
+export function startFailure(error: unknown): string | undefined {
+  if (error instanceof ListenError && error.code === 'EADDRINUSE') {
+    return `${error.message}. Stop the program that listens there, or choose another port with --port (0 takes a free one)`
   }
-  return text
+  if (error instanceof ListenError && error.code === 'EACCES') {
+    return `${error.message}. Ports below 1024 are for privileged users: choose another with --port`
+  }
+  if (error instanceof ListenError && error.code === 'EADDRNOTAVAIL') {
+    return `${error.message}. --host takes an address of this machine, or 0.0.0.0 or :: for all of them`
+  }
+  const foreseen = [OdradekError, LogError, ListenError, NativeBindingError].some(each => error instanceof each)
+  return foreseen ? (error as Error).message : undefined
 }
