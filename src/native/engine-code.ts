@@ -28,6 +28,7 @@ export const Code = {
   io: 22,
   oldMagic: 23,
   internal: 24,
+  coordinatorFenced: 25,
 } as const
 
 /** A blocking call of the engine failed. `engineCode` is a number of `Code`; the message names the path and the remedy. */
