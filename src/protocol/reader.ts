@@ -22,6 +22,12 @@ export interface Elision {
 /** Bytes of a records field that a skimmed copy keeps, and that `RecordsRef.header` shows: the header of a batch. */
 const KEPT_OF_RECORDS = 61
 
+/**
+ * Array elements in one message, all arrays together. A frame of 100 MiB could otherwise become objects of several GiB,
+ * since an element may take two bytes on the wire; no honest message comes near.
+ */
+const MOST_ELEMENTS = 1 << 22
+
 const WHOLE: readonly Elision[] = []
 const EMPTY = new Uint8Array(0)
 const scratch = new DataView(new ArrayBuffer(8))
@@ -32,6 +38,7 @@ export class Reader {
   end = 0
   private elisions: readonly Elision[] = WHOLE
   private nextElision = 0
+  private elements = 0
 
   constructor(bytes: Uint8Array = EMPTY, elisions: readonly Elision[] = WHOLE) {
     this.reset(bytes, elisions)
@@ -44,6 +51,7 @@ export class Reader {
     this.end = bytes.length
     this.elisions = elisions
     this.nextElision = 0
+    this.elements = 0
   }
 
   /** Bytes not read yet. */
@@ -148,9 +156,12 @@ export class Reader {
 
   /** The count of an array whose elements take at least `elementBytes` each; negative: null. */
   count(count: number, elementBytes: number): number {
-    if (count > 0 && count * elementBytes > this.end - this.position) {
+    if (count <= 0) return count
+    if (count * elementBytes > this.end - this.position) {
       throw new ProtocolError(`an array of ${count} elements, but only ${this.end - this.position} bytes follow`)
     }
+    this.elements += count
+    if (this.elements > MOST_ELEMENTS) throw new ProtocolError(`a message of more than ${MOST_ELEMENTS} array elements`)
     return count
   }
 

@@ -3,6 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { produce } from '../../src/protocol/apis/00-produce.ts'
 import { apiVersions } from '../../src/protocol/apis/18-api-versions.ts'
+import { readerFor } from '../../src/protocol/compile.ts'
 import {
   decodeResponse,
   encodeRequest,
@@ -73,6 +74,14 @@ test('a header is an error when it is cut short anywhere', () => {
       (error: unknown) => error instanceof ProtocolError,
     )
   }
+})
+
+test('bytes behind a whole request are ignored', () => {
+  const frame = joinParts(encodeRequest(writer, apiVersions, 3, { correlationId: 1, clientId: 'me' }, {}))
+  const reader = new Reader(Uint8Array.from([...frame, 9, 9, 9]))
+  readRequestHeader(reader)
+  assert.equal(readerFor(apiVersions.request, 3)(reader), { clientSoftwareName: '', clientSoftwareVersion: '' })
+  assert.is(reader.remaining, 3)
 })
 
 test('an answer carries its correlation id in front', () => {

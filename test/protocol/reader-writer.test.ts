@@ -308,6 +308,17 @@ test('a count is refused before an element is read when its elements cannot fit 
   }
 })
 
+test('a message of more array elements than any honest one has is refused before they are made', () => {
+  const message = new Uint8Array(4 + 2 * 5_000_000).fill(1)
+  // Metadata 9: a count, then for each topic an empty name and no tags.
+  message.set([0xc1, 0x96, 0xb1, 0x02])
+  for (const read of [generateRead, compileRead]) {
+    const reader = new Reader(message)
+    assert.throws(() => read(planFor(metadata.request, 9))(reader), /more than 4194304 array elements/)
+    assert.is(reader.position, 4)
+  }
+})
+
 test('a bytes field is a copy', () => {
   const source = fromHex('01020304')
   const copy = new Reader(source).copy(4)
