@@ -39,10 +39,11 @@ test('refuses with KAFKA_STORAGE_ERROR when the disk is full, and goes on when t
   const client = await WireClient.connect(broker.port)
   await createTopic(client, 'filling')
   const target = { topic: 'filling', partition: 0, acks: -1 } as const
+  const big = (name: string): string => `${name}:${'x'.repeat(500_000)}`
   const kept: string[] = []
   let refused = 0
   for (let count = 0; refused === 0 && count < 200; count += 1) {
-    const value = `${count}:${'x'.repeat(500_000)}`
+    const value = big(`${count}`)
     const { errorCode } = await produceBatch(client, target, [value])
     if (errorCode === 0) kept.push(value)
     else refused = errorCode
@@ -51,8 +52,10 @@ test('refuses with KAFKA_STORAGE_ERROR when the disk is full, and goes on when t
   assert.is(refused, storageError)
   assert.ok(kept.length > 0)
 
+  assert.is((await produceBatch(client, target, [big('still full')])).errorCode, storageError)
+
   rmSync(filler)
-  for (const value of ['room', 'again']) {
+  for (const value of [big('room'), big('again')]) {
     const { errorCode, baseOffset } = await produceBatch(client, target, [value])
     assert.is(errorCode, 0, `after room was made: ${errorCode}`)
     assert.is(baseOffset, kept.length)
