@@ -16,6 +16,7 @@ import { startMetadata } from '../controller/start.ts'
 import type { Host } from '../host/host.ts'
 import { openEngineDirectory } from '../log/engine-directory.ts'
 import type { LogDirectory } from '../log/log.ts'
+import type { Endpoint as RegisteredEndpoint } from '../metadata/records.ts'
 import type { Disk, Runtime } from '../native/types.ts'
 import type { Connection, Listener } from '../net/net.ts'
 import { listen } from '../net/reactor-listener.ts'
@@ -27,7 +28,7 @@ import { Deadlines } from './deadlines.ts'
 import { FetchSessions } from './fetch-session.ts'
 import { handlers } from './handlers/index.ts'
 import type { BrokerLifecycle } from './lifecycle.ts'
-import { startLifecycle } from './lifecycle.ts'
+import { previousBrokerEpoch, startLifecycle } from './lifecycle.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { Replicas } from './replicas.ts'
 import { Router } from './router.ts'
@@ -39,6 +40,8 @@ const CONTROLLED_SHUTDOWN_MS = 5_000
 const OVERLAP_KEYS = [produce.key]
 /** librdkafka takes a broker that lacks Produce 0 to 2 for one without newer versions either. */
 const PRODUCE_ADVERTISED_FROM = 0
+/** Kafka's SecurityProtocol: the only one so far. */
+const PLAINTEXT = 0
 const DEFAULT_FRAME_BUDGET = 64 * 1024 * 1024
 
 export interface BrokerOptions {
@@ -193,11 +196,10 @@ async function start(parts: Parts, started: (node: MetadataNode, replicas: Repli
     loader: node.loader,
     nodeId,
     clusterId: node.clusterId,
-    incarnationId: host.random.bytes(16),
     listeners: registered(parts),
     rack: config.text('broker.rack'),
     logDirs: [...node.directoryIds.values()],
-    previousBrokerEpoch: Math.max(-1, ...parts.directories.map(directory => directory.cleanBrokerEpoch)),
+    previousBrokerEpoch: previousBrokerEpoch(node.image(), nodeId, parts.directories, config.flush),
     heartbeatIntervalMs: config.number('broker.heartbeat.interval.ms'),
   })
   await parts.lifecycle.unfence()
@@ -258,11 +260,16 @@ function bind(runtime: Runtime, config: BrokerConfig, address: ListenerAddress, 
 }
 
 /** What is registered with the controller: `advertised.listeners`, else where we are bound. */
-function registered(parts: Parts) {
+function registered(parts: Parts): RegisteredEndpoint[] {
   return [...parts.listeners].map(([listener, { name }]) => {
     const advertised = parts.options.config.advertised.find(address => address.name === name)
     const bound = isWildcard(listener.host) ? 'localhost' : listener.host
-    return { name, host: advertised?.host ?? bound, port: advertised?.port ?? listener.port }
+    return {
+      name,
+      host: advertised?.host ?? bound,
+      port: advertised?.port ?? listener.port,
+      securityProtocol: PLAINTEXT,
+    }
   })
 }
 

@@ -64,12 +64,15 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   if (!resolved.ok) throw new ConfigError(resolved.problems[0]!)
   const host = systemHost()
   const runtime = NativeRuntime.open({ host })
+  // Nothing else keeps the process alive while this waits for the disk.
+  runtime.ref()
   let node: BrokerNode
   try {
     const disk = options.dir === undefined ? { memory: runtime.createMemoryDisk() } : 'posix'
     const onFailed = (text: string) => logger.error(`the broker can't go on: ${text}`)
     node = await BrokerNode.start({ host, logger, runtime, disk, config: resolved.config, onFailed })
   } catch (error) {
+    runtime.unref()
     await runtime.close()
     throw storageError(options.dir ?? MEMORY, error)
   }
@@ -83,7 +86,8 @@ class EmbeddedBroker implements Broker {
   readonly #node: BrokerNode
   readonly #runtime: Runtime
   #closing: Promise<void> | undefined
-  #refs = false
+  /** `startBroker` has called `ref` once. */
+  #refs = true
 
   constructor(node: BrokerNode, runtime: Runtime) {
     this.#node = node
@@ -91,7 +95,6 @@ class EmbeddedBroker implements Broker {
     this.bootstrapServers = node.listeners.map(({ host, port }) => formatAddress(dialled(host), port))
     this.port = node.listeners[0]!.port
     this.clusterId = node.clusterId
-    this.ref()
   }
 
   close(): Promise<void> {

@@ -46,6 +46,7 @@ const table: Record<keyof typeof Code, KafkaErrorCode> = {
   io: ErrorCode.KAFKA_STORAGE_ERROR,
   oldMagic: ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT,
   internal: ErrorCode.UNKNOWN_SERVER_ERROR,
+  coordinatorFenced: ErrorCode.TRANSACTION_COORDINATOR_FENCED,
 }
 
 const byNumber: KafkaErrorCode[] = []
