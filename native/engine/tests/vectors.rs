@@ -2,9 +2,7 @@
 //! the record errors and the stored bytes with Kafka's. The vectors and how they were recorded: test/vectors/produce.
 
 use bytes::Bytes;
-use odradek_engine::batch::{
-    HEADER_BYTES, Header, INFLATED_MAX_BYTES, Tee, Walk, patch, verify_crc,
-};
+use odradek_engine::batch::{HEADER_BYTES, Header, INFLATED_MAX_BYTES, Tee, Walk, patch, verify_crc};
 use odradek_engine::codec::{Codec, Inflater};
 use odradek_engine::command::Origin;
 use odradek_engine::config::{CompressionType, TimestampType};
@@ -38,10 +36,7 @@ const DIFFERENCES: &[(&str, i64, i64)] = &[
 ];
 
 fn vectors(name: &str) -> Vec<Value> {
-    let path = format!(
-        "{}/../../test/vectors/produce/{name}",
-        env!("CARGO_MANIFEST_DIR")
-    );
+    let path = format!("{}/../../test/vectors/produce/{name}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     serde_json::from_str(&text).expect("the vectors are JSON")
 }
@@ -126,11 +121,7 @@ fn records(header: &Header, body: &[u8]) -> Vec<(i32, i64, Vec<u8>)> {
         let mut rest = Collect(Vec::new());
         match walk.next(&mut rest).expect("records") {
             Some(record) => {
-                all.push((
-                    record.offset_delta,
-                    header.timestamp_of(record.timestamp_delta),
-                    rest.0,
-                ));
+                all.push((record.offset_delta, header.timestamp_of(record.timestamp_delta), rest.0));
             }
             None => return all,
         }
@@ -147,48 +138,28 @@ fn every_batch_is_judged_and_stored_as_kafka_does() {
         let name = vector["name"].as_str().expect("a name");
         let kafka = vector["error"].as_i64().expect("a code");
         let mut expected = kafka;
-        if let Some(at) = DIFFERENCES
-            .iter()
-            .position(|(part, theirs, _)| name.starts_with(part) && *theirs == kafka)
-        {
+        if let Some(at) = DIFFERENCES.iter().position(|(part, theirs, _)| name.starts_with(part) && *theirs == kafka) {
             used[at] = true;
             expected = DIFFERENCES[at].2;
         }
         let batch = base64(vector["batch"].as_str().expect("bytes"));
         let rules = rules(&vector["configs"]);
         let append_time = vector["appendTime"].as_i64().expect("a time");
-        let now = if append_time >= 0 {
-            append_time
-        } else {
-            vector["now"].as_i64().expect("a time")
-        };
+        let now = if append_time >= 0 { append_time } else { vector["now"].as_i64().expect("a time") };
         match validate(&batch, &rules, now) {
             Err(refused) => {
-                let errors: Vec<i64> = refused
-                    .record_errors
-                    .iter()
-                    .map(|(index, _)| *index as i64)
-                    .collect();
-                let listed: Vec<i64> = vector["recordErrors"]
-                    .as_array()
-                    .expect("a list")
-                    .iter()
-                    .filter_map(Value::as_i64)
-                    .collect();
+                let errors: Vec<i64> = refused.record_errors.iter().map(|(index, _)| *index as i64).collect();
+                let listed: Vec<i64> =
+                    vector["recordErrors"].as_array().expect("a list").iter().filter_map(Value::as_i64).collect();
                 if kafka_code(refused.code) != expected || errors != listed {
-                    wrong.push(format!(
-                        "{name}: refused with {refused:?}; Kafka: {kafka} {listed:?}"
-                    ));
+                    wrong.push(format!("{name}: refused with {refused:?}; Kafka: {kafka} {listed:?}"));
                 }
                 assert!(!refused.text.is_empty(), "{name}: says nothing");
             }
             Ok(_) if expected != 0 => wrong.push(format!("{name}: accepted; Kafka: {kafka}")),
             Ok(accepted) => {
                 if accepted.log_append_time != append_time {
-                    wrong.push(format!(
-                        "{name}: append time {}; Kafka: {append_time}",
-                        accepted.log_append_time
-                    ));
+                    wrong.push(format!("{name}: append time {}; Kafka: {append_time}", accepted.log_append_time));
                 }
                 let written = [&accepted.head[..], &accepted.body[..]].concat();
                 if !verify_crc(&written) || Header::read(&written) != Some(accepted.header) {
@@ -212,13 +183,7 @@ fn every_batch_is_judged_and_stored_as_kafka_does() {
     for (difference, used) in DIFFERENCES.iter().zip(used) {
         assert!(used, "no vector shows {difference:?}");
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {}:\n{}",
-        wrong.len(),
-        all.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), all.len(), wrong.join("\n"));
 }
 
 /// What differs between what we would write and what Kafka stored. Compressed bytes may differ, what they hold may
@@ -240,10 +205,7 @@ fn compare(head: &[u8; HEADER_BYTES], body: &[u8], stored: &[u8]) -> Option<Stri
     if comparable != theirs {
         return Some(format!("header\n  {ours:?}\nKafka\n  {theirs:?}"));
     }
-    let (mine, kafkas) = (
-        records(&ours, body),
-        records(&theirs, &stored[HEADER_BYTES..]),
-    );
+    let (mine, kafkas) = (records(&ours, body), records(&theirs, &stored[HEADER_BYTES..]));
     (mine != kafkas).then(|| format!("records {mine:?}\nKafka {kafkas:?}"))
 }
 
@@ -255,12 +217,8 @@ fn every_sequence_of_a_producer_is_answered_as_kafka_does() {
         let number = vector["sequence"].as_i64().expect("a number");
         let (states, end) = logs.entry(number).or_default();
         let batch = base64(vector["batch"].as_str().expect("bytes"));
-        let accepted = validate(
-            &batch,
-            &rules(&Value::Null),
-            vector["now"].as_i64().expect("a time"),
-        )
-        .unwrap_or_else(|Refused { text, .. }| panic!("{text}"));
+        let accepted = validate(&batch, &rules(&Value::Null), vector["now"].as_i64().expect("a time"))
+            .unwrap_or_else(|Refused { text, .. }| panic!("{text}"));
         let outcome = match states.check(&accepted.header, &accepted.body, Origin::Client, -1) {
             Ok(Verdict::New) => {
                 let mut header = accepted.header;
@@ -269,9 +227,7 @@ fn every_sequence_of_a_producer_is_answered_as_kafka_does() {
                 *end = header.next_offset();
                 (0, header.base_offset, -1)
             }
-            Ok(Verdict::Duplicate {
-                base, timestamp, ..
-            }) => (0, base, timestamp),
+            Ok(Verdict::Duplicate { base, timestamp, .. }) => (0, base, timestamp),
             Err((code, _)) => (kafka_code(code), -1, -1),
         };
         let kafka = (
@@ -288,15 +244,9 @@ fn every_sequence_of_a_producer_is_answered_as_kafka_does() {
         let (states, end) = &logs[&number];
         assert_eq!(*end, vector["end"].as_i64().expect("an offset"));
         let bytes = base64(vector["bytes"].as_str().expect("bytes"));
-        assert_eq!(
-            states.encode_snapshot(),
-            bytes,
-            "snapshot of sequence {number}"
-        );
+        assert_eq!(states.encode_snapshot(), bytes, "snapshot of sequence {number}");
         let mut loaded = ProducerStates::new();
-        loaded
-            .decode_snapshot(&bytes, 0, i64::MAX)
-            .expect("Kafka's snapshot is read");
+        loaded.decode_snapshot(&bytes, 0, i64::MAX).expect("Kafka's snapshot is read");
         assert_eq!(loaded.encode_snapshot(), bytes);
     }
 }

@@ -81,10 +81,7 @@ impl BatchBuilder {
         self.header.max_timestamp = self.header.max_timestamp.max(timestamp);
         self.header.last_offset_delta += 1;
         let mut record = vec![0];
-        put_varlong(
-            &mut record,
-            timestamp.wrapping_sub(self.header.base_timestamp),
-        );
+        put_varlong(&mut record, timestamp.wrapping_sub(self.header.base_timestamp));
         put_varint(&mut record, self.header.count);
         put_bytes(&mut record, key);
         put_bytes(&mut record, value);
@@ -151,13 +148,7 @@ pub fn codec_bits(compression: CompressionType) -> i16 {
 }
 
 /// One transaction marker batch (COMMIT or ABORT), base offset 0.
-pub fn marker(
-    producer_id: i64,
-    producer_epoch: i16,
-    commit: bool,
-    coordinator_epoch: i32,
-    timestamp: i64,
-) -> Vec<u8> {
+pub fn marker(producer_id: i64, producer_epoch: i16, commit: bool, coordinator_epoch: i32, timestamp: i64) -> Vec<u8> {
     let mut key = [0u8; 4];
     key[2..].copy_from_slice(&(commit as i16).to_be_bytes());
     let mut value = [0u8; 6];

@@ -11,12 +11,7 @@ const MAX_BYTES: usize = 64 * 1024;
 struct Keep(Vec<u8>);
 
 impl Tee for Keep {
-    fn head(
-        &mut self,
-        _offset_delta: i32,
-        _timestamp_delta: i64,
-        _rest: usize,
-    ) -> Result<(), String> {
+    fn head(&mut self, _offset_delta: i32, _timestamp_delta: i64, _rest: usize) -> Result<(), String> {
         Ok(())
     }
 
@@ -31,8 +26,7 @@ impl Tee for Keep {
 
 /// Timestamp delta, key and value of a batch's first record. `body`: the batch without its header.
 pub fn control_record(header: &Header, body: &[u8]) -> Result<(i64, Vec<u8>, Vec<u8>), String> {
-    let codec = Codec::from_id(header.codec())
-        .ok_or_else(|| format!("codec {} is not known", header.codec()))?;
+    let codec = Codec::from_id(header.codec()).ok_or_else(|| format!("codec {} is not known", header.codec()))?;
     let source = Inflater::new(codec, body, MAX_BYTES as u64).map_err(|error| error.to_string())?;
     let mut kept = Keep(Vec::new());
     // More records than one are promised, so that the walk doesn't ask for the end after the first.

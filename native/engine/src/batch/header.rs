@@ -85,8 +85,7 @@ impl Header {
 
     /// Offset of the batch's last record (saturating, since the fields may be anything).
     pub fn last_offset(&self) -> i64 {
-        self.base_offset
-            .saturating_add(self.last_offset_delta as i64)
+        self.base_offset.saturating_add(self.last_offset_delta as i64)
     }
 
     pub fn next_offset(&self) -> i64 {
@@ -112,11 +111,7 @@ impl Header {
 
     /// A record's timestamp: the batch's under LogAppendTime, else base plus delta.
     pub fn timestamp_of(&self, delta: i64) -> i64 {
-        if self.is_log_append_time() {
-            self.max_timestamp
-        } else {
-            self.base_timestamp.wrapping_add(delta)
-        }
+        if self.is_log_append_time() { self.max_timestamp } else { self.base_timestamp.wrapping_add(delta) }
     }
 
     /// A producer id stands in it: sequences and epochs mean something.

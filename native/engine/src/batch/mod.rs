@@ -13,7 +13,7 @@ mod walk;
 
 pub use builder::{BatchBuilder, codec_bits, marker};
 pub use control::control_record;
-pub use header::{HEADER_BYTES, Header, add_sequence, attributes, crc_of_parts, patch, verify_crc};
+pub use header::{HEADER_BYTES, Header, LOG_OVERHEAD, add_sequence, attributes, crc_of_parts, patch, verify_crc};
 pub use records::{INFLATED_MAX_BYTES, RecordMeta, Records};
 pub use rewrite::{Rewriter, Rewritten};
 pub use walk::{Record, Tee, Walk, WalkError};

@@ -30,8 +30,7 @@ impl<'a> Records<'a> {
         let walk = Codec::from_id(header.codec())
             .ok_or_else(|| format!("codec {} is not known", header.codec()))
             .and_then(|codec| {
-                Inflater::new(codec, &batch[HEADER_BYTES..], INFLATED_MAX_BYTES)
-                    .map_err(|error| error.to_string())
+                Inflater::new(codec, &batch[HEADER_BYTES..], INFLATED_MAX_BYTES).map_err(|error| error.to_string())
             })
             .map(|inflater| Walk::new(inflater, u32::try_from(header.count).unwrap_or(0)))
             .map_err(Some);
@@ -50,10 +49,7 @@ impl Iterator for Records<'_> {
         match outcome {
             Ok(record) => record.map(|record| {
                 Ok(RecordMeta {
-                    offset: self
-                        .header
-                        .base_offset
-                        .wrapping_add(record.offset_delta as i64),
+                    offset: self.header.base_offset.wrapping_add(record.offset_delta as i64),
                     timestamp: self.header.timestamp_of(record.timestamp_delta),
                 })
             }),

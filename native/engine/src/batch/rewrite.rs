@@ -46,12 +46,7 @@ impl Rewriter {
 }
 
 impl Tee for Rewriter {
-    fn head(
-        &mut self,
-        _offset_delta: i32,
-        timestamp_delta: i64,
-        rest: usize,
-    ) -> Result<(), String> {
+    fn head(&mut self, _offset_delta: i32, timestamp_delta: i64, rest: usize) -> Result<(), String> {
         let timestamp = self.source.timestamp_of(timestamp_delta);
         let base = *self.base_timestamp.get_or_insert(timestamp);
         let mut fields = std::mem::take(&mut self.head);

@@ -38,12 +38,7 @@ pub trait Tee {
 /// Looks away.
 impl Tee for () {
     #[inline]
-    fn head(
-        &mut self,
-        _offset_delta: i32,
-        _timestamp_delta: i64,
-        _rest: usize,
-    ) -> Result<(), String> {
+    fn head(&mut self, _offset_delta: i32, _timestamp_delta: i64, _rest: usize) -> Result<(), String> {
         Ok(())
     }
 
@@ -63,11 +58,7 @@ pub struct Walk<S> {
 impl<S: Source> Walk<S> {
     /// `count`: how many records the header promises.
     pub fn new(source: S, count: u32) -> Walk<S> {
-        Walk {
-            source,
-            count,
-            index: 0,
-        }
+        Walk { source, count, index: 0 }
     }
 
     /// The next record, or None after the last one (when nothing may be left over).
@@ -86,43 +77,25 @@ impl<S: Source> Walk<S> {
     }
 
     fn record<T: Tee>(&mut self, tee: &mut T) -> Result<Record, WalkError> {
-        let size = unzigzag(
-            varint(&mut || self.byte())?.ok_or_else(|| self.shape("its length is not a varint"))?,
-        );
+        let size = unzigzag(varint(&mut || self.byte())?.ok_or_else(|| self.shape("its length is not a varint"))?);
         let Ok(size) = usize::try_from(size) else {
             return Err(self.shape("its length is negative"));
         };
         let window = self.source.window()?;
         if window.len() >= size {
-            let (head, has_key) = match parse(
-                &mut Slice {
-                    bytes: &window[..size],
-                },
-                tee,
-            ) {
+            let (head, has_key) = match parse(&mut Slice { bytes: &window[..size] }, tee) {
                 Ok(parsed) => parsed,
                 Err(Stop::Shape(text)) => return Err(self.shape(text)),
                 Err(Stop::Walk(error)) => return Err(error),
             };
             self.source.consume(size);
-            return Ok(Record {
-                index: self.index,
-                offset_delta: head.0,
-                timestamp_delta: head.1,
-                has_key,
-            });
+            return Ok(Record { index: self.index, offset_delta: head.0, timestamp_delta: head.1, has_key });
         }
-        let mut stream = Stream {
-            source: &mut self.source,
-            left: size,
-        };
+        let mut stream = Stream { source: &mut self.source, left: size };
         match parse(&mut stream, tee) {
-            Ok((head, has_key)) => Ok(Record {
-                index: self.index,
-                offset_delta: head.0,
-                timestamp_delta: head.1,
-                has_key,
-            }),
+            Ok((head, has_key)) => {
+                Ok(Record { index: self.index, offset_delta: head.0, timestamp_delta: head.1, has_key })
+            }
             Err(Stop::Shape(text)) => Err(self.shape(text)),
             Err(Stop::Walk(error)) => Err(error),
         }
@@ -171,10 +144,7 @@ struct Slice<'a> {
 impl Cursor for Slice<'_> {
     #[inline]
     fn byte(&mut self) -> Result<u8, Stop> {
-        let (&first, rest) = self
-            .bytes
-            .split_first()
-            .ok_or(Stop::Shape("its fields need more bytes than it has"))?;
+        let (&first, rest) = self.bytes.split_first().ok_or(Stop::Shape("its fields need more bytes than it has"))?;
         self.bytes = rest;
         Ok(first)
     }
@@ -186,10 +156,8 @@ impl Cursor for Slice<'_> {
 
     #[inline]
     fn pass<T: Tee>(&mut self, count: usize, tee: &mut T) -> Result<(), Stop> {
-        let (passed, rest) = self
-            .bytes
-            .split_at_checked(count)
-            .ok_or(Stop::Shape("a field is longer than the record"))?;
+        let (passed, rest) =
+            self.bytes.split_at_checked(count).ok_or(Stop::Shape("a field is longer than the record"))?;
         self.bytes = rest;
         tee.rest(passed).map_err(encode_stop)
     }
@@ -205,11 +173,7 @@ impl<S: Source> Cursor for Stream<'_, S> {
         if self.left == 0 {
             return Err(Stop::Shape("its fields need more bytes than it has"));
         }
-        let &byte = self
-            .source
-            .window()?
-            .first()
-            .ok_or(Stop::Shape("the bytes end inside it"))?;
+        let &byte = self.source.window()?.first().ok_or(Stop::Shape("the bytes end inside it"))?;
         self.source.consume(1);
         self.left -= 1;
         Ok(byte)
@@ -252,8 +216,7 @@ fn parse<C: Cursor, T: Tee>(cursor: &mut C, tee: &mut T) -> Result<((i32, i64), 
     cursor.byte()?;
     let timestamp_delta = unzigzag_long(varlong(&mut || cursor.byte())?.ok_or(BAD_VARINT)?);
     let offset_delta = unzigzag(varint(&mut || cursor.byte())?.ok_or(BAD_VARINT)?);
-    tee.head(offset_delta, timestamp_delta, cursor.left())
-        .map_err(encode_stop)?;
+    tee.head(offset_delta, timestamp_delta, cursor.left()).map_err(encode_stop)?;
     let key = length(cursor, tee)?;
     if key > 0 {
         cursor.pass(key as usize, tee)?;
@@ -267,9 +230,7 @@ fn parse<C: Cursor, T: Tee>(cursor: &mut C, tee: &mut T) -> Result<((i32, i64), 
         return Err(Stop::Shape("its number of headers is negative"));
     }
     if headers as usize > cursor.left() {
-        return Err(Stop::Shape(
-            "it promises more headers than it has bytes for",
-        ));
+        return Err(Stop::Shape("it promises more headers than it has bytes for"));
     }
     for _ in 0..headers {
         let key = length(cursor, tee)?;

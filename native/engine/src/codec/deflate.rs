@@ -49,16 +49,11 @@ pub struct Deflater {
 impl Deflater {
     /// `target`: a codec, not `Producer` (which is taken as no compression).
     pub fn new(target: CompressionType, limit: usize) -> Result<Deflater, String> {
-        let mut sink = Bounded {
-            bytes: Vec::new(),
-            limit,
-            overflown: false,
-        };
+        let mut sink = Bounded { bytes: Vec::new(), limit, overflown: false };
         let encoder = match target {
             CompressionType::Producer | CompressionType::Uncompressed => Encoder::Plain(sink),
             CompressionType::Gzip { level } => {
-                let level = u32::try_from(level)
-                    .map_or(flate2::Compression::default(), flate2::Compression::new);
+                let level = u32::try_from(level).map_or(flate2::Compression::default(), flate2::Compression::new);
                 Encoder::Gzip(Box::new(flate2::write::GzEncoder::new(sink, level)))
             }
             CompressionType::Snappy => {
@@ -71,8 +66,7 @@ impl Deflater {
                 Encoder::Lz4(Box::new(writer), sink)
             }
             CompressionType::Zstd { level } => Encoder::Zstd(Box::new(
-                zstd::stream::write::Encoder::new(sink, level)
-                    .map_err(|error| format!("zstd: {error}"))?,
+                zstd::stream::write::Encoder::new(sink, level).map_err(|error| format!("zstd: {error}"))?,
             )),
         };
         Ok(Deflater { encoder })
@@ -84,14 +78,10 @@ impl Deflater {
                 sink.push(bytes);
                 Ok(())
             }
-            Encoder::Gzip(encoder) => encoder
-                .write_all(bytes)
-                .map_err(|error| format!("gzip: {error}")),
+            Encoder::Gzip(encoder) => encoder.write_all(bytes).map_err(|error| format!("gzip: {error}")),
             Encoder::Snappy(writer, sink) => writer.write(bytes, &mut |out| sink.push(out)),
             Encoder::Lz4(writer, sink) => writer.write(bytes, &mut |out| sink.push(out)),
-            Encoder::Zstd(encoder) => encoder
-                .write_all(bytes)
-                .map_err(|error| format!("zstd: {error}")),
+            Encoder::Zstd(encoder) => encoder.write_all(bytes).map_err(|error| format!("zstd: {error}")),
         }
     }
 
@@ -110,10 +100,6 @@ impl Deflater {
             }
             Encoder::Zstd(encoder) => encoder.finish().map_err(|error| format!("zstd: {error}"))?,
         };
-        Ok(if sink.overflown {
-            None
-        } else {
-            Some(sink.bytes)
-        })
+        Ok(if sink.overflown { None } else { Some(sink.bytes) })
     }
 }

@@ -8,7 +8,7 @@ const WINDOW_BYTES: usize = 32 * 1024;
 
 enum Decoder<'a> {
     Plain(&'a [u8]),
-    Gzip(Gzip<'a>),
+    Gzip(Box<Gzip<'a>>),
     Snappy(snappy::Reader<'a>),
     Lz4(lz4::Reader<'a>),
     Zstd(Box<zstd::stream::read::Decoder<'static, &'a [u8]>>),
@@ -29,23 +29,15 @@ impl<'a> Inflater<'a> {
             Codec::None => Decoder::Plain(bytes),
             // No frame at all is an empty stream, here as in Kafka's reader.
             Codec::Zstd if bytes.is_empty() => Decoder::Plain(bytes),
-            Codec::Gzip => Decoder::Gzip(Gzip::new(bytes)),
-            Codec::Snappy => {
-                Decoder::Snappy(snappy::Reader::new(bytes).map_err(InflateError::Broken)?)
-            }
+            Codec::Gzip => Decoder::Gzip(Box::new(Gzip::new(bytes))),
+            Codec::Snappy => Decoder::Snappy(snappy::Reader::new(bytes).map_err(InflateError::Broken)?),
             Codec::Lz4 => Decoder::Lz4(lz4::Reader::new(bytes).map_err(InflateError::Broken)?),
             Codec::Zstd => Decoder::Zstd(Box::new(
                 zstd::stream::read::Decoder::with_buffer(bytes)
                     .map_err(|error| InflateError::Broken(format!("zstd: {error}")))?,
             )),
         };
-        Ok(Inflater {
-            decoder,
-            window: Vec::new(),
-            at: 0,
-            produced: 0,
-            limit,
-        })
+        Ok(Inflater { decoder, window: Vec::new(), at: 0, produced: 0, limit })
     }
 
     /// Fills the window; leaves it empty at the end.
@@ -56,11 +48,10 @@ impl<'a> Inflater<'a> {
         match &mut self.decoder {
             Decoder::Plain(_) => return Ok(()),
             Decoder::Gzip(reader) => {
-                read_window(reader, &mut self.window).map_err(|e| broken(format!("gzip: {e}")))?
+                read_window(reader.as_mut(), &mut self.window).map_err(|e| broken(format!("gzip: {e}")))?
             }
             Decoder::Zstd(reader) => {
-                read_window(reader.as_mut(), &mut self.window)
-                    .map_err(|e| broken(format!("zstd: {e}")))?;
+                read_window(reader.as_mut(), &mut self.window).map_err(|e| broken(format!("zstd: {e}")))?;
             }
             Decoder::Snappy(reader) => reader.next_block(&mut self.window).map_err(broken)?,
             Decoder::Lz4(reader) => reader.next_block(&mut self.window).map_err(broken)?,
@@ -123,10 +114,7 @@ struct Gzip<'a> {
 
 impl<'a> Gzip<'a> {
     fn new(bytes: &'a [u8]) -> Gzip<'a> {
-        Gzip {
-            member: Some(flate2::bufread::GzDecoder::new(bytes)),
-            first: true,
-        }
+        Gzip { member: Some(flate2::bufread::GzDecoder::new(bytes)), first: true }
     }
 }
 

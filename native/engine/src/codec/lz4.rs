@@ -35,9 +35,7 @@ impl<'a> Reader<'a> {
         }
         let (flags, block) = (bytes[4], bytes[5]);
         if flags & 0xc0 != VERSION || flags & 0x03 != 0 {
-            return Err(format!(
-                "lz4: frame flags {flags:#04x} are not of version 1"
-            ));
+            return Err(format!("lz4: frame flags {flags:#04x} are not of version 1"));
         }
         if flags & FLAG_INDEPENDENT == 0 {
             return Err("lz4: linked blocks are not supported".to_owned());
@@ -46,14 +44,8 @@ impl<'a> Reader<'a> {
         if block & 0x8f != 0 || size_class < 4 {
             return Err(format!("lz4: block descriptor {block:#04x} names no size"));
         }
-        let descriptor_end = if flags & FLAG_CONTENT_SIZE != 0 {
-            14
-        } else {
-            6
-        };
-        let checksum = *bytes
-            .get(descriptor_end)
-            .ok_or("lz4: the frame's header is cut short")?;
+        let descriptor_end = if flags & FLAG_CONTENT_SIZE != 0 { 14 } else { 6 };
+        let checksum = *bytes.get(descriptor_end).ok_or("lz4: the frame's header is cut short")?;
         if checksum != descriptor_checksum(&bytes[4..descriptor_end]) {
             return Err("lz4: the checksum of the frame's header is wrong".to_owned());
         }
@@ -79,23 +71,17 @@ impl<'a> Reader<'a> {
                 return Ok(());
             }
             if size > self.max_block_bytes {
-                return Err(format!(
-                    "lz4: a block of {size} bytes in a frame of {}-byte blocks",
-                    self.max_block_bytes
-                ));
+                return Err(format!("lz4: a block of {size} bytes in a frame of {}-byte blocks", self.max_block_bytes));
             }
             let block = self.take(size)?;
             if head & STORED != 0 {
                 to.extend_from_slice(block);
             } else {
                 to.resize(self.max_block_bytes.min(size * MAX_RATIO + 64), 0);
-                let count = lz4_flex::block::decompress_into(block, to)
-                    .map_err(|error| format!("lz4: {error}"))?;
+                let count = lz4_flex::block::decompress_into(block, to).map_err(|error| format!("lz4: {error}"))?;
                 to.truncate(count);
             }
-            if self.flags & FLAG_BLOCK_CHECKSUM != 0
-                && le_u32(self.take(4)?) != XxHash32::oneshot(0, block)
-            {
+            if self.flags & FLAG_BLOCK_CHECKSUM != 0 && le_u32(self.take(4)?) != XxHash32::oneshot(0, block) {
                 return Err("lz4: the checksum of a block is wrong".to_owned());
             }
         }
@@ -103,10 +89,7 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(count)
-            .ok_or("lz4: the frame is cut short")?;
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or("lz4: the frame is cut short")?;
         self.rest = rest;
         Ok(taken)
     }
@@ -132,10 +115,7 @@ impl Writer {
         out(&MAGIC.to_le_bytes());
         out(&descriptor);
         out(&[descriptor_checksum(&descriptor)]);
-        Writer {
-            pending: Vec::with_capacity(BLOCK_BYTES),
-            block: Vec::new(),
-        }
+        Writer { pending: Vec::with_capacity(BLOCK_BYTES), block: Vec::new() }
     }
 
     pub fn write(&mut self, mut bytes: &[u8], out: &mut impl FnMut(&[u8])) -> Result<(), String> {
@@ -161,12 +141,8 @@ impl Writer {
         if self.pending.is_empty() {
             return Ok(());
         }
-        self.block.resize(
-            lz4_flex::block::get_maximum_output_size(self.pending.len()),
-            0,
-        );
-        let count = lz4_flex::block::compress_into(&self.pending, &mut self.block)
-            .map_err(|e| format!("lz4: {e}"))?;
+        self.block.resize(lz4_flex::block::get_maximum_output_size(self.pending.len()), 0);
+        let count = lz4_flex::block::compress_into(&self.pending, &mut self.block).map_err(|e| format!("lz4: {e}"))?;
         if count >= self.pending.len() {
             out(&(self.pending.len() as u32 | STORED).to_le_bytes());
             out(&self.pending);

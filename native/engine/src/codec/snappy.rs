@@ -27,15 +27,9 @@ impl<'a> Reader<'a> {
             return Err("snappy: the stream is empty".to_owned());
         }
         if bytes.len() < HEADER_BYTES || bytes[..8] != MAGIC {
-            return Ok(Reader {
-                rest: bytes,
-                form: Form::Raw,
-            });
+            return Ok(Reader { rest: bytes, form: Form::Raw });
         }
-        Ok(Reader {
-            rest: &bytes[HEADER_BYTES..],
-            form: Form::Blocks,
-        })
+        Ok(Reader { rest: &bytes[HEADER_BYTES..], form: Form::Blocks })
     }
 
     /// The next block with anything in it, or nothing at the end.
@@ -76,15 +70,9 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let size = size as usize;
-            let block = self
-                .rest
-                .get(4..4usize.saturating_add(size))
-                .ok_or_else(|| {
-                    format!(
-                        "snappy: a block of {size} bytes, of which {} are there",
-                        self.rest.len() - 4
-                    )
-                })?;
+            let block = self.rest.get(4..4usize.saturating_add(size)).ok_or_else(|| {
+                format!("snappy: a block of {size} bytes, of which {} are there", self.rest.len() - 4)
+            })?;
             self.rest = &self.rest[4 + size..];
             return Ok(Some(block));
         }
@@ -97,15 +85,10 @@ fn inflate_block(block: &[u8], to: &mut Vec<u8>) -> Result<(), String> {
     }
     let length = snap::raw::decompress_len(block).map_err(|error| format!("snappy: {error}"))?;
     if length > block.len().saturating_mul(MAX_RATIO) {
-        return Err(format!(
-            "snappy: a block of {} bytes claims to hold {length}",
-            block.len()
-        ));
+        return Err(format!("snappy: a block of {} bytes claims to hold {length}", block.len()));
     }
     to.resize(length, 0);
-    snap::raw::Decoder::new()
-        .decompress(block, to)
-        .map_err(|error| format!("snappy: {error}"))?;
+    snap::raw::Decoder::new().decompress(block, to).map_err(|error| format!("snappy: {error}"))?;
     Ok(())
 }
 
@@ -125,11 +108,7 @@ impl Writer {
         out(&MAGIC);
         out(&VERSION.to_be_bytes());
         out(&VERSION.to_be_bytes());
-        Writer {
-            encoder: snap::raw::Encoder::new(),
-            pending: Vec::with_capacity(BLOCK_BYTES),
-            block: Vec::new(),
-        }
+        Writer { encoder: snap::raw::Encoder::new(), pending: Vec::with_capacity(BLOCK_BYTES), block: Vec::new() }
     }
 
     pub fn write(&mut self, mut bytes: &[u8], out: &mut impl FnMut(&[u8])) -> Result<(), String> {
@@ -148,12 +127,8 @@ impl Writer {
         if self.pending.is_empty() {
             return Ok(());
         }
-        self.block
-            .resize(snap::raw::max_compress_len(self.pending.len()), 0);
-        let count = self
-            .encoder
-            .compress(&self.pending, &mut self.block)
-            .map_err(|e| format!("snappy: {e}"))?;
+        self.block.resize(snap::raw::max_compress_len(self.pending.len()), 0);
+        let count = self.encoder.compress(&self.pending, &mut self.block).map_err(|e| format!("snappy: {e}"))?;
         out(&(count as u32).to_be_bytes());
         out(&self.block[..count]);
         self.pending.clear();
