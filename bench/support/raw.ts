@@ -135,6 +135,11 @@ function pinning(options: RawOptions): string[] {
   return options.pin === undefined ? [] : ['--pin', `${options.pin}`]
 }
 
+/** Sends one frame, length included, over and over; `args` are the load generator's, without `--frame`. */
+export function loadFrame(frame: Uint8Array, args: string[]): Promise<Record<string, number>> {
+  return withFrame(frame, path => load([...args, '--frame', path]))
+}
+
 async function load(args: string[]): Promise<Record<string, number>> {
   return JSON.parse(await run(loadProgram(), args)) as Record<string, number>
 }
