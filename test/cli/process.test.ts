@@ -67,7 +67,7 @@ command('a second broker is refused with 2 and a remedy when port or directory i
   assert.match(port.stderr, /^error: .*127\.0\.0\.1:\d+.*--port/m)
   const locked = await odradek(['serve', '--port', '0', '--dir', dir])
   assert.is(locked.code, 2, locked.stderr)
-  assert.match(locked.stderr, /^error: .*lock/im)
+  assert.match(locked.stderr, /^error: .* is in use by another process/m)
   assert.is((await broker.stop()).code, 0)
 })
 

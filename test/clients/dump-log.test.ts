@@ -21,10 +21,24 @@ const codecs = ['none', 'gzip', 'snappy', 'lz4']
 const complaint =
   /corrupt|mismatch|isvalid: false|exception|out of order|not in ascending|Found timestamp|non-consecutive|invalid/i
 
+/** It takes the first record of every segment but the log's first for a jump, in Kafka's own directories too. */
+const firstRecord = /^Non-consecutive offsets in .*\n( {2}-1 is followed by \d+\n?)(?! {2}\d)/gm
+
 tests.before(() => requires('kafka'))
 
 /** Small segments, so that there are sealed ones with full indexes. */
 const settings = ['-c', 'log.segment.bytes=1048576', '-c', 'log.index.interval.bytes=1024']
+
+/** Text that no codec shrinks much, the same in every run. */
+function noise(seed: number, length: number): string {
+  let state = seed + 1
+  let text = ''
+  while (text.length < length) {
+    state = Math.imul(state, 1664525) + 1013904223
+    text += (state >>> 0).toString(36)
+  }
+  return text
+}
 
 async function write(port: number, topic: string, rounds: number): Promise<number> {
   const { Admin, Producer } = await loadPlatformatic()
@@ -42,7 +56,7 @@ async function write(port: number, topic: string, rounds: number): Promise<numbe
       topic,
       partition: index % PARTITIONS,
       key: Buffer.from(`k${index}`),
-      value: Buffer.from(`${round}-${index}-${'v'.repeat(round % 2 === 0 ? 300 : 20)}`),
+      value: Buffer.from(noise(round * 200 + index, round % 2 === 0 ? 400 : 40)),
     }))
     await producer.send({ messages, compression, acks: -1 })
     sent += messages.length
@@ -61,7 +75,11 @@ function filesIn(folder: string, ...endings: string[]): string[] {
 async function dump(files: readonly string[], ...flags: string[]): Promise<string> {
   const { code, stdout, stderr } = await kafkaTool('DumpLogSegments', ['--files', files.join(','), ...flags])
   assert.is(code, 0, stderr)
-  assert.not.match(stdout + stderr, complaint)
+  const complaints = (stdout + stderr)
+    .replace(firstRecord, '')
+    .split('\n')
+    .filter(line => complaint.test(line))
+  assert.equal(complaints, [])
   return stdout
 }
 
