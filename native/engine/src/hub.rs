@@ -23,6 +23,9 @@ pub const SYNC_THREADS: usize = 4;
 /// Syncs after which a checkpoint that waits comes first.
 const CHECKPOINT_AFTER: u32 = 64;
 
+/// Logs that are opened by one task: new ones share their syncs.
+const OPENS_TOGETHER: usize = 64;
+
 /// A queue and what wakes its threads.
 pub struct Queue<T> {
     pub items: Mutex<VecDeque<T>>,
@@ -94,7 +97,7 @@ pub enum Task {
     Sync(Arc<LogShared>),
     Files(u32, FileCommand),
     Checkpoint,
-    Open(OpenLog),
+    Open(Vec<OpenLog>),
 }
 
 impl Tasks {
@@ -127,9 +130,12 @@ impl Tasks {
     }
 
     pub fn next_open(&mut self) -> Option<Task> {
-        let request = self.opens.pop_front()?;
+        if self.opens.is_empty() {
+            return None;
+        }
+        let together = self.opens.len().min(OPENS_TOGETHER);
         self.opening += 1;
-        Some(Task::Open(request))
+        Some(Task::Open(self.opens.drain(..together).collect()))
     }
 
     fn is_settled(&self) -> bool {
@@ -233,12 +239,15 @@ impl Hub {
                 lock(&site.tasks).checkpoint_running = false;
                 site.filled.notify_one();
             }
-            Task::Open(request) => {
-                let (log, ticket) = (request.log, request.ticket);
-                let outcome = open::open(directory, &request, self.sink.clone());
+            Task::Open(requests) => {
+                let created = open::create_folders(directory, &requests);
+                for (request, created) in requests.iter().zip(created) {
+                    let outcome =
+                        created.and_then(|created| open::open(directory, request, created, self.sink.clone()));
+                    self.lane.push(LaneItem::Opened { log: request.log, ticket: request.ticket, outcome });
+                }
                 lock(&site.tasks).opening -= 1;
                 site.filled.notify_one();
-                self.lane.push(LaneItem::Opened { log, ticket, outcome });
             }
         }
     }

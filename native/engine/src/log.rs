@@ -414,10 +414,15 @@ impl Log {
         let folder = self.shared.folder.clone();
         let sealed = self.active.clone();
         let files = sealed.index_files().expect("the active segment has its indexes in memory");
-        match files.write(&*directory.vfs, &folder, false) {
-            Ok(true) => {}
-            Ok(false) => return Err(self.write_failed(&io::ErrorKind::StorageFull.into())),
+        match files.write(&*directory.vfs, &folder) {
+            Ok(Some(_)) => {}
+            Ok(None) => return Err(self.write_failed(&io::ErrorKind::StorageFull.into())),
             Err(failed) => return Err(directory.fail(&failed.what, &failed.error)),
+        }
+        // A later segment on disk vouches for the names of those before it: a crash may shorten them, not drop them.
+        if self.name_is_new || !self.shared.sync.names_are_durable() {
+            let synced = directory.vfs.sync_folder(&folder);
+            synced.map_err(|error| directory.fail(&format!("syncing {folder}"), &error))?;
         }
         let next = Arc::new(Segment::new(directory.vfs.clone(), folder, base, self.bytes_end));
         let file = next.create_file().map_err(|error| self.write_failed(&error))?;

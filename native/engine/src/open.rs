@@ -17,29 +17,87 @@ use crate::segment::{Largest, Segment, parse_name};
 use crate::sync::{Failed, LogSync};
 use crate::tidy::tidy;
 use crate::time_index::TimeIndex;
-use crate::vfs::{self, Vfs, is_no_space, path, write_file_atomically};
+use crate::vfs::{self, File, OpenMode, Vfs, is_no_space, path, write_file_atomically};
 use crate::view::{LogView, ViewState};
 use std::io;
 use std::sync::Arc;
 
 const WINDOW: usize = 1 << 20;
 
+/// Makes the folders that are missing, together: a journal then commits them with few syncs. For each request whether
+/// its folder is new.
+pub fn create_folders(directory: &Arc<Directory>, requests: &[OpenLog]) -> Vec<Result<bool, Failure>> {
+    let mut outcomes: Vec<Result<bool, Failure>> = Vec::with_capacity(requests.len());
+    let mut metadata = Vec::new();
+    for request in requests {
+        outcomes.push(directory.check().and_then(|()| check_folder_name(&request.name)).and_then(|()| {
+            let opening = Opening::new(directory, request);
+            let created = opening.create_folder()?;
+            if let Some(topic_id) = request.topic_id.as_ref().filter(|_| created) {
+                let temporary = path(&opening.folder, &format!("{PARTITION_METADATA}.tmp"));
+                let content = checkpoint::encode_partition_metadata(topic_id);
+                let written = opening.vfs.open(&temporary, OpenMode::Truncate).and_then(|file| {
+                    vfs::write_all_at(&*file, &content, 0)?;
+                    Ok(file)
+                });
+                let file = written.map_err(|error| opening.broken("writing partition.metadata of", error))?;
+                metadata.push((file, temporary, opening.folder.clone()));
+            }
+            Ok(created)
+        }));
+    }
+    if outcomes.iter().any(|outcome| matches!(outcome, Ok(true)))
+        && let Err(failure) = settle_folders(directory, requests, &outcomes, &metadata)
+    {
+        for outcome in outcomes.iter_mut().filter(|outcome| matches!(outcome, Ok(true))) {
+            *outcome = Err(failure.clone());
+        }
+    }
+    outcomes
+}
+
+fn settle_folders(
+    directory: &Directory,
+    requests: &[OpenLog],
+    outcomes: &[Result<bool, Failure>],
+    metadata: &[(Arc<dyn File>, String, Arc<str>)],
+) -> Result<(), Failure> {
+    let settle = || -> io::Result<()> {
+        for (file, _, _) in metadata {
+            file.sync_data()?;
+        }
+        for (_, temporary, folder) in metadata {
+            directory.vfs.rename(temporary, &path(folder, PARTITION_METADATA))?;
+        }
+        for (_, _, folder) in metadata {
+            directory.vfs.sync_folder(folder)?;
+        }
+        directory.vfs.sync_folder(&directory.path)
+    };
+    settle().map_err(|error| directory.fail("making new logs durable", &error))?;
+    // Older logs of these names: their recovery points would make an unwritten tail of the new ones damage.
+    let mut stale = false;
+    for (request, _) in requests.iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, Ok(true))) {
+        stale |= directory.forget(&request.name);
+    }
+    if stale { directory.write_checkpoints() } else { Ok(()) }
+}
+
+/// Opens one log whose folder is there. `created`: by `create_folders`, just now.
 pub fn open(
     directory: &Arc<Directory>,
     request: &OpenLog,
+    created: bool,
     sink: Arc<dyn Sink>,
 ) -> Result<(Box<Log>, Box<OpenInfo>), Failure> {
-    check_folder_name(&request.name)?;
     directory.check()?;
-    let opening = Opening {
-        directory,
-        request,
-        vfs: directory.vfs.clone(),
-        folder: Arc::from(path(&directory.path, &request.name)),
-        points: directory.points(&request.name),
+    let opening = Opening::new(directory, request);
+    let loaded = if created {
+        Loaded::empty(&opening, 0)
+    } else {
+        opening.check_metadata()?;
+        opening.load()?
     };
-    let created = opening.prepare_folder()?;
-    let loaded = if created { Loaded::empty(&opening, 0) } else { opening.load()? };
     opening.assemble(loaded, created, sink)
 }
 
@@ -89,7 +147,17 @@ fn view_of(segments: Vec<Arc<Segment>>, start: i64, end: i64, bytes_end: u64) ->
     }
 }
 
-impl Opening<'_> {
+impl<'a> Opening<'a> {
+    fn new(directory: &'a Arc<Directory>, request: &'a OpenLog) -> Opening<'a> {
+        Opening {
+            directory,
+            request,
+            vfs: directory.vfs.clone(),
+            folder: Arc::from(path(&directory.path, &request.name)),
+            points: directory.points(&request.name),
+        }
+    }
+
     /// An error of a read or a list: this log's alone.
     fn failed(&self, what: &str, error: io::Error) -> Failure {
         let code = if is_no_space(&error) { Code::NoSpace } else { Code::Io };
@@ -104,28 +172,27 @@ impl Opening<'_> {
         self.directory.fail(&format!("{what} {}", self.folder), &error)
     }
 
-    /// True if the log is new.
-    fn prepare_folder(&self) -> Result<bool, Failure> {
-        let metadata = match self.vfs.list(&self.folder) {
-            Ok(_) => vfs::read_file(&*self.vfs, &path(&self.folder, PARTITION_METADATA))
-                .map_err(|error| self.failed("reading partition.metadata of", error))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if self.request.must_exist {
-                    return Err(Failure { code: Code::NotFound, text: format!("there is no log in {}", self.folder) });
+    /// True if it was not there.
+    fn create_folder(&self) -> Result<bool, Failure> {
+        if self.request.must_exist {
+            return match self.vfs.list(&self.folder) {
+                Ok(_) => Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    Err(Failure { code: Code::NotFound, text: format!("there is no log in {}", self.folder) })
                 }
-                self.vfs.create_folder(&self.folder).map_err(|error| self.broken("creating", error))?;
-                self.write_metadata()?;
-                self.vfs
-                    .sync_folder(&self.directory.path)
-                    .map_err(|error| self.broken("making the name durable of", error))?;
-                // An older log of that name: its recovery point would make an unwritten tail of this one damage.
-                if self.directory.forget(&self.request.name) {
-                    self.directory.write_checkpoints()?;
-                }
-                return Ok(true);
-            }
-            Err(error) => return Err(self.failed("listing", error)),
-        };
+                Err(error) => Err(self.failed("listing", error)),
+            };
+        }
+        match self.vfs.create_folder(&self.folder) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(self.broken("creating", error)),
+        }
+    }
+
+    fn check_metadata(&self) -> Result<(), Failure> {
+        let metadata = vfs::read_file(&*self.vfs, &path(&self.folder, PARTITION_METADATA))
+            .map_err(|error| self.failed("reading partition.metadata of", error))?;
         match (&self.request.topic_id, metadata) {
             // A crash can leave an empty file where no append was ever taken.
             (Some(_), None) => self.write_metadata()?,
@@ -141,7 +208,7 @@ impl Opening<'_> {
             }
             (None, _) => {}
         }
-        Ok(false)
+        Ok(())
     }
 
     fn write_metadata(&self) -> Result<(), Failure> {
@@ -171,7 +238,7 @@ impl Opening<'_> {
             let segment = Segment::new(self.vfs.clone(), self.folder.clone(), base, bytes);
             let size = self
                 .vfs
-                .open(&segment.path(".log"), vfs::OpenMode::Read)
+                .open(&segment.path(".log"), OpenMode::Read)
                 .and_then(|file| file.len())
                 .map_err(|error| self.failed("reading a segment of", error))?;
             segment.load(size, None, Largest { timestamp: -1, offset: -1 }, Vec::new());
@@ -324,7 +391,7 @@ impl Opening<'_> {
             }
             segment.load(size, Some(segment.load_indexes().map_err(failed)?), segment.largest(), aborted);
             if let Some(files) = segment.index_files() {
-                files.write(&*self.vfs, &self.folder, true)?;
+                files.write_durably(&*self.vfs, &self.folder)?;
             }
             segment.seal();
             Ok(())
@@ -386,13 +453,13 @@ impl Opening<'_> {
                 if !clean {
                     let failed = |error| Failed { what: format!("syncing {}", segment.path(".log")), error };
                     self.vfs
-                        .open(&segment.path(".log"), vfs::OpenMode::Write)
+                        .open(&segment.path(".log"), OpenMode::Write)
                         .and_then(|file| file.sync_data())
                         .map_err(failed)?;
                 }
                 if at + 1 < state.segments.len() {
                     if let Some(files) = segment.index_files()
-                        && !files.write(&*self.vfs, &self.folder, true)?
+                        && !files.write_durably(&*self.vfs, &self.folder)?
                     {
                         let what = format!("writing the indexes of {}", segment.path(".log"));
                         return Err(Failed { what, error: io::ErrorKind::StorageFull.into() });

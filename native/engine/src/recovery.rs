@@ -170,6 +170,8 @@ impl Recovery<'_> {
 
     fn cut_files(&mut self, segments: &mut Vec<Arc<Segment>>, sizes: &[u64], bad: &Bad) -> io::Result<()> {
         let (vfs, folder) = (self.vfs, self.folder);
+        // Otherwise a gap or an overlap stands before it, and none of it belongs to the log.
+        let continues = bad.position > 0 || segments[bad.at].base == self.next_offset;
         for (at, segment) in segments.iter().enumerate().skip(bad.at).rev() {
             let from = if at == bad.at { bad.position } else { 0 };
             let whole = self.whole_batches(segment, from, sizes[at])?;
@@ -180,7 +182,7 @@ impl Recovery<'_> {
                 copy(vfs, &*segment.file()?, from, sizes[at], &kept)?;
                 vfs.sync_folder(folder)?;
             }
-            if at > bad.at || (at > 0 && bad.position == 0) {
+            if at > bad.at || !continues {
                 remove_segment(vfs, folder, segment.base)?;
                 vfs.sync_folder(folder)?;
             } else {
@@ -189,7 +191,7 @@ impl Recovery<'_> {
                 file.sync_data()?;
             }
         }
-        segments.truncate(if bad.at > 0 && bad.position == 0 { bad.at } else { bad.at + 1 });
+        segments.truncate(if continues { bad.at + 1 } else { bad.at });
         for entry in vfs.list(folder)? {
             if parse_name(&entry.name, ".snapshot").is_some_and(|offset| offset > self.next_offset) {
                 vfs.remove_file(&path(folder, &entry.name))?;

@@ -50,6 +50,8 @@ struct State {
     dirty: Vec<Arc<dyn File>>,
     /// The folder has names that are not on disk.
     names: bool,
+    /// The running job makes names durable.
+    names_running: bool,
     /// Producer snapshots taken at rolls, to be written.
     snapshots: Vec<(i64, Vec<u8>)>,
     advance: Option<Advance>,
@@ -90,6 +92,7 @@ impl LogSync {
             synced: end,
             dirty: Vec::new(),
             names: false,
+            names_running: false,
             snapshots: Vec::new(),
             advance: None,
             waiting: Vec::new(),
@@ -199,6 +202,12 @@ impl LogSync {
         state.queue()
     }
 
+    /// Every name made for the log is on disk.
+    pub fn names_are_durable(&self) -> bool {
+        let state = lock(&self.state);
+        !state.names && !state.names_running
+    }
+
     /// It failed or was given up: nothing it does counts any more.
     pub fn is_over(&self) -> bool {
         lock(&self.state).failed.is_some()
@@ -238,6 +247,7 @@ impl LogSync {
         }
         state.phase = Phase::Running;
         state.wanted = false;
+        state.names_running = state.names;
         state.cap = i64::MAX;
         Some(SyncJob {
             upto: state.written,
@@ -268,6 +278,7 @@ impl LogSync {
         if state.failed.is_some() {
             return false;
         }
+        state.names_running = false;
         let synced = job.upto.min(state.cap);
         if synced > state.synced {
             state.synced = synced;
@@ -339,18 +350,22 @@ impl SyncJob {
     /// Blocks on the disk. True: all of it is done. False: the bytes are on disk, and there was no room for the rest, so
     /// the recovery point stays where it was.
     pub fn run(&self, vfs: &dyn Vfs, folder: &str) -> Result<bool, Failed> {
+        // Everything is written before the first sync: a journal then commits it all at once.
+        let mut beside = Beside { vfs, folder, files: Vec::new(), renames: Vec::new(), complete: true };
+        for (offset, bytes) in &self.snapshots {
+            beside.replace(&file_name(*offset, ".snapshot"), bytes)?;
+        }
+        if let Some(advance) = &self.advance {
+            advance.write(&mut beside)?;
+        }
         for file in &self.files {
             file.sync_data().map_err(|error| Failed { what: "syncing a segment".to_string(), error })?;
         }
-        let mut complete = true;
-        let mut names = self.names;
-        for (offset, bytes) in &self.snapshots {
-            complete &= write_beside(vfs, folder, &file_name(*offset, ".snapshot"), bytes)?;
-            names = true;
-        }
-        if let Some(advance) = &self.advance {
-            complete = complete && advance.write(vfs, folder)?;
-            names = true;
+        let complete = beside.complete;
+        let names = self.names || self.advance.is_some() || !self.snapshots.is_empty();
+        beside.settle()?;
+        if let Some(advance) = self.advance.as_ref().filter(|_| complete) {
+            advance.remove_obsolete(vfs, folder)?;
         }
         if names {
             vfs.sync_folder(folder).map_err(|error| Failed { what: format!("syncing {folder}"), error })?;
@@ -377,78 +392,118 @@ pub struct Failed {
     pub error: io::Error,
 }
 
+/// Files written beside the segments that wait for their sync, and then for their names.
+struct Beside<'a> {
+    vfs: &'a dyn Vfs,
+    folder: &'a str,
+    files: Vec<(Arc<dyn File>, String)>,
+    renames: Vec<(String, String)>,
+    /// There was room for all of them.
+    complete: bool,
+}
+
+impl Beside<'_> {
+    /// Writes a file anew under a temporary name.
+    fn replace(&mut self, name: &str, bytes: &[u8]) -> Result<(), Failed> {
+        let (temporary, target) = (path(self.folder, &format!("{name}.tmp")), path(self.folder, name));
+        let failed = |error| Failed { what: format!("writing {target}"), error };
+        let written = self.vfs.open(&temporary, OpenMode::Truncate).and_then(|file| {
+            write_all_at(&*file, bytes, 0)?;
+            Ok(file)
+        });
+        match written {
+            Ok(file) => {
+                self.files.push((file, temporary.clone()));
+                self.renames.push((temporary, target));
+            }
+            Err(error) if is_no_space(&error) => {
+                self.complete = false;
+                remove_if_there(self.vfs, &temporary).map_err(failed)?;
+            }
+            Err(error) => return Err(failed(error)),
+        }
+        Ok(())
+    }
+
+    /// Syncs the files, then gives them their names. The folder's sync is the caller's.
+    fn settle(self) -> Result<(), Failed> {
+        for (file, path) in &self.files {
+            file.sync_data().map_err(|error| Failed { what: format!("syncing {path}"), error })?;
+        }
+        for (from, to) in &self.renames {
+            self.vfs.rename(from, to).map_err(|error| Failed { what: format!("renaming {from}"), error })?;
+        }
+        Ok(())
+    }
+}
+
 impl Advance {
-    /// All but the folder's sync. False if there was no room.
-    fn write(&self, vfs: &dyn Vfs, folder: &str) -> Result<bool, Failed> {
+    fn write(&self, beside: &mut Beside<'_>) -> Result<(), Failed> {
         for base in &self.sealed {
             for suffix in [".index", ".timeindex", ".txnindex"] {
-                let path = path(folder, &file_name(*base, suffix));
-                match vfs.open(&path, OpenMode::Write).and_then(|file| file.sync_data()) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        return Err(Failed { what: format!("syncing {path}"), error });
-                    }
-                    _ => {}
+                let path = path(beside.folder, &file_name(*base, suffix));
+                match beside.vfs.open(&path, OpenMode::Write) {
+                    Ok(file) => beside.files.push((file, path)),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(Failed { what: format!("opening {path}"), error }),
                 }
             }
         }
         for files in &self.indexes {
-            if !files.write(vfs, folder, true)? {
-                return Ok(false);
+            match files.write(beside.vfs, beside.folder)? {
+                Some(written) => beside.files.extend(written),
+                None => beside.complete = false,
             }
         }
-        let epochs = write_beside(vfs, folder, LEADER_EPOCHS, &self.epochs)?;
-        let snapshot = match &self.snapshot {
-            Some(bytes) => write_beside(vfs, folder, &file_name(self.offset, ".snapshot"), bytes)?,
-            None => true,
-        };
+        beside.replace(LEADER_EPOCHS, &self.epochs)?;
+        if let Some(bytes) = &self.snapshot {
+            beside.replace(&file_name(self.offset, ".snapshot"), bytes)?;
+        }
+        Ok(())
+    }
+
+    fn remove_obsolete(&self, vfs: &dyn Vfs, folder: &str) -> Result<(), Failed> {
         for offset in self.obsolete.iter().filter(|offset| **offset != self.offset) {
             let path = path(folder, &file_name(*offset, ".snapshot"));
             remove_if_there(vfs, &path).map_err(|error| Failed { what: format!("removing {path}"), error })?;
         }
-        Ok(epochs && snapshot)
+        Ok(())
     }
 }
 
 impl IndexFiles {
-    /// Writes them in place. False if there was no room; what was written then is short and gets rebuilt.
-    pub fn write(&self, vfs: &dyn Vfs, folder: &str, sync: bool) -> Result<bool, Failed> {
+    /// Writes them in place; the caller syncs those that are returned. None if there was no room: what was written then
+    /// is short and gets rebuilt.
+    pub fn write(&self, vfs: &dyn Vfs, folder: &str) -> Result<Option<Vec<(Arc<dyn File>, String)>>, Failed> {
+        let mut files = Vec::new();
         for (suffix, bytes) in [(".index", &self.offsets), (".timeindex", &self.times), (".txnindex", &self.aborted)] {
             let path = path(folder, &file_name(self.base, suffix));
             if suffix == ".txnindex" && bytes.is_empty() {
                 remove_if_there(vfs, &path).map_err(|error| Failed { what: format!("removing {path}"), error })?;
                 continue;
             }
-            let failed = |error| Failed { what: format!("writing {path}"), error };
-            let file = vfs.open(&path, OpenMode::Create).map_err(failed)?;
-            match write_all_at(&*file, bytes, 0).and_then(|()| file.set_len(bytes.len() as u64)) {
-                Err(error) if is_no_space(&error) => return Ok(false),
-                outcome => outcome.map_err(failed)?,
+            let written = vfs.open(&path, OpenMode::Create).and_then(|file| {
+                write_all_at(&*file, bytes, 0)?;
+                if file.len()? != bytes.len() as u64 {
+                    file.set_len(bytes.len() as u64)?;
+                }
+                Ok(file)
+            });
+            match written {
+                Ok(file) => files.push((file, path)),
+                Err(error) if is_no_space(&error) => return Ok(None),
+                Err(error) => return Err(Failed { what: format!("writing {path}"), error }),
             }
-            if sync {
-                file.sync_data().map_err(failed)?;
-            }
+        }
+        Ok(Some(files))
+    }
+
+    /// Writes and syncs them; false if there was no room.
+    pub fn write_durably(&self, vfs: &dyn Vfs, folder: &str) -> Result<bool, Failed> {
+        let Some(files) = self.write(vfs, folder)? else { return Ok(false) };
+        for (file, path) in files {
+            file.sync_data().map_err(|error| Failed { what: format!("syncing {path}"), error })?;
         }
         Ok(true)
     }
-}
-
-/// Replaces a file: written and synced under a temporary name, then renamed. The folder's sync is the caller's. False
-/// if there was no room.
-fn write_beside(vfs: &dyn Vfs, folder: &str, name: &str, bytes: &[u8]) -> Result<bool, Failed> {
-    let (temporary, target) = (path(folder, &format!("{name}.tmp")), path(folder, name));
-    let failed = |error| Failed { what: format!("writing {target}"), error };
-    let file = match vfs.open(&temporary, OpenMode::Truncate) {
-        Err(error) if is_no_space(&error) => return Ok(false),
-        outcome => outcome.map_err(failed)?,
-    };
-    match write_all_at(&*file, bytes, 0) {
-        Err(error) if is_no_space(&error) => {
-            remove_if_there(vfs, &temporary).map_err(failed)?;
-            return Ok(false);
-        }
-        outcome => outcome.map_err(failed)?,
-    }
-    file.sync_data().map_err(failed)?;
-    vfs.rename(&temporary, &target).map_err(failed)?;
-    Ok(true)
 }
