@@ -365,7 +365,9 @@ impl<'a> Opening<'a> {
             if let (Some(offsets), Some(times)) = (&offsets, &times) {
                 let ((offsets, sound), (times, times_sound)) =
                     (OffsetIndex::decode(offsets, size), TimeIndex::decode(times));
-                if sound && times_sound && self.fits(segment, &offsets, next_base).map_err(failed)? {
+                // A sealed segment with timestamps has its largest in the index.
+                let timed = size == 0 || times.len() > 0;
+                if sound && times_sound && timed && self.fits(segment, &offsets, next_base).map_err(failed)? {
                     let largest = times.last().map_or(Largest { timestamp: -1, offset: -1 }, |entry| Largest {
                         timestamp: entry.timestamp,
                         offset: segment.base + entry.relative as i64,

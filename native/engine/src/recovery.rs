@@ -83,8 +83,9 @@ impl Recovery<'_> {
             }
         }
         let mut begin = indexes.offsets.last().map_or(0, |entry| entry.position as u64);
-        if begin == 0 {
+        if begin == 0 || indexes.times.len() == 0 {
             indexes = Indexes::default();
+            begin = 0;
         }
         let mut aborted = read_aborted(self.vfs, segment)?;
         aborted.retain(|transaction| transaction.last_offset < self.recovery_point);

@@ -1,0 +1,355 @@
+//! Disks that fail: a sync that errors, a full disk, torn tails, damage. What each costs, and what must still work.
+
+mod common;
+
+use common::*;
+use odradek_engine::command::*;
+use odradek_engine::config::LogConfig;
+use odradek_engine::driver::Role;
+use odradek_engine::error::Code;
+use odradek_engine::vfs::{Keep, MemoryVfs, OpenMode, Operation, Vfs, VfsKind};
+
+const EIO: i32 = 5;
+
+fn rig_with_log(vfs: &MemoryVfs, config: LogConfig) -> (Rig, DirectoryId, OpenInfo) {
+    let rig = Rig::manual();
+    let opened = rig.directory("/data", VfsKind::Memory(vfs.clone()));
+    let info = rig.open(opened.id, 0, "t-0", config, opened.clean).unwrap();
+    (rig, opened.id, info)
+}
+
+fn failures(rig: &Rig) -> usize {
+    rig.sink.all(|completion| matches!(completion, Completion::DirectoryFailed { .. }).then_some(())).len()
+}
+
+#[test]
+fn a_failed_sync_takes_the_directory_offline_and_is_never_retried() {
+    let vfs = MemoryVfs::tracked();
+    let (rig, directory, _) = rig_with_log(&vfs, LogConfig::default());
+    rig.append(0, batch(1, 10, 0));
+    assert_eq!(rig.sink.synced(log(0)), 1);
+    vfs.fail(Operation::SyncData, 1, EIO);
+    assert_eq!(rig.append(0, batch(1, 10, 1)).0, Code::Ok);
+    assert_eq!(rig.sink.synced(log(0)), 1, "what a failed sync covered is not reported");
+    assert_eq!(failures(&rig), 1);
+    let syncs = vfs.count(Operation::SyncData);
+    let writes = vfs.count(Operation::Write);
+    assert_eq!(rig.append(0, batch(1, 10, 2)).0, Code::DirectoryOffline);
+    assert_eq!(rig.sync(0).unwrap_err().code, Code::DirectoryOffline);
+    assert_eq!(rig.truncate(0, 0).unwrap_err().code, Code::DirectoryOffline);
+    assert_eq!(rig.read(0, 0, 1, 100).unwrap_err().code, Code::DirectoryOffline);
+    let write = |ticket| Command::WriteFile { directory, ticket, path: "f".to_string(), content: Default::default() };
+    assert_eq!(rig.answer(write).unwrap_err().code, Code::DirectoryOffline);
+    assert!(!rig.engine.flush_all(100));
+    assert_eq!((vfs.count(Operation::SyncData), vfs.count(Operation::Write)), (syncs, writes), "the disk is left alone");
+    assert_eq!(failures(&rig), 1, "said once");
+    let urgent = rig.sink.completions.lock().unwrap().iter().any(|(completion, urgent)| {
+        matches!(completion, Completion::DirectoryFailed { code: Code::DirectoryOffline, errno: EIO, .. }) && *urgent
+    });
+    assert!(urgent);
+    assert_eq!(rig.close(0, true).unwrap_err().code, Code::DirectoryOffline);
+    assert!(rig.engine.close_directory(directory, true, 1).is_err());
+    // After a crash only what was reported is there.
+    let (_, _, info) = rig_with_log(&vfs.crash(1, Keep::None), LogConfig::default());
+    assert_eq!(info.end, 1);
+}
+
+#[test]
+fn every_failed_sync_of_a_script_is_reported_and_acknowledges_nothing() {
+    for operation in [Operation::SyncData, Operation::SyncFolder, Operation::Rename] {
+        for nth in 1.. {
+            let vfs = MemoryVfs::tracked();
+            let rig = Rig::manual();
+            let opened = rig.directory("/data", VfsKind::Memory(vfs.clone()));
+            vfs.fail(operation, nth, EIO);
+            let mut failed = rig.open(opened.id, 0, "t-0", small_segments(), false).is_err();
+            for n in 0..12 {
+                let ticket = rig.ticket();
+                rig.submit(append_at(0, ticket, batch(2, 80, n), 0, NOW + n as i64 * 30_000));
+                failed |= rig.appended(ticket).0 != Code::Ok;
+            }
+            failed |= rig.truncate(0, 10).is_err();
+            failed |= rig.close(0, true).is_err();
+            failed |= rig.engine.close_directory(opened.id, true, 1).is_err();
+            let synced = rig.sink.synced(log(0));
+            if !failed && failures(&rig) == 0 {
+                assert!(nth > 5, "{operation:?} number {nth} was not reached");
+                break;
+            }
+            let (_, _, info) = rig_with_log(&vfs.crash(nth, Keep::None), small_segments());
+            let kept = if rig.sink.all(|completion| matches!(completion, Completion::Answered { outcome: Ok(Answer::Marks { .. }), .. }).then_some(())).is_empty() { synced.min(10) } else { 10 };
+            assert!(info.end >= kept, "{operation:?} {nth}: {} is there, {kept} was reported", info.end);
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_the_append_and_the_log_goes_on_when_there_is_room() {
+    let vfs = MemoryVfs::tracked();
+    let (rig, _, _) = rig_with_log(&vfs, LogConfig::default());
+    rig.append(0, batch(1, 10, 0));
+    vfs.set_capacity(vfs.used() + 500);
+    let (code, info) = rig.append(0, batch(1, 1000, 1));
+    assert_eq!(code, Code::NoSpace);
+    assert!(info.text.contains("t-0"), "{}", info.text);
+    assert_eq!(rig.append(0, batch(1, 10, 2)).1.base, 1, "what fits is taken");
+    assert_eq!(failures(&rig), 0);
+    vfs.set_capacity(u64::MAX);
+    let (code, info) = rig.append(0, batch(1, 1000, 3));
+    assert_eq!((code, info.base), (Code::Ok, 2));
+    assert_eq!(rig.sink.synced(log(0)), 3);
+    assert_eq!(headers(&rig.read_all(0, 0, 3)).len(), 3);
+    let (_, _, info) = rig_with_log(&vfs.crash(1, Keep::None), LogConfig::default());
+    assert_eq!(info.end, 3);
+}
+
+#[test]
+fn a_full_disk_at_every_byte_leaves_a_log_that_goes_on() {
+    for room in (0..900).step_by(13) {
+        let vfs = MemoryVfs::tracked();
+        let (rig, directory, _) = rig_with_log(&vfs, small_segments());
+        vfs.set_capacity(vfs.used() + room);
+        let mut end = 0;
+        for n in 0..12 {
+            let ticket = rig.ticket();
+            rig.submit(append_at(0, ticket, batch(1, 100, n), 0, NOW + n as i64 * 30_000));
+            match rig.appended(ticket) {
+                (Code::Ok, info) => {
+                    assert_eq!(info.base, end);
+                    end = info.end;
+                }
+                (code, info) => assert_eq!(code, Code::NoSpace, "{}", info.text),
+            }
+        }
+        assert_eq!(failures(&rig), 0, "with room for {room} bytes");
+        assert_eq!(rig.sink.synced(log(0)).max(0), end);
+        vfs.set_capacity(u64::MAX);
+        assert_eq!(rig.append(0, batch(1, 100, 50)).1.base, end);
+        rig.close(0, true).unwrap();
+        rig.engine.close_directory(directory, true, 1).unwrap();
+        let (rig, _, info) = rig_with_log(&vfs.crash(1, Keep::None), small_segments());
+        assert_eq!(info.end, end + 1);
+        assert_eq!(headers(&rig.read_all(0, 0, end + 1)).len() as i64, end + 1);
+    }
+}
+
+#[test]
+fn a_write_that_fails_for_another_reason_takes_the_directory_offline() {
+    let vfs = MemoryVfs::tracked();
+    let (rig, _, _) = rig_with_log(&vfs, LogConfig::default());
+    vfs.fail(Operation::Write, 1, EIO);
+    assert_eq!(rig.append(0, batch(1, 10, 0)).0, Code::DirectoryOffline);
+    assert_eq!(failures(&rig), 1);
+}
+
+/// A log of 6 batches, not closed; its file's length and where its last batch begins.
+fn torn(vfs: &MemoryVfs) -> (u64, u64) {
+    let (rig, _, _) = rig_with_log(vfs, LogConfig::default());
+    let mut starts = Vec::new();
+    for n in 0..6 {
+        let file = vfs.open("/data/t-0/00000000000000000000.log", OpenMode::Read);
+        starts.push(file.map_or(0, |file| file.len().unwrap()));
+        rig.append(0, batch(2, 30, n));
+    }
+    let length = vfs.open("/data/t-0/00000000000000000000.log", OpenMode::Read).unwrap().len().unwrap();
+    (length, *starts.last().unwrap())
+}
+
+#[test]
+fn a_tail_torn_or_flipped_at_any_byte_of_the_last_batch_is_cut_there() {
+    let vfs = MemoryVfs::tracked();
+    let (length, last) = torn(&vfs);
+    for at in last..length {
+        for flip in [false, true] {
+            let image = vfs.crash(0, Keep::All);
+            let file = image.open("/data/t-0/00000000000000000000.log", OpenMode::Write).unwrap();
+            if flip {
+                let mut byte = [0];
+                file.read_at(&mut byte, at).unwrap();
+                // The leader epoch stands outside the checksum: any later one is as good.
+                if (last + 12..last + 16).contains(&at) {
+                    continue;
+                }
+                file.write_at(&[std::io::IoSlice::new(&[byte[0] ^ 0x10])], at).unwrap();
+            } else {
+                file.set_len(at).unwrap();
+            }
+            let (rig, _, info) = rig_with_log(&image, LogConfig::default());
+            // An offset outside the checksum may come out later than it was, never earlier.
+            if flip && at < last + 8 && info.end != 10 {
+                continue;
+            }
+            assert_eq!((info.end, info.recovered_segments), (10, 1), "byte {at}, flip {flip}");
+            assert_eq!(info.cut_bytes, if flip { length - last } else { at - last });
+            assert_eq!(info.cut_records, 0);
+            assert_eq!(rig.append(0, batch(1, 10, 9)).1.base, 10);
+        }
+    }
+}
+
+#[test]
+fn zeros_behind_the_last_batch_are_cut() {
+    for zeros in [1u64, 12, 61, 4096, 100_000] {
+        let vfs = MemoryVfs::tracked();
+        let (length, _) = torn(&vfs);
+        let image = vfs.crash(0, Keep::All);
+        let file = image.open("/data/t-0/00000000000000000000.log", OpenMode::Write).unwrap();
+        file.set_len(length + zeros).unwrap();
+        let (_, _, info) = rig_with_log(&image, LogConfig::default());
+        assert_eq!((info.end, info.cut_bytes, info.cut_records), (12, zeros, 0));
+    }
+}
+
+#[test]
+fn whole_batches_behind_a_torn_one_are_kept_beside_the_segment() {
+    let vfs = MemoryVfs::tracked();
+    let (length, _) = torn(&vfs);
+    let image = vfs.crash(0, Keep::All);
+    let file = image.open("/data/t-0/00000000000000000000.log", OpenMode::Write).unwrap();
+    let mut byte = [0];
+    file.read_at(&mut byte, 70).unwrap();
+    file.write_at(&[std::io::IoSlice::new(&[byte[0] ^ 1])], 70).unwrap();
+    let (_, _, info) = rig_with_log(&image, LogConfig::default());
+    assert_eq!((info.end, info.cut_bytes, info.cut_records), (0, length, 10));
+    let kept = image.open("/data/t-0/00000000000000000000.log.0.odradek-cut", OpenMode::Read).unwrap();
+    assert_eq!(kept.len().unwrap(), length);
+}
+
+#[test]
+fn damage_below_the_recovery_point_cuts_nothing_and_names_file_and_byte() {
+    let vfs = MemoryVfs::tracked();
+    let (rig, directory, _) = rig_with_log(&vfs, LogConfig::default());
+    for n in 0..6 {
+        let ticket = rig.ticket();
+        rig.submit(append_at(0, ticket, batch(2, 30, n), 0, NOW + if n == 5 { 61_000 } else { 0 }));
+        rig.appended(ticket);
+    }
+    rig.answer(|ticket| Command::Checkpoint { directory, ticket }).unwrap();
+    let image = vfs.crash(0, Keep::None);
+    let path = "/data/t-0/00000000000000000000.log";
+    let file = image.open(path, OpenMode::Write).unwrap();
+    let length = file.len().unwrap();
+    file.set_len(length - 1).unwrap();
+    let rig = Rig::manual();
+    let opened = rig.directory("/data", VfsKind::Memory(image.clone()));
+    let failure = rig.open(opened.id, 0, "t-0", LogConfig::default(), false).unwrap_err();
+    assert_eq!(failure.code, Code::Damaged);
+    assert!(failure.text.contains(path) && failure.text.contains("at byte "), "{}", failure.text);
+    assert_eq!(image.open(path, OpenMode::Read).unwrap().len().unwrap(), length - 1, "nothing is cut");
+    assert_eq!(failures(&rig), 0, "the other logs of the directory are served");
+    assert!(rig.open(opened.id, 1, "u-0", LogConfig::default(), false).unwrap().created);
+    image.open(path, OpenMode::Write).unwrap().set_len(0).unwrap();
+    let failure = rig.open(opened.id, 2, "t-0", LogConfig::default(), false).unwrap_err();
+    assert_eq!(failure.code, Code::Damaged, "{}", failure.text);
+}
+
+#[test]
+fn bytes_behind_a_recovery_point_are_walked_from_there_alone() {
+    let vfs = MemoryVfs::tracked();
+    let (rig, directory, _) = rig_with_log(&vfs, small_segments());
+    for n in 0..20 {
+        let ticket = rig.ticket();
+        rig.submit(append_at(0, ticket, batch(2, 60, n), 0, NOW + if n == 15 { 61_000 } else { 0 }));
+        rig.appended(ticket);
+    }
+    rig.answer(|ticket| Command::Checkpoint { directory, ticket }).unwrap();
+    let (_, _, info) = rig_with_log(&vfs.crash(0, Keep::None), small_segments());
+    assert_eq!(info.end, 40);
+    assert!(info.recovered_segments <= 2, "{} segments were walked", info.recovered_segments);
+}
+
+#[test]
+fn an_index_that_is_missing_or_wrong_is_built_anew() {
+    let base = MemoryVfs::tracked();
+    let (rig, directory, _) = rig_with_log(&base, small_segments());
+    for n in 0..20 {
+        rig.append(0, batch(2, 60, n));
+    }
+    let want = rig.read_all(0, 0, 40);
+    rig.close(0, true).unwrap();
+    rig.engine.close_directory(directory, true, 1).unwrap();
+    let names: Vec<String> = base.list("/data/t-0").unwrap().into_iter().map(|entry| entry.name).collect();
+    let mut tried = 0;
+    for name in names.iter().filter(|name| name.contains("index") || name.contains("snapshot") || name.contains("epoch")) {
+        for harm in 0..4 {
+            let image = base.crash(0, Keep::None);
+            let path = format!("/data/t-0/{name}");
+            match harm {
+                0 => image.remove_file(&path).unwrap(),
+                1 => image.open(&path, OpenMode::Write).unwrap().set_len(0).unwrap(),
+                2 => drop(image.open(&path, OpenMode::Write).unwrap().write_at(&[std::io::IoSlice::new(&[0xff; 5])], 2)),
+                _ => image.open(&path, OpenMode::Write).unwrap().set_len(1 << 20).unwrap(),
+            }
+            let (rig, _, info) = rig_with_log(&image, small_segments());
+            assert_eq!(info.end, 40, "{name} {harm}");
+            assert!(rig.read_all(0, 0, 40) == want, "{name} {harm}");
+            for n in 0..20 {
+                let found = rig.answer(|ticket| Command::Lookup {
+                    log: log(0),
+                    ticket,
+                    lookup: Lookup::Time { timestamp: NOW + n },
+                    limit: 40,
+                });
+                assert!(matches!(found, Ok(Answer::Found { offset, .. }) if offset == n * 2), "{name} {harm}: {found:?}");
+            }
+            assert_eq!(info.latest_epoch, 0, "{name} {harm}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 20);
+}
+
+#[test]
+fn a_truncation_overtakes_a_sync_that_runs() {
+    let vfs = MemoryVfs::tracked();
+    let (rig, _, _) = rig_with_log(&vfs, LogConfig::default());
+    for n in 0..4 {
+        rig.append(0, batch(1, 10, n));
+    }
+    let ticket = rig.append_only(0, batch(1, 10, 4));
+    while rig.engine.step(Role::Lane) {}
+    rig.submit(Command::Truncate { log: log(0), ticket: 900, offset: 2, now_ms: NOW });
+    while rig.engine.step(Role::Lane) {}
+    rig.submit(append(0, 901, batch(1, 10, 5)));
+    while rig.engine.step(Role::Lane) {}
+    assert_eq!(rig.sink.synced(log(0)), 4);
+    rig.settle();
+    assert_eq!(rig.appended(ticket).1.base, 4);
+    assert_eq!(rig.appended(901).1.base, 2);
+    assert_eq!(rig.sink.synced(log(0)), 3);
+}
+
+#[test]
+fn syncs_of_all_that_wait_are_one() {
+    let vfs = MemoryVfs::tracked();
+    let (rig, _, _) = rig_with_log(&vfs, LogConfig::default());
+    rig.append(0, batch(1, 10, 0));
+    vfs.watch();
+    let commands = (0..100).map(|n| append(0, 1000 + n, batch(1, 10, n as u64))).collect();
+    rig.engine.submit(commands);
+    rig.settle();
+    assert_eq!(rig.sink.synced(log(0)), 101);
+    assert_eq!((vfs.count(Operation::Write), vfs.count(Operation::SyncData)), (1, 1));
+}
+
+#[test]
+fn a_stalled_sync_holds_back_its_acknowledgements_and_no_others() {
+    let (slow, fast) = (MemoryVfs::new(), MemoryVfs::new());
+    let rig = Rig::start(false);
+    let first = rig.directory("/slow", VfsKind::Memory(slow.clone()));
+    let second = rig.directory("/fast", VfsKind::Memory(fast));
+    rig.open(first.id, 0, "t-0", LogConfig::default(), false).unwrap();
+    rig.open(second.id, 1, "t-0", LogConfig::default(), false).unwrap();
+    slow.stall(Operation::SyncData);
+    assert_eq!(rig.append(0, batch(1, 10, 0)).0, Code::Ok);
+    for n in 0..10 {
+        rig.append(1, batch(1, 10, n));
+    }
+    rig.sync(1).unwrap();
+    assert_eq!(rig.sink.synced(log(0)), -1);
+    assert_eq!(rig.sink.synced(log(1)), 10);
+    slow.release(Operation::SyncData);
+    rig.sync(0).unwrap();
+    assert_eq!(rig.sink.synced(log(0)), 1);
+    rig.engine.stop();
+}
