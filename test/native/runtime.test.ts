@@ -106,14 +106,16 @@ test('files of any size go out and come back, and names are listed', async () =>
   const { runtime, directory, settle } = await manual()
   const outcomes: Outcome[] = []
   const contents = [new Uint8Array(0), Uint8Array.of(1, 2, 3), new Uint8Array(3 << 20).fill(7)]
-  contents.forEach((content, index) => runtime.writeFile(directory, `file-${index}`, content, o => outcomes.push(o)))
+  for (const [index, content] of contents.entries()) {
+    runtime.writeFile(directory, `file-${index}`, content, outcome => outcomes.push(outcome))
+  }
   await settle()
   assert.equal(
     outcomes.map(outcome => outcome.code),
     [0, 0, 0],
   )
   const read: Uint8Array[] = []
-  contents.forEach((_, index) => runtime.readFile(directory, `file-${index}`, file => read.push(file.content)))
+  for (const index of contents.keys()) runtime.readFile(directory, `file-${index}`, file => read.push(file.content))
   await settle()
   assert.equal(
     read.map(content => [content.length, content[1]]),
