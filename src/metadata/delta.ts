@@ -18,7 +18,7 @@ import type {
   ScramImage,
   TopicImage,
 } from './image.ts'
-import { configKey } from './image.ts'
+import { configKey, emptyImage } from './image.ts'
 import type { DataOf, MetadataRecord } from './records.ts'
 import { DirectoryId, MetadataError } from './records.ts'
 
@@ -60,6 +60,18 @@ export class MetadataDelta {
   constructor(base: MetadataImage) {
     this.base = base
     this.#nextProducerId = base.nextProducerId
+  }
+
+  /** What leads from nothing to `image`; it only tells, and is not to be replayed on or applied. */
+  static to(image: MetadataImage): MetadataDelta {
+    const delta = new MetadataDelta(emptyImage)
+    for (const topic of image.topicsById.values()) {
+      delta.#topics.set(topic.id, { name: topic.name, id: topic.id, partitions: [...topic.partitions] })
+    }
+    for (const key of image.configs.keys()) delta.changedConfigs.add(key)
+    for (const id of image.brokers.keys()) delta.changedBrokers.add(id)
+    for (const name of image.features.keys()) delta.changedFeatures.add(name)
+    return delta
   }
 
   /** Ids of the topics that were created or changed; the next image has them. */

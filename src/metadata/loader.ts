@@ -12,8 +12,8 @@ import type { Provenance } from './delta.ts'
 import { MetadataDelta } from './delta.ts'
 import type { MetadataImage } from './image.ts'
 import { emptyImage } from './image.ts'
-import { decodeRecord, encodeRecord } from './records.ts'
-import { imageOf, imageRecords } from './snapshot.ts'
+import { decodeRecord } from './records.ts'
+import { imageOf } from './snapshot.ts'
 
 export interface MetadataPublisher {
   /** For log lines. */
@@ -53,11 +53,7 @@ export class MetadataLoader {
   /** Publishes everything so far to `publisher` at once, and from then on each change. Returns its remover. */
   subscribe(publisher: MetadataPublisher): () => void {
     this.#publishers.push(publisher)
-    if (this.#image !== emptyImage) {
-      const delta = new MetadataDelta(emptyImage)
-      for (const record of imageRecords(this.#image)) delta.replay(decodeRecord(encodeRecord(record)))
-      this.#tell(publisher, delta, this.#image)
-    }
+    if (this.#image !== emptyImage) this.#tell(publisher, MetadataDelta.to(this.#image), this.#image)
     return () => {
       const at = this.#publishers.indexOf(publisher)
       if (at >= 0) this.#publishers.splice(at, 1)

@@ -7,6 +7,7 @@ import { brokerConfigOf } from '../../src/config/broker-config.ts'
 import type { MetadataNode } from '../../src/controller/start.ts'
 import { startMetadata } from '../../src/controller/start.ts'
 import { SimulatedHost } from '../../src/host/simulated.ts'
+import type { CreateTopicsResponse } from '../../src/protocol/apis/19-create-topics.ts'
 import { METADATA_FOLDER } from '../../src/raft/driver.ts'
 import { batchesOf } from '../../src/records/batch.ts'
 import { MemoryDirectory, MemoryDisk } from './memory-log.ts'
@@ -71,14 +72,14 @@ export class TestNode {
     return this
   }
 
-  handle(apiKey: number, version: number, request: object): Promise<any> {
-    return this.metadata.controller.handle(apiKey, version, request, { clientId: null })
+  handle<Answer = object>(apiKey: number, version: number, request: object): Promise<Answer> {
+    return this.metadata.controller.handle(apiKey, version, request, { clientId: null }) as Promise<Answer>
   }
 
   /** Creates a topic with default settings. */
-  createTopic(name: string, more: object = {}): Promise<any> {
+  createTopic(name: string, more: object = {}): Promise<CreateTopicsResponse> {
     const topic = { name, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [], ...more }
-    return this.handle(19, 7, { topics: [topic], timeoutMs: 1000, validateOnly: false })
+    return this.handle<CreateTopicsResponse>(19, 7, { topics: [topic], timeoutMs: 1000, validateOnly: false })
   }
 
   /** A clean stop, as a broker does it. */
