@@ -79,6 +79,16 @@ export class WireClient {
     this.#socket.write(bytes)
   }
 
+  /** Sends a whole frame (without its length); resolves to the answer that carries its correlation id. */
+  exchangeFrame(frame: Uint8Array): Promise<Uint8Array> {
+    return this.#exchange({ correlationId: new DataView(frame.buffer, frame.byteOffset).getInt32(4), frame })
+  }
+
+  /** Says that nothing more is coming, and still reads. */
+  endWriting(): void {
+    this.#socket.end()
+  }
+
   close(): Promise<void> {
     this.#socket.destroy()
     return this.closed
