@@ -18,7 +18,7 @@ export type AdvertisedAddress = ListenerAddress
 
 export type SecurityProtocol = 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL'
 
-export const securityProtocols: readonly string[] = ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL']
+const securityProtocols: readonly string[] = ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL']
 
 export type ParsedListeners =
   | { readonly ok: true; readonly listeners: readonly ListenerAddress[] }

@@ -167,6 +167,8 @@ function crossProblems(config: BrokerConfig): ConfigProblem[] {
   ]) {
     require(config.value(key) === null, key, 'unset: Java classes cannot be loaded here')
   }
+  const tiered = config.boolean('remote.log.storage.system.enable')
+  require(!tiered, 'remote.log.storage.system.enable', 'false: there is no tiered storage')
   const lag = config.number('log.cleaner.max.compaction.lag.ms')
   const least = config.number('log.cleaner.min.compaction.lag.ms')
   require(least <= lag, 'log.cleaner.min.compaction.lag.ms', `at most log.cleaner.max.compaction.lag.ms, ${lag}`)
@@ -198,7 +200,7 @@ export function resolveConfig(layers: readonly ConfigLayer[], options: AddressOp
 
   if (options.flush !== undefined) given.set('odradek.flush', options.flush)
   if (options.dir !== undefined) given.set('log.dirs', options.dir)
-  else if (!chosen.has('log.dirs') && !chosen.has('log.dir')) given.set('log.dirs', './data')
+  else if (!chosen.has('log.dirs')) given.set('log.dirs', chosen.get('log.dir') ?? './data')
   given.set('listeners', withAddress(chosen.get('listeners'), given.get('controller.listener.names')!, options))
   if (chosen.has('broker.id') && !chosen.has('node.id')) given.set('node.id', chosen.get('broker.id')!)
   if (!chosen.has('broker.id')) given.set('broker.id', given.get('node.id')!)

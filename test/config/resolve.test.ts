@@ -86,6 +86,7 @@ resolution('what cannot be kept is refused when asked for', () => {
     ['advertised.listeners', 'PLAINTEXT://0.0.0.0:9092'],
     ['advertised.listeners', 'PLAINTEXT://:9092'],
     ['advertised.listeners', 'SSL://h:9092'],
+    ['remote.log.storage.system.enable', 'true'],
     ['broker.id', '2'],
     ['log.retention.ms', '0'],
     ['log.retention.hours', '-2'],
@@ -111,6 +112,11 @@ resolution('a password is not repeated when its config is described or refused',
 resolution('keys without effect are listed when they were changed', () => {
   const given = { 'log.preallocate': 'true', 'log.cleaner.threads': '1', 'num.io.threads': '4', 'num.partitions': '2' }
   assert.equal(resolved(given).withoutEffect, ['log.preallocate'])
+})
+
+resolution('log.dir stands for log.dirs when it is given alone', () => {
+  assert.equal(resolved({ 'log.dir': '/a' }).config.list('log.dirs'), ['/a'])
+  assert.equal(resolved({ 'log.dir': '/a', 'log.dirs': '/b,/c' }).config.list('log.dirs'), ['/b', '/c'])
 })
 
 resolution('broker.id stands for node.id when it is given alone', () => {

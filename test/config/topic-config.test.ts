@@ -2,7 +2,13 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ConfigSource, describeBroker, describeBrokerDefault, describeTopic } from '../../src/config/describe.ts'
 import { resolveConfig } from '../../src/config/resolve.ts'
-import { drawJitter, logConfigFor, validateTopicConfig, validateTopicConfigs } from '../../src/config/topic-config.ts'
+import {
+  drawJitter,
+  logConfigFor,
+  storedOnly,
+  validateTopicConfig,
+  validateTopicConfigs,
+} from '../../src/config/topic-config.ts'
 
 const topics = suite('topic config')
 
@@ -126,6 +132,12 @@ topics('the cluster default tells only what was set while running when described
   assert.equal(entry?.synonyms, [
     { name: 'min.insync.replicas', value: '1', source: ConfigSource.dynamicDefaultBroker },
   ])
+})
+
+topics('what nothing acts on is listed when asked for', () => {
+  const { broker: brokers, topic } = storedOnly()
+  assert.ok(topic.includes('retention.ms') && brokers.includes('log.retention.hours'))
+  assert.not.ok(topic.includes('segment.bytes') || brokers.includes('num.partitions'))
 })
 
 topics.run()

@@ -5,10 +5,10 @@
  */
 export const brokerClusterConfigs = `
 auto.leader.rebalance.enable | BOOLEAN | true |  | high | read-only | stored | Whether leadership goes back to the preferred replicas by itself.
-broker.heartbeat.interval.ms | INT | 2000 |  | medium | read-only | stored | How often a broker tells the controller that it lives, in milliseconds.
-broker.session.timeout.ms | INT | 9000 |  | medium | read-only | stored | After this long without a heartbeat a broker counts as gone, in milliseconds.
+broker.heartbeat.interval.ms | INT | 2000 |  | medium | read-only | works | How often a broker tells the controller that it lives, in milliseconds.
+broker.session.timeout.ms | INT | 9000 |  | medium | read-only | works | After this long without a heartbeat a broker counts as gone, in milliseconds.
 controlled.shutdown.enable | BOOLEAN | true |  | medium | read-only | stored | Whether a stopping broker hands over its leaderships first.
-controller.listener.names | LIST | required | list nonempty | high | read-only | stored | Names of the listeners that the controllers use.
+controller.listener.names | LIST | required | list nonempty | high | read-only | works | Names of the listeners that the controllers use.
 controller.performance.always.log.threshold.ms | LONG | 2000 | >=0 | medium | read-only | internal | A controller event that takes longer is logged, in milliseconds.
 controller.performance.sample.period.ms | LONG | 60000 | >=100 | medium | read-only | internal | How often the controller logs how long its events took, in milliseconds.
 controller.quorum.append.linger.ms | INT | 25 | >=0 | medium | read-only | stored | How long a leading controller gathers records before it writes them, in milliseconds.
@@ -30,8 +30,8 @@ internal.metadata.log.segment.bytes | INT | null |  | low | read-only | internal
 internal.metadata.max.batch.size.in.bytes | INT | 8388608 |  | low | read-only | internal | Largest batch of the metadata log, in bytes.
 leader.imbalance.check.interval.seconds | LONG | 300 | >=1 | high | read-only | stored | How often the controller looks for leaders that are not preferred, in seconds.
 metadata.log.dir | STRING | null |  | high | read-only | stored | Directory of the metadata log; without it, the first data directory.
-metadata.log.max.record.bytes.between.snapshots | LONG | 20971520 | >=1 | high | read-only | stored | Bytes of metadata records after which a snapshot is written.
-metadata.log.max.snapshot.interval.ms | LONG | 3600000 | >=0 | high | read-only | stored | Age of the last snapshot at which another is written, in milliseconds.
+metadata.log.max.record.bytes.between.snapshots | LONG | 20971520 | >=1 | high | read-only | works | Bytes of metadata records after which a snapshot is written.
+metadata.log.max.snapshot.interval.ms | LONG | 3600000 | >=0 | high | read-only | works | Age of the last snapshot at which another is written, in milliseconds.
 metadata.log.segment.bytes | INT | 1073741824 | >=8388608 | high | read-only | stored | Size at which a segment of the metadata log is rolled, in bytes.
 metadata.log.segment.ms | LONG | 604800000 |  | high | read-only | stored | Age at which a segment of the metadata log is rolled, in milliseconds.
 metadata.max.idle.interval.ms | INT | 500 | >=0 | low | read-only | stored | How often an idle controller writes a record that says nothing, in milliseconds; 0 never.
@@ -40,7 +40,7 @@ metadata.max.retention.ms | LONG | 604800000 |  | high | read-only | stored | Ho
 node.id | INT | required | >=0 | high | read-only | works | Number of this node in the cluster.
 num.replica.alter.log.dirs.threads | INT | null |  | high | read-only | stored | Threads that move replicas between data directories.
 num.replica.fetchers | INT | 1 | >=1 | high | cluster-wide | stored | Connections with which a follower reads from one leader.
-process.roles | LIST | required | list broker/controller nonempty | high | read-only | stored | What this node is: broker, controller or both.
+process.roles | LIST | required | list broker/controller nonempty | high | read-only | works | What this node is: broker, controller or both.
 replica.fetch.backoff.ms | INT | 1000 | >=0 | medium | read-only | stored | Pause of a follower after a failed fetch, in milliseconds.
 replica.fetch.max.bytes | INT | 1048576 | >=0 | medium | read-only | stored | Bytes of one partition that a follower asks for in one fetch.
 replica.fetch.min.bytes | INT | 1 |  | high | read-only | stored | Bytes that a follower waits for.
@@ -51,6 +51,6 @@ replica.lag.time.max.ms | LONG | 30000 |  | high | read-only | stored | A follow
 replica.selector.class | STRING | null |  | medium | read-only | stored | Java class that chooses the replica a consumer reads from.
 replica.socket.receive.buffer.bytes | INT | 65536 |  | high | read-only | stored | Receive buffer of a follower's socket, in bytes.
 replica.socket.timeout.ms | INT | 30000 |  | high | read-only | stored | How long a follower waits for its leader's socket, in milliseconds.
-unclean.leader.election.enable | BOOLEAN | false |  | high | cluster-wide | stored | Whether a replica that is not in sync may lead when no other is left, at the price of records.
+unclean.leader.election.enable | BOOLEAN | false |  | high | cluster-wide | works | Whether a replica that is not in sync may lead when no other is left, at the price of records.
 unclean.leader.election.interval.ms | LONG | 300000 | >=1 | medium | read-only | internal | How often the controller looks for partitions that need such an election, in milliseconds.
 `

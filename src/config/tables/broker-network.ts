@@ -24,7 +24,7 @@ fetch.purgatory.purge.interval.requests | INT | 1000 |  | medium | read-only | s
 inter.broker.listener.name | STRING | null |  | medium | read-only | stored | Listener through which brokers talk to each other.
 kafka.metrics.polling.interval.secs | INT | 10 | >=1 | low | read-only | stored | How often the classes in kafka.metrics.reporters are asked, in seconds.
 kafka.metrics.reporters | LIST |  | list | low | read-only | stored | Java classes that report the older kind of metrics.
-listener.security.protocol.map | STRING | SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT |  | low | per-broker | stored | Which security protocol each listener name speaks.
+listener.security.protocol.map | STRING | SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT |  | low | per-broker | works | Which security protocol each listener name speaks.
 listeners | LIST | PLAINTEXT://:9092 | list nonempty | high | per-broker | works | Addresses to listen on, as NAME://host:port.
 max.connection.creation.rate | INT | 2147483647 | >=0 | medium | cluster-wide | stored | New connections a second that are accepted, over all listeners.
 max.connections | INT | 2147483647 | >=0 | medium | cluster-wide | works | Connections that are open at once, over all listeners.

@@ -37,5 +37,5 @@ segment.bytes | INT | 1073741824 | >=1048576 | medium | works | Size at which a 
 segment.index.bytes | INT | 10485760 | >=4 | medium | works | Largest size of an index file, in bytes; a full index rolls the segment.
 segment.jitter.ms | LONG | 0 | >=0 | medium | works | Most milliseconds that a roll is moved forward at random.
 segment.ms | LONG | 604800000 | >=1 | medium | works | Milliseconds after which a segment that is not full is rolled.
-unclean.leader.election.enable | BOOLEAN | false |  | medium | stored | Whether a replica that is not in sync may lead when no other is left, at the price of records.
+unclean.leader.election.enable | BOOLEAN | false |  | medium | works | Whether a replica that is not in sync may lead when no other is left, at the price of records.
 `
