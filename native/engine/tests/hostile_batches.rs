@@ -2,7 +2,7 @@
 //! memory, and accepts only what can be read back.
 
 use bytes::Bytes;
-use odradek_engine::batch::{BatchBuilder, HEADER_BYTES, Header, Records, marker, verify_crc};
+use odradek_engine::batch::{BatchBuilder, HEADER_BYTES, Header, Records, attributes, marker, verify_crc};
 use odradek_engine::codec::Deflater;
 use odradek_engine::command::Origin;
 use odradek_engine::config::{CompressionType, TimestampType};
@@ -131,7 +131,7 @@ fn assert_readable(accepted: &Accepted) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 250, ..ProptestConfig::default() })]
 
     #[test]
     fn a_changed_batch_is_answered_in_little_memory(
@@ -274,12 +274,33 @@ fn a_bomb_below_the_bound_is_walked_in_little_memory() {
 }
 
 #[test]
+fn a_block_that_claims_more_than_it_can_hold_takes_no_memory() {
+    // A raw snappy block whose length says 1 GiB.
+    let mut batch = BatchBuilder::new().record(NOW, None, None);
+    batch.header.attributes = 2;
+    let mut batch = batch.build();
+    batch.truncate(HEADER_BYTES);
+    batch.extend_from_slice(&[0x80, 0x80, 0x80, 0x80, 4, 0, b'a', 0]);
+    reseal(&mut batch);
+    let (outcome, peak) = measured(&Bytes::from(batch), &rules());
+    assert_eq!(outcome.expect_err("broken").code, Code::Internal);
+    assert!(peak < 10_000, "{peak} bytes");
+}
+
+#[test]
 fn a_bomb_above_the_bound_is_refused() {
     let codec = CompressionType::Zstd { level: 1 };
     let batch = bomb(codec, (1 << 30) + 1000);
     let (outcome, peak) = measured(&batch, &rules());
     assert_eq!(outcome.expect_err("too much").code, Code::TooLarge);
     assert!(peak < 300_000, "{peak} bytes");
+}
+
+#[test]
+fn a_transactional_batch_without_a_producer_is_not_encoded_anew() {
+    let batch = BatchBuilder::new().attributes(attributes::TRANSACTIONAL).record(NOW, None, None).build();
+    let rules = Rules { compression_type: CompressionType::Zstd { level: 3 }, ..rules() };
+    assert_eq!(validate(&Bytes::from(batch), &rules, NOW).expect_err("no producer").code, Code::Internal);
 }
 
 #[test]

@@ -228,6 +228,13 @@ fn a_producer_expires_by_its_last_timestamp_unless_its_transaction_is_open() {
     assert_eq!(log.write(1, 0, 40), Ok(Outcome::Written));
     assert_eq!(log.write_in_transaction(2, 0, 2, NOT_VERIFIED), Ok(Outcome::Written));
 
+    // A marker counts as a batch of its own time.
+    assert_eq!(log.mark(3, 0, true, 0, 1), Ok(Outcome::Written));
+    log.states.expire(5000 + 499, 500);
+    assert_eq!(log.mark(3, -1, true, 0, 1), Err(Code::StaleProducerEpoch));
+    log.states.expire(5000 + 500, 500);
+    assert_eq!(log.mark(3, -1, true, 0, 1), Ok(Outcome::Written));
+
     let snapshot = log.states.encode_snapshot();
     let mut loaded = ProducerStates::new();
     loaded.decode_snapshot(&snapshot, 1001 + 500, 500).expect("it is whole");

@@ -80,9 +80,6 @@ impl<'a> Reader<'a> {
 }
 
 fn inflate_block(block: &[u8], to: &mut Vec<u8>) -> Result<(), String> {
-    if block.is_empty() {
-        return Err("snappy: a block of no bytes".to_owned());
-    }
     let length = snap::raw::decompress_len(block).map_err(|error| format!("snappy: {error}"))?;
     if length > block.len().saturating_mul(MAX_RATIO) {
         return Err(format!("snappy: a block of {} bytes claims to hold {length}", block.len()));
