@@ -98,13 +98,14 @@ export async function format(host: Host, identity: Identity, nodeId: number, sel
         return encodeRecord(record)
       })
       const bootstrap = { lastContainedTimestampMs: 0, quorum: undefined, records }
-      await directory.writeFile(BOOTSTRAP_FILE, buildSnapshot(FIRST_SNAPSHOT, bootstrap, nowMs))
+      const files: [string, Uint8Array][] = [[BOOTSTRAP_FILE, buildSnapshot(FIRST_SNAPSHOT, bootstrap, nowMs)]]
       if (directory === metadata) {
         const quorum = { kraftVersion: FORMATTED_KRAFT_VERSION, voters: [self] }
         const first = { lastContainedTimestampMs: nowMs, quorum, records: [] }
         const path = `${METADATA_FOLDER}/${snapshotName(FIRST_SNAPSHOT)}`
-        await directory.writeFile(path, buildSnapshot(FIRST_SNAPSHOT, first, nowMs))
+        files.push([path, buildSnapshot(FIRST_SNAPSHOT, first, nowMs)])
       }
+      await Promise.all(files.map(([path, content]) => directory.writeFile(path, content)))
     }
     const directoryId = identity.directoryIds.get(directory)
     const content = formatMetaProperties({ clusterId: identity.clusterId, nodeId, directoryId })
