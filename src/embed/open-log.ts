@@ -85,36 +85,41 @@ export async function openLog(options: LogOptions): Promise<Log> {
   const host = systemHost()
   const config = drawJitter(settings(options), () => host.random.u32())
   const runtime = NativeRuntime.open({ host })
-  let shared = directories.get(parent)
+  runtime.ref()
   try {
-    if (shared === undefined) {
-      shared = { directory: openEngineDirectory(runtime, parent, 'posix'), logs: 0 }
-      directories.set(parent, shared)
-    }
-    shared.logs++
-    const log = await shared.directory.open(name, { config })
+    const log = await open(parent, name, config, runtime)
+    runtime.unref()
     return new OpenLog(
       options.dir,
       log,
       runtime,
-      () => leave(parent, runtime),
+      () => leave(parent),
       () => host.clock.wallMs(),
     )
   } catch (error) {
-    if (shared !== undefined) await leave(parent, runtime)
-    else await runtime.close()
+    await leave(parent)
+    runtime.unref()
+    await runtime.close()
     throw storageError(options.dir, error)
   }
 }
 
-/** One log of `parent` is closed; with the last one the directory is. */
-async function leave(parent: string, runtime: NativeRuntime): Promise<void> {
-  const shared = directories.get(parent)
-  if (shared !== undefined && --shared.logs === 0) {
-    directories.delete(parent)
-    await shared.directory.close({ clean: !shared.directory.offline, brokerEpoch: -1 })
+async function open(parent: string, name: string, config: LogConfig, runtime: NativeRuntime): Promise<EngineLog> {
+  let shared = directories.get(parent)
+  if (shared === undefined) {
+    shared = { directory: openEngineDirectory(runtime, parent, 'posix'), logs: 0 }
+    directories.set(parent, shared)
   }
-  await runtime.close()
+  shared.logs++
+  return shared.directory.open(name, { config })
+}
+
+/** One log of `parent` is closed, or was not opened; with the last one the directory is closed. */
+async function leave(parent: string): Promise<void> {
+  const shared = directories.get(parent)
+  if (shared === undefined || --shared.logs > 0) return
+  directories.delete(parent)
+  await shared.directory.close({ clean: !shared.directory.offline, brokerEpoch: -1 })
 }
 
 function split(dir: string): { parent: string; name: string } {
@@ -191,8 +196,8 @@ class OpenLog implements Log {
   async appendDurable(value: Bytes | null, options?: AppendOptions): Promise<number> {
     this.#assertOpen()
     const batch = this.#batch(value, options)
-    const result = new Promise<Appended>(resolve => this.#log.append(batch, appendOptions, resolve))
-    const onDisk = this.#log.sync()
+    const result = this.#awaited(new Promise<Appended>(resolve => this.#log.append(batch, appendOptions, resolve)))
+    const onDisk = this.#awaited(this.#log.sync())
     // A refused append is told as such, whatever became of the flush behind it.
     onDisk.catch(() => {})
     const offset = this.#written(await result)
@@ -221,7 +226,17 @@ class OpenLog implements Log {
 
   flush(): Promise<void> {
     this.#assertOpen()
-    return this.#stored(this.#log.sync())
+    return this.#stored(this.#awaited(this.#log.sync()))
+  }
+
+  /** An open log doesn't keep the process alive; what it is asked to do does. */
+  async #awaited<Result>(promise: Promise<Result>): Promise<Result> {
+    this.#runtime.ref()
+    try {
+      return await promise
+    } finally {
+      this.#runtime.unref()
+    }
   }
 
   async #stored(onDisk: Promise<void>): Promise<void> {
@@ -289,7 +304,7 @@ class OpenLog implements Log {
       if (this.#closing !== undefined) return
       if (next < this.endOffset) {
         const readOptions = this.#readOptions(Math.max(next, this.startOffset), CHUNK_BYTES)
-        const result = await new Promise<ReadResult>(resolve => this.#log.read(readOptions, resolve))
+        const result = await this.#awaited(new Promise<ReadResult>(resolve => this.#log.read(readOptions, resolve)))
         const records = this.#records(result, next)
         for (const record of records) {
           yield record
@@ -297,7 +312,7 @@ class OpenLog implements Log {
         }
         if (records.length === 0) next = readOptions.limit
       } else if (options.follow) {
-        await new Promise<void>(resolve => this.#followers.push(resolve))
+        await this.#awaited(new Promise<void>(resolve => this.#followers.push(resolve)))
       } else return
     }
   }
@@ -306,7 +321,7 @@ class OpenLog implements Log {
     if (typeof from === 'number') return from
     if (from === 'earliest') return this.startOffset
     if (from === 'latest') return this.endOffset
-    const found = await this.#log.lookupTime(BigInt(from.getTime()), this.endOffset)
+    const found = await this.#awaited(this.#log.lookupTime(BigInt(from.getTime()), this.endOffset))
     if (found.code !== 0) throw new StorageError(this.#dir, new LogError(found.code, `${this.#dir} can't be searched`))
     return found.offset < 0 ? this.endOffset : found.offset
   }
@@ -325,11 +340,12 @@ class OpenLog implements Log {
   async #close(): Promise<void> {
     this.#wakeFollowers()
     try {
-      await this.#log.close(true)
+      await this.#awaited(this.#log.close(true))
     } catch (error) {
       throw storageError(this.#dir, error)
     } finally {
-      await this.#leave()
+      await this.#awaited(this.#leave())
+      await this.#runtime.close()
     }
   }
 

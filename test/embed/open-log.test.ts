@@ -1,0 +1,221 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { ClosedError, ConfigError, type Log, openLog, StorageError, startBroker } from '../../src/index.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+
+const test = suite('open log')
+
+const decoder = new TextDecoder()
+const text = (value: Uint8Array | null | undefined) => (value ? decoder.decode(value) : value)
+const folder = () => `${temporaryFolder('open-log')}/audit-0`
+
+async function using(dir: string, run: (log: Log) => unknown) {
+  const log = await openLog({ dir })
+  try {
+    await run(log)
+  } finally {
+    await log.close()
+  }
+}
+
+test('an append returns its offset at once and can be read', () =>
+  using(folder(), log => {
+    assert.equal([log.startOffset, log.endOffset], [0, 0])
+    assert.is(log.append('a'), 0)
+    assert.is(log.append(new TextEncoder().encode('b'), { key: 'k', timestamp: 1234, headers: { h: 'x', n: null } }), 1)
+    assert.is(log.append(null), 2)
+    assert.is(log.endOffset, 3)
+    assert.is(text(log.read(0)!.value), 'a')
+    const record = log.read(1)!
+    assert.equal([record.offset, record.timestamp, text(record.key), text(record.value)], [1, 1234, 'k', 'b'])
+    assert.equal(
+      [record.headers.get('h'), record.headers.bytes('n'), record.headers.get('none')],
+      ['x', null, undefined],
+    )
+    assert.is(log.read(2)!.value, null)
+    assert.is(log.read(3), undefined)
+    assert.is(log.read(-1), undefined)
+  }))
+
+test('headers keep their order, and a name may come twice', () =>
+  using(folder(), log => {
+    log.append('a', {
+      headers: [
+        ['x', '1'],
+        ['y', '2'],
+        ['x', '3'],
+      ],
+    })
+    const { headers } = log.read(0)!
+    assert.equal(
+      [...headers].map(([name, value]) => `${name}=${text(value)}`),
+      ['x=1', 'y=2', 'x=3'],
+    )
+    assert.equal([headers.get('x'), headers.getAll('x')], ['3', ['1', '3']])
+  }))
+
+test('a durable append resolves when it is on disk, and many share the way there', () =>
+  using(folder(), async log => {
+    const offsets = await Promise.all(Array.from({ length: 100 }, (_, index) => log.appendDurable(`${index}`)))
+    assert.equal(
+      offsets,
+      Array.from({ length: 100 }, (_, index) => index),
+    )
+    assert.is(log.flushedOffset, 100)
+  }))
+
+test('flush and flushSync bring everything to disk', () =>
+  using(folder(), async log => {
+    log.append('a')
+    await log.flush()
+    assert.is(log.flushedOffset, 1)
+    log.append('b')
+    log.flushSync()
+  }))
+
+test('what was appended is there after a restart', async () => {
+  const dir = folder()
+  await using(dir, log => {
+    for (let index = 0; index < 1000; index++) log.append(`${index}`)
+  })
+  await using(dir, log => {
+    assert.is(log.endOffset, 1000)
+    assert.equal(
+      [...log].map(record => text(record.value)),
+      Array.from({ length: 1000 }, (_, index) => `${index}`),
+    )
+    assert.is(log.append('more'), 1000)
+  })
+})
+
+test('an iteration reads beyond one step and past what is appended meanwhile', () =>
+  using(folder(), log => {
+    const big = 'x'.repeat(400_000)
+    for (let index = 0; index < 5; index++) log.append(big)
+    let count = 0
+    for (const record of log) {
+      assert.is(record.offset, count++)
+      if (count === 3) log.append('late')
+    }
+    assert.is(count, 6)
+  }))
+
+test('records begin where they are asked to', () =>
+  using(folder(), async log => {
+    for (const timestamp of [100, 200, 300]) log.append(`${timestamp}`, { timestamp })
+    const from = async (spec: NonNullable<Parameters<Log['records']>[0]>['from']) => {
+      const values: unknown[] = []
+      for await (const record of log.records(spec === undefined ? {} : { from: spec })) values.push(text(record.value))
+      return values
+    }
+    assert.equal(await from(undefined), ['100', '200', '300'])
+    assert.equal(await from(1), ['200', '300'])
+    assert.equal(await from(new Date(201)), ['300'])
+    assert.equal(await from(new Date(301)), [])
+    assert.equal(await from('latest'), [])
+  }))
+
+test('a follower gets what is appended later, until the log is closed', async () => {
+  const log = await openLog({ dir: folder() })
+  const values: unknown[] = []
+  let seen: () => void = () => {}
+  const following = (async () => {
+    for await (const record of log.records({ follow: true })) {
+      values.push(text(record.value))
+      seen()
+    }
+  })()
+  const next = () => new Promise<void>(resolve => (seen = resolve))
+  for (const value of ['a', 'b']) {
+    const arrived = next()
+    log.append(value)
+    await arrived
+  }
+  await log.close()
+  await following
+  assert.equal(values, ['a', 'b'])
+})
+
+test('arrays that were read are copies', () =>
+  using(folder(), log => {
+    log.append('abc')
+    log.read(0)!.value![0] = 0
+    assert.is(text(log.read(0)!.value), 'abc')
+  }))
+
+test('a value above max.message.bytes is a RangeError', async () => {
+  const log = await openLog({ dir: folder(), config: { 'max.message.bytes': 1000 } })
+  try {
+    assert.throws(
+      () => log.append('x'.repeat(2000)),
+      (error: Error) => error instanceof RangeError,
+    )
+    assert.is(log.append('x'), 0)
+  } finally {
+    await log.close()
+  }
+})
+
+test('two logs of one folder share it, and nobody else gets in', async () => {
+  const parent = temporaryFolder('open-log')
+  const one = await openLog({ dir: `${parent}/a-0` })
+  const two = await openLog({ dir: `${parent}/b-0/` })
+  one.append('one')
+  two.append('two')
+  try {
+    await startBroker({ dir: parent, logger: false })
+    assert.unreachable()
+  } catch (error) {
+    assert.instance(error, StorageError)
+    assert.is((error as StorageError).code, 'ERR_LOCKED')
+  }
+  await one.close()
+  two.append('still')
+  await two.close()
+  const broker = await startBroker({ dir: parent, logger: false })
+  await broker.close()
+})
+
+test('a folder name that is no partition and a wrong setting are refused by name', async () => {
+  for (const [options, key] of [
+    [{ dir: `${temporaryFolder('open-log')}/audit` }, 'dir'],
+    [{ dir: folder(), config: { 'retention.mss': 1 } }, 'retention.mss'],
+    [{ dir: folder(), config: { 'segment.bytes': 'many' } }, 'segment.bytes'],
+  ] as const) {
+    try {
+      await openLog(options)
+      assert.unreachable()
+    } catch (error) {
+      assert.instance(error, ConfigError)
+      assert.equal([(error as ConfigError).code, (error as ConfigError).key], ['ERR_CONFIG', key])
+    }
+  }
+})
+
+test('a folder that can not be there is a StorageError', async () => {
+  const parent = temporaryFolder('open-log')
+  await using(`${parent}/a-0`, log => log.append('x'))
+  try {
+    await openLog({ dir: `${parent}/a-0/00000000000000000000.log/b-0` })
+    assert.unreachable()
+  } catch (error) {
+    assert.instance(error, StorageError)
+  }
+})
+
+test('a closed log says so, and closing twice is fine', async () => {
+  const log = await openLog({ dir: folder() })
+  const closing = log.close()
+  assert.is(log.close(), closing)
+  assert.throws(
+    () => log.append('a'),
+    (error: Error) => error instanceof ClosedError,
+  )
+  await closing
+  assert.throws(
+    () => log.read(0),
+    (error: Error) => error instanceof ClosedError,
+  )
+})
+
+test.run()

@@ -1,0 +1,147 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { ConfigError, type Logger, StorageError, startBroker } from '../../src/index.ts'
+import { produce } from '../../src/protocol/apis/00-produce.ts'
+import { fetch } from '../../src/protocol/apis/01-fetch.ts'
+import { metadata } from '../../src/protocol/apis/03-metadata.ts'
+import { batch, startTestBroker } from '../support/broker.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+import { WireClient } from '../support/wire-client.ts'
+
+const test = suite('start broker')
+
+async function refusal(promise: Promise<{ close(): Promise<void> }>): Promise<Error & { code?: string }> {
+  try {
+    await (await promise).close()
+  } catch (error) {
+    return error as Error
+  }
+  throw new Error('it started')
+}
+
+test('a broker in memory says where it is and is gone when closed', async () => {
+  const broker = await startBroker({ logger: false })
+  assert.equal(broker.bootstrapServers, [`127.0.0.1:${broker.port}`])
+  assert.match(broker.clusterId, /^[\w-]{22}$/)
+  const client = await WireClient.connect(broker.port)
+  const closing = broker.close()
+  assert.is(broker.close(), closing)
+  await closing
+  await client.closed
+  assert.is(
+    await WireClient.connect(broker.port).then(
+      () => 'open',
+      () => 'closed',
+    ),
+    'closed',
+  )
+})
+
+test('brokers beside each other know nothing of one another', async () => {
+  const one = await startTestBroker()
+  const two = await startTestBroker()
+  await one.topic()
+  const { topics } = await (await two.connect()).send(metadata, 12, { topics: null })
+  assert.equal(topics, [])
+  assert.is.not(one.broker.clusterId, two.broker.clusterId)
+  await one.close()
+  await two.topic()
+  await two.close()
+})
+
+test('a broker on disk goes on where it stopped', async () => {
+  const dir = temporaryFolder('broker')
+  const before = await startTestBroker({ dir })
+  const { name } = await before.topic({ partitions: 3 })
+  const client = await before.connect()
+  await client.send(produce, 9, {
+    acks: -1,
+    timeoutMs: 5000,
+    topicData: [{ name, partitionData: [{ index: 2, records: batch(['a', 'b']) }] }],
+  })
+  const { clusterId } = before.broker
+  await before.close()
+  const after = await startTestBroker({ dir })
+  try {
+    assert.is(after.broker.clusterId, clusterId)
+    const again = await after.connect()
+    const { responses } = await again.send(fetch, 12, {
+      maxWaitMs: 0,
+      minBytes: 1,
+      topics: [{ topic: name, partitions: [{ partition: 2, fetchOffset: 0, partitionMaxBytes: 1000 }] }],
+      forgottenTopicsData: [],
+    })
+    const [answer] = responses[0]!.partitions
+    assert.equal([answer!.errorCode, answer!.highWatermark], [0, 2])
+  } finally {
+    await after.close()
+  }
+})
+
+test('closing answers a request that is waiting', async () => {
+  const fixture = await startTestBroker()
+  const { name } = await fixture.topic()
+  const client = await fixture.connect()
+  const waiting = client.send(fetch, 12, {
+    maxWaitMs: 600_000,
+    minBytes: 1,
+    topics: [{ topic: name, partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1000 }] }],
+    forgottenTopicsData: [],
+  })
+  await (await fixture.connect()).send(metadata, 12, { topics: [] })
+  const closing = fixture.broker.close()
+  assert.is((await waiting).responses[0]!.partitions.length, 1)
+  await closing
+})
+
+test('a bad setting names itself and what is allowed', async () => {
+  const error = (await refusal(startBroker({ config: { 'log.segment.bytes': 'x' }, logger: false }))) as ConfigError
+  assert.instance(error, ConfigError)
+  assert.equal([error.code, error.key, error.value], ['ERR_CONFIG', 'log.segment.bytes', 'x'])
+  assert.ok(error.allowed.length > 0)
+})
+
+test('an unknown setting is a warning that names the nearest one', async () => {
+  const warnings: string[] = []
+  const note = (first: string | object, text?: string) =>
+    void warnings.push(typeof first === 'string' ? first : (text ?? ''))
+  const quiet = () => {}
+  const logger: Logger = { debug: quiet, info: quiet, warn: note, error: note }
+  await (await startBroker({ config: { 'log.retention.hour': 1 }, logger })).close()
+  assert.match(warnings.join('\n'), /log\.retention\.hours/)
+})
+
+test('a directory that is in use, and one that is a file, are refused', async () => {
+  const dir = temporaryFolder('broker')
+  const broker = await startBroker({ dir, logger: false })
+  const error = (await refusal(startBroker({ dir, logger: false }))) as StorageError
+  assert.instance(error, StorageError)
+  assert.equal([error.code, error.dir], ['ERR_LOCKED', dir])
+  assert.match(error.message, dir)
+  await broker.close()
+  const file = await refusal(startBroker({ dir: `${dir}/meta.properties`, logger: false }))
+  assert.instance(file, StorageError)
+})
+
+test('a port in use is refused and the directory is free again', async () => {
+  const dir = temporaryFolder('broker')
+  const first = await startBroker({ logger: false })
+  const error = await refusal(startBroker({ dir, port: first.port, logger: false }))
+  assert.match(error.message, String(first.port))
+  await first.close()
+  await (await startBroker({ dir, logger: false })).close()
+})
+
+test('a broker is closed by its asyncDispose', async () => {
+  const broker = await startBroker({ logger: false })
+  await broker[Symbol.asyncDispose]()
+  assert.is(
+    await WireClient.connect(broker.port).then(
+      () => 'open',
+      () => 'closed',
+    ),
+    'closed',
+  )
+})
+
+test.run()
