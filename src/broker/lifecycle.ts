@@ -59,7 +59,7 @@ export function previousBrokerEpoch(
 }
 
 /** The controller refused this broker. */
-export class RegistrationError extends OdradekError {
+class RegistrationError extends OdradekError {
   constructor(message: string) {
     super('ERR_REGISTRATION', message)
   }

@@ -56,7 +56,7 @@ export function createTopics(
   return { records: request.validateOnly ? [] : records, answer: { topics: results } }
 }
 
-export function failedTopic(name: string, { code, message }: ApiError): TopicResult {
+function failedTopic(name: string, { code, message }: ApiError): TopicResult {
   return { name, topicId: ZERO_UUID, errorCode: code, errorMessage: message, configs: [] }
 }
 

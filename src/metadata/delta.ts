@@ -23,8 +23,8 @@ import type { DataOf, MetadataRecord } from './records.ts'
 import { DirectoryId, MetadataError } from './records.ts'
 
 /** Fields of a PartitionChangeRecord that say "as it was". */
-export const NO_LEADER_CHANGE = -2
-export const NO_RECOVERY_CHANGE = -1
+const NO_LEADER_CHANGE = -2
+const NO_RECOVERY_CHANGE = -1
 
 interface TopicDraft {
   readonly name: string

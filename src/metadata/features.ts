@@ -9,7 +9,7 @@ export const KRAFT_VERSION = 'kraft.version'
 export const ELR_VERSION = 'eligible.leader.replicas.version'
 
 /** 4.3-IV0: the newest production level, at which this release formats. */
-export const LATEST_METADATA_VERSION = 30
+const LATEST_METADATA_VERSION = 30
 
 /** What a broker and a controller of this release declare. */
 export const SUPPORTED_FEATURES: readonly { name: string; minSupportedVersion: number; maxSupportedVersion: number }[] =
