@@ -106,7 +106,8 @@ export const startProgram = (command: string, args: readonly string[], options: 
         look()
       }),
     kill: async (signal = 'SIGTERM') => {
-      child.kill(signal)
+      // Not child.kill: under Deno a child that was sent a signal that way counts as ended by it, whatever it returned.
+      if (ended === undefined && child.exitCode === null && child.pid !== undefined) process.kill(child.pid, signal)
       return finished
     },
     finished,

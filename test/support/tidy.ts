@@ -302,7 +302,7 @@ export const deadFiles = (files: Sources, entries: readonly string[]): Finding[]
 export const unusedExports = (files: Sources): Finding[] => {
   const words = new Map<string, Set<string>>()
   for (const [file, source] of files) {
-    if (!file.endsWith('.ts')) continue
+    if (!/\.m?[tj]s$/.test(file)) continue
     words.set(file, new Set(codeOf(source, true).match(/[\w$]+/g) ?? []))
   }
   const findings: Finding[] = []
