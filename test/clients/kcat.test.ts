@@ -1,9 +1,12 @@
 /** kcat (librdkafka): -L, -P, -C by partition and offset or time, -Q. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { fetch } from '../../src/protocol/apis/01-fetch.ts'
+import { batchesOf } from '../../src/records/batch.ts'
 import { runProgram } from '../support/process.ts'
 import { requires } from '../support/requires.ts'
-import { freshTopic, readPartition, startTarget, type Target } from './target.ts'
+import { WireClient } from '../support/wire-client.ts'
+import { freshTopic, startTarget, type Target } from './target.ts'
 
 const tests = suite('kcat')
 
@@ -18,6 +21,19 @@ async function kcat(args: readonly string[], input = ''): Promise<string> {
 }
 
 const lines = (text: string) => text.split('\n').filter(line => line !== '')
+
+/** Numbers of the codecs that the batches of partition 0 are stored with. */
+async function storedCodecs(topic: string): Promise<Set<number>> {
+  const client = await WireClient.connect(Number(target.bootstrap.split(':')[1]))
+  const partitions = [{ partition: 0, currentLeaderEpoch: -1, fetchOffset: 0, partitionMaxBytes: 8 << 20 }]
+  const limits = { maxWaitMs: 1000, minBytes: 1, maxBytes: 8 << 20, sessionId: 0, sessionEpoch: -1 }
+  const request = { ...limits, topics: [{ topic, partitions }], forgottenTopicsData: [] }
+  const { response, frame } = await client.exchange(fetch, 12, request)
+  client.close()
+  const records = response.responses[0]?.partitions[0]?.records
+  const bytes = records ? frame.subarray(records.position, records.position + records.length) : new Uint8Array(0)
+  return new Set([...batchesOf(bytes)].map(batch => batch.compression))
+}
 
 tests.before(async () => {
   requires('kcat')
@@ -47,13 +63,8 @@ tests('what -P wrote comes back by -C when compressed with each codec', async ()
     expected.push(...values)
   }
   assert.equal(lines(await kcat(['-C', '-t', topic, '-p', '0', '-o', 'beginning', '-e', '-q'])), expected)
-  const seen = await readPartition(target.bootstrap, topic)
-  assert.equal(
-    seen.map(record => record.value),
-    expected,
-  )
-  const codecs = [...new Set(seen.map(record => record.codec))]
-  for (const number of [0, 1, 2, 4]) assert.ok(codecs.includes(number), `codec ${number} was stored`)
+  const codecs = await storedCodecs(topic)
+  for (const number of [0, 1, 2, 4]) assert.ok(codecs.has(number), `codec ${number} was stored`)
   target.works(client, 'produce', 'consume assigned partitions', 'gzip', 'snappy', 'zstd')
 })
 
