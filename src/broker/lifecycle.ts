@@ -111,17 +111,21 @@ export class BrokerLifecycle {
     this.brokerEpoch = brokerEpoch
   }
 
-  /** Asks to be unfenced; resolves when this broker serves, and the image shows it. Call it once requests can be answered. */
+  /**
+   * Asks to be unfenced; resolves when this broker serves, and the image shows it. Call it once requests can be answered.
+   * @throws RegistrationError when the controller refuses
+   */
   async unfence(): Promise<void> {
     this.#wantFence = false
-    await this.#until(answer => !answer.isFenced, this.#options.heartbeatIntervalMs)
+    const serves = await this.#until(answer => !answer.isFenced, this.#options.heartbeatIntervalMs)
+    if (!serves) throw new RegistrationError(`the controller did not let broker ${this.#options.nodeId} serve`)
   }
 
   /** Asks to shut down and waits until nobody counts on this broker any more, but no longer than `timeoutMs`. */
   async controlledShutdown(timeoutMs: number): Promise<void> {
     this.#wantShutDown = true
     const done = await this.#until(answer => answer.shouldShutDown, SOON_MS, timeoutMs)
-    if (!done) this.#options.logger.warn(`the controller did not grant the shutdown within ${timeoutMs} ms`)
+    if (!done) this.#options.logger.warn(`the controller did not grant the shutdown (within ${timeoutMs} ms)`)
     this.close()
   }
 
@@ -162,7 +166,7 @@ export class BrokerLifecycle {
     return answer
   }
 
-  /** Heartbeats until `done`, `pauseMs` apart; false when `timeoutMs` is over. */
+  /** Heartbeats until `done`, `pauseMs` apart; false when one is refused, or `timeoutMs` is over. */
   async #until(
     done: (answer: BrokerHeartbeatResponse) => boolean,
     pauseMs: number,
@@ -171,7 +175,9 @@ export class BrokerLifecycle {
     const { host } = this.#options
     const deadline = host.clock.monotonicMs() + timeoutMs
     while (!this.#closed) {
-      if (done(await this.heartbeat())) return true
+      const answer = await this.heartbeat()
+      if (answer.errorCode !== ErrorCode.NONE) return false
+      if (done(answer)) return true
       if (host.clock.monotonicMs() + pauseMs > deadline) return false
       await new Promise<void>(resolve => host.timers.at(host.clock.monotonicMs() + pauseMs, resolve))
     }

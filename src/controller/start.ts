@@ -76,7 +76,7 @@ export async function startMetadata(options: MetadataOptions): Promise<MetadataN
     await format(host, identity, nodeId, self, metadata)
     return await lead(options, log, metadata, self, identity)
   } catch (error) {
-    await log.close(true)
+    await log.close(true).catch(() => {})
     throw error
   }
 }
@@ -116,7 +116,8 @@ async function lead(
       load(() => loader.loadBatches(batches))
       if (failed) return
       controller.committed(batches.at(-1)!.lastOffset + 1)
-      if (leading !== undefined) snapshots.committed(batches, loader.image())
+      // Within a metadata transaction the image stands before it, which need not be the end of a batch.
+      if (!loader.inTransaction) snapshots.committed(batches, loader.image())
     },
     onLead: (epoch, offset) => {
       leading = { epoch, offset }

@@ -173,7 +173,10 @@ export class RaftDriver {
 
   async close(): Promise<void> {
     this.#closed = true
-    await this.#log.close(true)
+    await this.#log.close(true).catch((error: Error) => {
+      // What was committed is synced, so nothing is lost; on a failed directory closing fails too.
+      this.#options.logger.warn({ err: error }, `the metadata log could not be closed: ${error.message}`)
+    })
   }
 
   #step(event: RaftEvent): void {

@@ -273,6 +273,31 @@ test('snapshots come by themselves after enough bytes, and older ones go', async
   assert.is(again.metadata.image().topicsByName.size, 29)
 })
 
+test('what a start reads counts too, so many short lives make a snapshot due', async () => {
+  const node = await busy()
+  node.kill()
+  const config = { 'metadata.log.max.record.bytes.between.snapshots': '1000' }
+  const again = await (await new TestNode(node.disk, 2, { config }).start()).serve()
+  await again.host.settle()
+  assert.ok([...node.disk.files.keys()].some(name => /[1-9]\d*-\d{10}\.checkpoint$/.test(name)))
+})
+
+test('a broker on a failed metadata log is not told that it serves, and its shutdown does not wait', async () => {
+  const node = await new TestNode().start()
+  node.directory.faults.holdSync = true
+  const serving = node.serve().then(
+    () => 'serves',
+    (error: Error) => error.message,
+  )
+  await node.host.settle()
+  node.directory.fail('fsync failed')
+  assert.match(await serving, 'refused to register')
+  const other = await (await new TestNode(undefined, 2).start()).serve()
+  other.directory.fail('fsync failed')
+  await other.lifecycle!.controlledShutdown(5000)
+  await other.metadata.close()
+})
+
 test('a damaged snapshot is passed over when the log reaches back', async () => {
   const node = await busy()
   await node.metadata.snapshot()
