@@ -20,6 +20,7 @@ const NO_ERRORS: AppendedRecord['recordErrors'] = []
 const NONE_ABORTED: ReadRecord['aborted'] = []
 
 export interface AnswerRecord extends FoundRecord, MarksRecord {
+  readonly form: number
   readonly handle: number
   readonly handleBytes: number
 }
@@ -32,6 +33,27 @@ export class Inbox {
   constructor(bytes: number) {
     this.memory = new Uint8Array(new ArrayBuffer(bytes))
     this.#view = new DataView(this.memory.buffer)
+  }
+
+  size(at: number): number {
+    return this.u32(at)
+  }
+
+  kind(at: number): number {
+    return this.u16(at + 4)
+  }
+
+  slot(at: number): number {
+    return this.u32(at + 8)
+  }
+
+  generation(at: number): number {
+    return this.u32(at + 12)
+  }
+
+  /** Of a record that answers one. */
+  ticket(at: number): number {
+    return this.u32(at + 16)
   }
 
   u32(at: number): number {
@@ -174,6 +196,7 @@ export class Inbox {
     const [first, second, third] = [this.f64(at + 32), this.f64(at + 40), this.f64(at + 48)]
     return {
       code: this.u32(at + 20),
+      form: this.u32(at + 24),
       handle: this.u32(at + 28),
       handleBytes: first,
       offset: first,

@@ -22,7 +22,6 @@ export class Outbox {
   readonly #send: () => void
   readonly #onFirst: () => void
   #at = 0
-  #end = 0
 
   /** `send` must take everything and call `sent`. */
   constructor(bytes: number, send: () => void, onFirst: () => void) {
@@ -30,11 +29,6 @@ export class Outbox {
     this.#view = new DataView(this.memory.buffer)
     this.#send = send
     this.#onFirst = onFirst
-  }
-
-  /** The most bytes that one record may have. */
-  get capacity(): number {
-    return this.memory.length - HEADER_BYTES
   }
 
   sent(): void {
@@ -56,7 +50,6 @@ export class Outbox {
     this.#view.setUint32(at + 8, slot, true)
     this.#view.setUint32(at + 12, generation, true)
     this.#at = at + HEADER_BYTES
-    this.#end = at + HEADER_BYTES + bodyBytes
     this.length = at + size
   }
 
@@ -88,6 +81,14 @@ export class Outbox {
   i16(value: number): void {
     this.#view.setInt16(this.#at, value, true)
     this.#at += 2
+  }
+
+  /** One entry of an answer's table of parts. */
+  part(form: number, length: number, handle: number, from: number): void {
+    this.u32(form)
+    this.u32(length)
+    this.u32(handle)
+    this.u32(from)
   }
 
   /** Kafka's length prefix of an answer. */
@@ -134,10 +135,5 @@ export class Outbox {
     this.f64(config.timestampBeforeMaxMs)
     this.f64(config.timestampAfterMaxMs)
     this.f64(config.producerIdExpirationMs)
-  }
-
-  /** Where the record under way ends, for a check that its body was written whole. */
-  get complete(): boolean {
-    return this.#at === this.#end
   }
 }

@@ -204,6 +204,18 @@ export interface ConnectionSink {
   closed(slot: number, generation: number, reason: string): void
 }
 
+/** Hears of one outgoing connection: `connected` or `failed`, not both. */
+export interface OutgoingSink extends ConnectionSink {
+  failed(reason: string): void
+}
+
+export interface ConnectOptions {
+  /** An address, not a name. */
+  host: string
+  port: number
+  maxFrameBytes: number
+}
+
 export interface NativeListenOptions {
   host: string
   port: number
@@ -307,6 +319,14 @@ export interface Runtime {
     frame: number,
     parts: readonly ReplyPart[],
     options: { closeAfter?: boolean; noAnswer?: boolean; muteMs?: number },
+  ): void
+  /** An outgoing connection. Its frames are responses, in the order of the requests. */
+  connect(options: ConnectOptions, sink: OutgoingSink): void
+  /** A request on an outgoing connection; `skim` names the program of its response, `noAnswer` that none will come. */
+  send(
+    connection: ConnectionHandle,
+    parts: readonly ReplyPart[],
+    options: { noAnswer?: boolean; skim?: { apiKey: number; version: number } },
   ): void
   closeConnection(connection: ConnectionHandle, reason: string): void
 }

@@ -312,6 +312,70 @@ test('refuses a port in use with the system error in its code', () => {
   }
 })
 
+test('connects out, asks, and hears the answers, skimmed and whole, then the end', async () => {
+  // One records field behind four bytes.
+  runtime.registerSkim('response', 1, 18, Uint8Array.of(1, 4, 10, 0))
+  const records = numbers(9000)
+  const answer = Uint8Array.from([0, 0, 0, 1, 0, 0, 0x23, 0x28, ...records])
+  const listener = serve(incoming => {
+    const { connection, sequence, frame } = incoming
+    const body = incoming.bytes[0] === 7 ? answer : incoming.bytes.slice()
+    connection.reply(sequence, frame, [body], { closeAfter: sequence === 2 })
+  })
+  const heard: string[] = []
+  const got: Uint8Array[] = []
+  await new Promise<void>(resolve => {
+    runtime.connect(
+      { host: '127.0.0.1', port: listener.port, maxFrameBytes: 1 << 20 },
+      {
+        failed: reason => heard.push(reason),
+        connected: ({ connection, remotePort }) => {
+          assert.is(remotePort, listener.port)
+          runtime.send(connection, [numbers(3), numbers(2)], {})
+          runtime.send(connection, [Uint8Array.of(7)], { skim: { apiKey: 1, version: 18 } })
+          runtime.send(connection, [numbers(4)], {})
+        },
+        arrived: (_slot, _generation, frame) => {
+          got.push(frame.bytes.slice())
+          heard.push(`${frame.sequence}: ${frame.frameBytes} bytes, ${frame.elisions.length} left out`)
+          runtime.release(frame.frame)
+        },
+        closed: (_slot, _generation, reason) => {
+          heard.push(reason)
+          resolve()
+        },
+      },
+    )
+  })
+  assert.equal(heard, [
+    '0: 5 bytes, 0 left out',
+    '1: 9008 bytes, 1 left out',
+    '2: 4 bytes, 0 left out',
+    'the peer closed',
+  ])
+  assert.equal(got, [Uint8Array.of(...numbers(3), ...numbers(2)), answer.subarray(0, 8 + 61), numbers(4)])
+  assert.is(runtime.counters().heldFrameBytes, 0)
+})
+
+test('says why it could not connect', async () => {
+  const listener = serve(echo)
+  const { port } = listener
+  await listener.close()
+  const never = () => assert.unreachable()
+  const sink = { connected: never, arrived: never, closed: never }
+  const reason = await new Promise<string>(resolve => {
+    const attempt = () => runtime.connect({ host: '127.0.0.1', port, maxFrameBytes: 1 }, { ...sink, failed: resolve })
+    // The reactor may still be closing the listener: wait until nobody is accepted there.
+    const probe = (): Promise<void> =>
+      TestSocket.connect(port).then(
+        socket => socket.end().then(probe),
+        () => attempt(),
+      )
+    void probe()
+  })
+  assert.match(reason, /refused/i)
+})
+
 test('goes on serving its connections when it is closed, and ends them when told to', async () => {
   const listener = serve(echo)
   const socket = await connect(listener)

@@ -1,0 +1,353 @@
+/**
+ * Directories and logs: writes the engine's commands, hands its answers to whoever asked. The base of
+ * `socket-commands.ts`; everything else that it does is said in `types.ts`.
+ *
+ * Invariants: a log's slot is used again only when its log is closed, and then with another generation. Commands are
+ * refused by an exception once the runtime has ended, because nobody would answer them.
+ */
+import type { Host } from '../host/host.ts'
+import { INLINE_BYTES, RuntimeCore } from './core.ts'
+import { Code, EngineError } from './engine-code.ts'
+import * as layout from './layout.ts'
+import { CONFIG_BYTES } from './outbox.ts'
+import { noAppend, noRead, type Ticket, Tickets } from './tickets.ts'
+import type {
+  AppendedRecord,
+  AppendFields,
+  Batch,
+  DirectorySink,
+  Disk,
+  EngineLogConfig,
+  FileRecord,
+  FoundRecord,
+  LogHandle,
+  LogSink,
+  MarksRecord,
+  NamesRecord,
+  OpenedDirectory,
+  OpenedLog,
+  OpenLogOptions,
+  Outcome,
+  ReadFields,
+  ReadRecord,
+} from './types.ts'
+
+/** How long `appendSync` and `readSync` wait. */
+const PATIENCE_MS = 30_000
+const TOO_LONG = `the engine did not answer within ${PATIENCE_MS} ms`
+const NO_BYTES = new Uint8Array(0)
+
+interface LogSlot {
+  generation: number
+  sink: LogSink | undefined
+}
+
+export abstract class EngineCommands extends RuntimeCore {
+  readonly #tickets: Tickets
+  readonly #logs: LogSlot[] = []
+  readonly #freeLogs: number[] = []
+  readonly #directories = new Map<number, DirectorySink>()
+
+  protected constructor(host: Host, manual: boolean) {
+    super(host, manual)
+    this.#tickets = new Tickets((handle, bytes) => this.contentOf(handle, bytes))
+  }
+
+  protected override handle(kind: number, at: number): void {
+    const { inbox } = this
+    switch (kind) {
+      case layout.APPENDED:
+      case layout.READ_DONE:
+      case layout.ANSWER:
+      case layout.OPENED:
+        return this.#tickets.answer(kind, inbox, at)
+      case layout.SYNCED: {
+        const log = this.#logs[inbox.slot(at)]
+        if (log?.generation === inbox.generation(at)) log.sink?.synced(inbox.f64(at + 16))
+        return
+      }
+      case layout.DIRECTORY_FAILED: {
+        const { code, errno, text } = inbox.directoryFailed(at)
+        return this.#directories.get(inbox.slot(at))?.failed(code, errno, text)
+      }
+      default:
+        throw new Error(`native sent a record of unknown kind ${kind}`)
+    }
+  }
+
+  protected override failEverything(text: string): void {
+    this.#tickets.failAll(text)
+  }
+
+  #ticket(ticket: Ticket): number {
+    if (this.ended !== undefined) throw new EngineError(Code.directoryOffline, this.ended)
+    return this.#tickets.open(ticket)
+  }
+
+  createMemoryDisk(): number {
+    return this.binding.createMemoryDisk(this.id)
+  }
+
+  openDirectory(path: string, disk: Disk, sink: DirectorySink): OpenedDirectory {
+    const opened = this.binding.openDirectory(this.id, path, disk === 'posix' ? 0 : disk.memory)
+    if (opened.code !== Code.ok) throw new EngineError(opened.code, opened.text)
+    this.#directories.set(opened.id, sink)
+    return opened
+  }
+
+  closeDirectory(directory: number, clean: boolean, brokerEpoch: number): void {
+    this.dispatch()
+    const outcome = this.binding.closeDirectory(this.id, directory, clean, brokerEpoch)
+    this.#directories.delete(directory)
+    if (outcome.code !== Code.ok) throw new EngineError(outcome.code, outcome.text)
+  }
+
+  openLog(options: OpenLogOptions, sink: LogSink, done: (opened: OpenedLog) => void): LogHandle {
+    const out = this.outbox
+    const name = out.utf8(options.name)
+    const topicId = options.topicId === undefined ? NO_BYTES : out.utf8(options.topicId)
+    const slot = this.#freeLogs.pop() ?? this.#logs.push({ generation: 0, sink: undefined }) - 1
+    const log = this.#logs[slot] as LogSlot
+    log.sink = sink
+    const ticket = this.#ticket({
+      form: 'opened',
+      done: opened => {
+        if (opened.code !== Code.ok) this.#freeLog(slot)
+        done(opened)
+      },
+    })
+    const flags = (options.clean ? layout.OPEN_CLEAN : 0) | (options.mustExist ? layout.OPEN_MUST_EXIST : 0)
+    out.begin(layout.OPEN_LOG, flags, slot, log.generation, 24 + CONFIG_BYTES + name.length + topicId.length)
+    out.u32(ticket)
+    out.u32(options.directory)
+    out.f64(this.host.clock.wallMs())
+    out.u32(name.length)
+    out.u32(topicId.length)
+    out.config(options.config)
+    out.bytes(name)
+    out.bytes(topicId)
+    return { slot, generation: log.generation }
+  }
+
+  #freeLog(slot: number): void {
+    const log = this.#logs[slot] as LogSlot
+    log.generation = (log.generation + 1) >>> 0
+    log.sink = undefined
+    this.#freeLogs.push(slot)
+  }
+
+  closeLog(log: LogHandle, clean: boolean, done: (outcome: Outcome) => void): void {
+    this.#leave(layout.CLOSE_LOG, clean ? layout.CLOSE_LOG_CLEAN : 0, log, done)
+  }
+
+  deleteLog(log: LogHandle, done: (outcome: Outcome) => void): void {
+    this.#leave(layout.DELETE_LOG, 0, log, done)
+  }
+
+  #leave(kind: number, flags: number, log: LogHandle, done: (outcome: Outcome) => void): void {
+    const ticket = this.#ticket({
+      form: 'outcome',
+      done: outcome => {
+        if (this.#logs[log.slot]?.generation === log.generation) this.#freeLog(log.slot)
+        done(outcome)
+      },
+    })
+    this.outbox.begin(kind, flags, log.slot, log.generation, 4)
+    this.outbox.u32(ticket)
+  }
+
+  sync(log: LogHandle, done: (outcome: Outcome) => void): void {
+    const ticket = this.#ticket({ form: 'outcome', done })
+    this.outbox.begin(layout.SYNC, 0, log.slot, log.generation, 4)
+    this.outbox.u32(ticket)
+  }
+
+  append(log: LogHandle, batch: Batch, fields: AppendFields, done: (appended: AppendedRecord) => void): void {
+    this.#append(log, batch, fields, this.#ticket({ form: 'appended', done }))
+  }
+
+  appendSync(log: LogHandle, batch: Batch, fields: AppendFields): AppendedRecord {
+    // When it does not come in time the ticket stays open: the answer will come, and nobody will hear it.
+    const ticket = this.#ticket({ form: 'appended', done: () => {} })
+    this.#append(log, batch, fields, ticket)
+    const inbox = this.waitFor(ticket, 'lane', PATIENCE_MS)
+    if (inbox === undefined) return noAppend(Code.internal, TOO_LONG)
+    this.#tickets.take(ticket)
+    return inbox.appended(0)
+  }
+
+  #append(log: LogHandle, batch: Batch, fields: AppendFields, ticket: number): void {
+    let frame = 0
+    let position = 0
+    let staged = 0
+    let bytes: Uint8Array | undefined
+    const { length } = batch
+    if (!(batch instanceof Uint8Array)) {
+      frame = batch.frame
+      position = batch.position
+    } else if (length > INLINE_BYTES) {
+      frame = staged = this.stage(batch)
+    } else {
+      bytes = batch
+    }
+    const out = this.outbox
+    out.begin(layout.APPEND, 0, log.slot, log.generation, 40 + (bytes === undefined ? 0 : length))
+    out.u32(ticket)
+    out.u32(frame)
+    out.u32(position)
+    out.u32(length)
+    out.i32(fields.leaderEpoch)
+    out.u8(fields.origin)
+    out.u8(fields.wake)
+    out.i16(fields.transactionVersion)
+    out.f64(this.host.clock.wallMs())
+    out.f64(fields.expectedBase)
+    if (bytes !== undefined) out.bytes(bytes)
+    this.release(staged)
+  }
+
+  read(log: LogHandle, fields: ReadFields, done: (read: ReadRecord) => void): void {
+    this.#read(log, fields, this.#ticket({ form: 'read', done }))
+  }
+
+  readSync(log: LogHandle, fields: ReadFields): ReadRecord {
+    // A range that is hot is read at once, in the very call that asks for it.
+    const ticket = this.#ticket({ form: 'read', done: late => this.release(late.handle) })
+    this.#read(log, fields, ticket)
+    const inbox = this.waitFor(ticket, 'read', PATIENCE_MS)
+    if (inbox === undefined) return noRead(Code.internal, TOO_LONG)
+    this.#tickets.take(ticket)
+    return inbox.read(0)
+  }
+
+  #read(log: LogHandle, fields: ReadFields, ticket: number): void {
+    const flags =
+      (fields.atLeastOne ? layout.READ_AT_LEAST_ONE : 0) |
+      (fields.abortedList ? layout.READ_ABORTED_LIST : 0) |
+      (fields.toMemory ? layout.READ_TO_MEMORY : 0)
+    const out = this.outbox
+    out.begin(layout.READ, flags, log.slot, log.generation, 28)
+    out.u32(ticket)
+    out.u32(fields.maxBytes)
+    out.f64(fields.from)
+    out.f64(fields.limit)
+    out.i32(fields.lastFetchedEpoch)
+  }
+
+  watch(log: LogHandle, offset: number, limit: 'end' | 'synced'): void {
+    if (this.ended !== undefined) return
+    const out = this.outbox
+    out.begin(layout.WATCH, 0, log.slot, log.generation, 16)
+    out.u32(limit === 'end' ? 0 : 1)
+    out.u32(0)
+    out.f64(offset)
+  }
+
+  lookupTime(log: LogHandle, timestamp: bigint, limit: number, done: (found: FoundRecord) => void): void {
+    this.#lookup(log, layout.LOOKUP_TIME, limit, timestamp, -1, done)
+  }
+
+  lookupMaxTime(log: LogHandle, limit: number, done: (found: FoundRecord) => void): void {
+    this.#lookup(log, layout.LOOKUP_MAX_TIME, limit, -1n, -1, done)
+  }
+
+  lookupEpochEnd(log: LogHandle, epoch: number, done: (found: FoundRecord) => void): void {
+    this.#lookup(log, layout.LOOKUP_EPOCH_END, -1, -1n, epoch, done)
+  }
+
+  #lookup(
+    log: LogHandle,
+    what: number,
+    limit: number,
+    timestamp: bigint,
+    epoch: number,
+    done: (found: FoundRecord) => void,
+  ): void {
+    const ticket = this.#ticket({ form: 'found', done })
+    const out = this.outbox
+    out.begin(layout.LOOKUP, 0, log.slot, log.generation, 28)
+    out.u32(ticket)
+    out.u32(what)
+    out.f64(limit)
+    out.exact(timestamp)
+    out.i32(epoch)
+  }
+
+  truncate(log: LogHandle, offset: number, done: (marks: MarksRecord) => void): void {
+    this.#move(layout.TRUNCATE, log, offset, done)
+  }
+
+  advanceStart(log: LogHandle, offset: number, done: (marks: MarksRecord) => void): void {
+    this.#move(layout.ADVANCE_START, log, offset, done)
+  }
+
+  roll(log: LogHandle, done: (marks: MarksRecord) => void): void {
+    this.#move(layout.ROLL, log, 0, done)
+  }
+
+  #move(kind: number, log: LogHandle, offset: number, done: (marks: MarksRecord) => void): void {
+    const ticket = this.#ticket({ form: 'marks', done })
+    const out = this.outbox
+    out.begin(kind, 0, log.slot, log.generation, 24)
+    out.u32(ticket)
+    out.u32(0)
+    out.f64(offset)
+    out.f64(this.host.clock.wallMs())
+  }
+
+  startEpoch(log: LogHandle, epoch: number, offset: number, done: (outcome: Outcome) => void): void {
+    const ticket = this.#ticket({ form: 'outcome', done })
+    const out = this.outbox
+    out.begin(layout.START_EPOCH, 0, log.slot, log.generation, 16)
+    out.u32(ticket)
+    out.i32(epoch)
+    out.f64(offset)
+  }
+
+  setHighWatermark(log: LogHandle, offset: number): void {
+    if (this.ended !== undefined) return
+    this.outbox.begin(layout.SET_MARKS, 0, log.slot, log.generation, 8)
+    this.outbox.f64(offset)
+  }
+
+  configure(log: LogHandle, config: EngineLogConfig, done: (outcome: Outcome) => void): void {
+    const ticket = this.#ticket({ form: 'outcome', done })
+    const out = this.outbox
+    out.begin(layout.CONFIGURE, 0, log.slot, log.generation, 16 + CONFIG_BYTES)
+    out.u32(ticket)
+    out.u32(0)
+    out.f64(this.host.clock.wallMs())
+    out.config(config)
+  }
+
+  writeFile(directory: number, path: string, content: Uint8Array, done: (outcome: Outcome) => void): void {
+    const ticket = this.#ticket({ form: 'outcome', done })
+    this.#file(layout.WRITE_FILE, directory, path, content.length === 0 ? 0 : this.stage(content), ticket)
+  }
+
+  readFile(directory: number, path: string, done: (file: FileRecord) => void): void {
+    this.#file(layout.READ_FILE, directory, path, 0, this.#ticket({ form: 'file', done }))
+  }
+
+  listFiles(directory: number, path: string, done: (names: NamesRecord) => void): void {
+    this.#file(layout.LIST_FILES, directory, path, 0, this.#ticket({ form: 'names', done }))
+  }
+
+  removeFile(directory: number, path: string, done: (outcome: Outcome) => void): void {
+    this.#file(layout.REMOVE_FILE, directory, path, 0, this.#ticket({ form: 'outcome', done }))
+  }
+
+  checkpoint(directory: number, done: (outcome: Outcome) => void): void {
+    this.#file(layout.CHECKPOINT, directory, '', 0, this.#ticket({ form: 'outcome', done }))
+  }
+
+  #file(kind: number, directory: number, path: string, handle: number, ticket: number): void {
+    const out = this.outbox
+    const name = out.utf8(path)
+    out.begin(kind, 0, directory, 0, 12 + name.length)
+    out.u32(ticket)
+    out.u32(handle)
+    out.u32(name.length)
+    out.bytes(name)
+  }
+}
