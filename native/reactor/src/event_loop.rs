@@ -97,16 +97,19 @@ impl EventLoop {
         let mut polled = Events::with_capacity(1024);
         let mut commands = Vec::new();
         loop {
-            {
+            let stop = {
                 let mut mailbox = lock(&self.handle.shared.mailbox);
-                if mailbox.stop {
-                    return;
-                }
                 std::mem::swap(&mut commands, &mut mailbox.commands);
-            }
+                mailbox.stop
+            };
             self.now = Instant::now();
             for command in commands.drain(..) {
                 self.obey(command);
+            }
+            if stop {
+                // The last answers leave as far as their sockets take them.
+                self.write_dirty();
+                return;
             }
             self.obey_deadlines();
             if self.accepting {

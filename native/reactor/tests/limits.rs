@@ -126,6 +126,9 @@ struct TestFile {
     file: File,
     with_descriptor: bool,
     probes: AtomicU32,
+    /// Every range is cold until it is warmed, once.
+    cold: bool,
+    warmed: AtomicU32,
 }
 
 impl Source for TestFile {
@@ -137,18 +140,21 @@ impl Source for TestFile {
     }
     fn resident(&self, _: u64, _: u64) -> bool {
         self.probes.fetch_add(1, Ordering::Relaxed);
-        true
+        !self.cold
     }
-    fn warm(&self, _: u64, _: u64) {}
+    fn warm(&self, _: u64, _: u64) {
+        self.warmed.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
-fn file_of(bytes: &[u8], with_descriptor: bool) -> Arc<TestFile> {
+fn file_of(bytes: &[u8], with_descriptor: bool, cold: bool) -> Arc<TestFile> {
     // SAFETY: a plain system call on a valid name.
     let descriptor = unsafe { libc::memfd_create(c"answers".as_ptr(), 0) };
     // SAFETY: just created, and owned by nobody else.
     let mut file = unsafe { <File as std::os::fd::FromRawFd>::from_raw_fd(descriptor) };
     file.write_all(bytes).unwrap();
-    Arc::new(TestFile { file, with_descriptor, probes: AtomicU32::new(0) })
+    let (probes, warmed) = (AtomicU32::new(0), AtomicU32::new(0));
+    Arc::new(TestFile { file, with_descriptor, probes, cold, warmed })
 }
 
 #[test]
@@ -156,7 +162,7 @@ fn sends_ranges_of_files_large_and_small_between_bytes() {
     let content: Vec<u8> = (0..3_000_000u32).map(|index| (index / 7) as u8).collect();
     for with_descriptor in [true, false] {
         let bench = Bench::new();
-        let source = file_of(&content, with_descriptor);
+        let source = file_of(&content, with_descriptor, false);
         let mut stream = bench.connect();
         send(&mut stream, &request(3, 0));
         let frame = bench.frame();
@@ -193,12 +199,43 @@ fn sends_ranges_of_files_large_and_small_between_bytes() {
 }
 
 #[test]
+fn asks_for_cold_ranges_to_be_warmed_once_the_socket_was_full_and_goes_on_when_they_are() {
+    let content = vec![8; 3_000_000];
+    for with_descriptor in [true, false] {
+        let bench = Bench::new();
+        let source = file_of(&content, with_descriptor, true);
+        let mut stream = bench.connect();
+        send(&mut stream, &request(3, 0));
+        let frame = bench.frame();
+        let part = || Part::File { source: Arc::clone(&source) as _, position: 0, length: 3_000_000 };
+        let rest: Vec<Part> = (0..8).map(|_| part()).collect();
+        let head = Bytes::copy_from_slice(&24_000_000i32.to_be_bytes());
+        bench.answer(&frame, Answer { head, rest, ..Answer::default() });
+        std::thread::sleep(QUIET);
+        let got = receive(&mut stream, 24_000_004);
+        assert!(got[4..].iter().all(|byte| *byte == 8));
+        assert!(source.warmed.load(Ordering::Relaxed) > 0);
+    }
+}
+
+#[test]
+fn answers_submitted_before_it_stops_leave() {
+    let mut bench = Bench::new();
+    let mut stream = bench.connect();
+    send(&mut stream, &request(3, 0));
+    let frame = bench.frame();
+    bench.reply(&frame, b"last");
+    bench.reactor.stop();
+    assert_eq!(drain(&mut stream), *b"\0\0\0\x04last");
+}
+
+#[test]
 fn a_file_that_ends_under_its_range_closes_the_connection() {
     for length in [500u64, 200_000] {
         let bench = Bench::new();
         let mut stream = bench.connect();
         send(&mut stream, &request(3, 0));
-        let source: Arc<dyn Source> = file_of(&[1; 100], true);
+        let source: Arc<dyn Source> = file_of(&[1; 100], true, false);
         let rest = vec![Part::File { source, position: 0, length }];
         let head = Bytes::copy_from_slice(&(length as i32).to_be_bytes());
         bench.answer(&bench.frame(), Answer { head, rest, ..Answer::default() });

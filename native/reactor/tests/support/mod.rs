@@ -13,11 +13,14 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Long enough to see that something does not happen.
 pub const QUIET: Duration = Duration::from_millis(100);
 
-struct Recorder(Mutex<Sender<Event>>);
+struct Recorder {
+    events: Mutex<Sender<Event>>,
+    handle: Handle,
+}
 
 impl Delegate for Recorder {
     fn deliver(&self, events: &mut Vec<Event>, _urgent: bool) {
-        let sender = self.0.lock().unwrap();
+        let sender = self.events.lock().unwrap();
         for event in events.drain(..) {
             let _ = sender.send(event);
         }
@@ -27,8 +30,12 @@ impl Delegate for Recorder {
         None
     }
 
-    fn warm(&self, _: ConnectionId, source: Arc<dyn Source>, position: u64, length: u64) {
-        source.warm(position, length);
+    fn warm(&self, connection: ConnectionId, source: Arc<dyn Source>, position: u64, length: u64) {
+        let handle = self.handle.clone();
+        std::thread::spawn(move || {
+            source.warm(position, length);
+            handle.submit(&mut vec![Command::Warmed { connection }]);
+        });
     }
 
     fn fatal(&self, text: String) {
@@ -55,7 +62,8 @@ pub fn options() -> ListenerOptions {
 impl Bench {
     pub fn with(budget: u64, options: ListenerOptions) -> Bench {
         let (sender, events) = channel();
-        let reactor = Reactor::start(budget, |_| Arc::new(Recorder(Mutex::new(sender)))).unwrap();
+        let reactor =
+            Reactor::start(budget, |handle| Arc::new(Recorder { events: Mutex::new(sender), handle })).unwrap();
         let socket = bind("127.0.0.1", 0, 128).unwrap();
         let address = socket.local_addr().unwrap();
         reactor.handle().submit(&mut vec![Command::Listen { id: 1, socket, options }]);
