@@ -49,6 +49,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
 
 async function run(config: BrokerConfig, memory: boolean, logger: Logger): Promise<number> {
   const host = systemHost()
+  const beganMs = host.clock.monotonicMs()
   let end: (code: number) => void = () => {}
   const ended = new Promise<number>(resolve => {
     end = resolve
@@ -69,7 +70,7 @@ async function run(config: BrokerConfig, memory: boolean, logger: Logger): Promi
         end(ExitCode.storage)
       },
     })
-    announce(broker, config, memory, logger)
+    announce(broker, config, memory, logger, host.clock.monotonicMs() - beganMs)
     const code = await ended
     return (await stop(broker, logger)) ? code : ExitCode.storage
   } catch (error) {
@@ -99,7 +100,7 @@ function onSignals(host: Host, logger: Logger, end: (code: number) => void): () 
   }
 }
 
-function announce(broker: Broker, config: BrokerConfig, memory: boolean, logger: Logger): void {
+function announce(broker: Broker, config: BrokerConfig, memory: boolean, logger: Logger, afterMs: number): void {
   const { host, port } = broker.listeners[0]!
   const dir = memory ? undefined : config.list('log.dirs').join(', ')
   const { topics, partitions } = broker.report
@@ -110,7 +111,7 @@ function announce(broker: Broker, config: BrokerConfig, memory: boolean, logger:
   if (broker.report.strays.length > 0) {
     logger.warn(`folders that belong to no topic were left alone: ${broker.report.strays.join(', ')}`)
   }
-  say(STDOUT, startedLine(config, { host, port, dir, topics, partitions, afterMs: process.uptime() * 1000 }))
+  say(STDOUT, startedLine(config, { host, port, dir, topics, partitions, afterMs }))
 }
 
 async function stop(broker: Broker, logger: Logger): Promise<boolean> {
