@@ -145,7 +145,9 @@ fn does_not_read_a_muted_connection_until_its_time_has_come() {
     bench.answer(&frame, Answer { head: framed(b"a"), mute, ..Answer::default() });
     send(&mut stream, &request(3, 1));
     assert_eq!(receive(&mut stream, 5), *b"\0\0\0\x01a");
+    drop(frame);
     bench.assert_no_frame();
+    assert_eq!(bench.reactor.handle().budget().held(), 0);
     assert_eq!(mark(&bench.frame()), 1);
 }
 
