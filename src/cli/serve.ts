@@ -85,12 +85,19 @@ async function run(config: BrokerConfig, memory: boolean, logger: Logger): Promi
   }
 }
 
+/** One Ctrl-C under npm arrives twice, from the terminal and from npm: within this time it is one signal. */
+const SAME_SIGNAL_MS = 500
+
 /** The first signal ends with 0 after a clean stop, the second with 130 at once. Returns the remover. */
 function onSignals(host: Host, logger: Logger, end: (code: number) => void): () => void {
-  let signalled = false
+  let firstMs: number | undefined
   const listener = () => {
-    if (signalled) process.exit(ExitCode.interrupted)
-    signalled = true
+    const nowMs = host.clock.monotonicMs()
+    if (firstMs !== undefined) {
+      if (nowMs - firstMs > SAME_SIGNAL_MS) process.exit(ExitCode.interrupted)
+      return
+    }
+    firstMs = nowMs
     logger.info('stopping; a second signal stops at once, without flushing')
     end(ExitCode.done)
   }
