@@ -4,7 +4,7 @@
  *
  *   node scripts/runner.mjs [--runtime NAME] [--timeout-ms N] [--grace-ms N] PATTERN...
  *
- * A pattern is a path or the beginning of one. Everything that uvu passes over is a failure here: see run-test-file.mjs
+ * A pattern is a file, a folder, or the beginning of a path. Everything that uvu passes over is a failure here: see run-test-file.mjs
  * for what happens inside a file; here a file that ends early or is killed, a pattern that matches nothing, a process
  * that an open handle keeps alive.
  */
@@ -25,7 +25,8 @@ export const matchFiles = patterns => {
   for (const given of patterns) {
     const pattern = given.replace(/^\.\//, '')
     const exact = filesBelow(pattern.replace(/\/[^/]*$/, ''), name => name === pattern && /\.(ts|mjs)$/.test(name))
-    const found = exact.length > 0 ? exact : all.filter(name => name.startsWith(pattern))
+    const inside = all.filter(name => name.startsWith(`${pattern}/`) || name.startsWith(`${pattern}.`))
+    const found = [exact, inside, all.filter(name => name.startsWith(pattern))].find(({ length }) => length > 0) ?? []
     if (found.length === 0) unmatched.push(given)
     for (const name of found) files.add(name)
   }
