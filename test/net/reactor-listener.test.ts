@@ -396,7 +396,7 @@ test('goes on serving its connections when it is closed, and ends them when told
   await socket.closed
 })
 
-test('answers thousands of requests of many connections, however wake-ups get lost', async () => {
+test('answers thousands of requests of many connections', async () => {
   const listener = serve(echo)
   const clients = await Promise.all(Array.from({ length: 8 }, () => connect(listener)))
   await Promise.all(
@@ -408,9 +408,17 @@ test('answers thousands of requests of many connections, however wake-ups get lo
       }
     }),
   )
-  const { requests, nativeCalls, wakeUps } = runtime.counters()
-  assert.ok(requests >= 4000)
-  assert.ok(nativeCalls > 0 && wakeUps > 0)
+  assert.ok(runtime.counters().requests >= 4000)
+})
+
+test('answers one request after another, each of which needs a wake-up, also when a wake-up gets lost', async () => {
+  const listener = serve(echo)
+  const socket = await connect(listener)
+  // A test build of the addon loses one wake-up in a thousand.
+  while (runtime.counters().wakeUps < 1200) {
+    socket.send(numbers(8))
+    await socket.receive()
+  }
 })
 
 test.run()
