@@ -46,8 +46,12 @@ impl Log {
         let (position, end) =
             cut.map_or((size, offset), |entry| (entry.position, offset.min(entry.header.base_offset)));
 
+        if end < offset.min(self.start) {
+            // The batch reached below the start: nothing that counts is left.
+            return self.restart_at(offset.min(self.start), now_ms);
+        }
         self.shared.sync.hold(end);
-        self.shared.directory.lower_recovery_point(&self.shared.name, end)?;
+        self.shared.directory.lower_points(&self.shared.name, end)?;
         let mut indexes = segment.load_indexes().map_err(failed)?;
         indexes.offsets.truncate(segment.relative(end));
         indexes.times.truncate(segment.relative(end));
@@ -98,7 +102,7 @@ impl Log {
     /// Drops everything and goes on at `offset`, empty.
     pub fn restart_at(&mut self, offset: i64, now_ms: i64) -> Result<(), Failure> {
         self.shared.sync.hold(offset.min(self.start));
-        self.shared.directory.lower_recovery_point(&self.shared.name, offset.min(self.start))?;
+        self.shared.directory.lower_points(&self.shared.name, offset.min(self.start))?;
         let state = self.shared.view.state();
         let (vfs, folder) = (self.shared.directory.vfs.clone(), self.shared.folder.clone());
         let segment = Arc::new(Segment::new(vfs, folder, offset, self.bytes_end));

@@ -26,6 +26,7 @@ struct Points {
     /// As the file on disk has them.
     recovery_on_disk: Offsets,
     starts: Offsets,
+    starts_on_disk: Offsets,
     high_watermarks: Offsets,
     /// Something changed since the files were written.
     changed: bool,
@@ -59,8 +60,6 @@ pub struct Found {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogPoints {
     pub recovery: i64,
-    /// A value stands in the recovery-point file on disk.
-    pub recovery_on_disk: bool,
     pub start: Option<i64>,
     pub high_watermark: i64,
 }
@@ -122,6 +121,7 @@ impl Directory {
             }
         }
         points.recovery_on_disk = points.recovery.clone();
+        points.starts_on_disk = points.starts.clone();
         let mut found = Found {
             clean: clean.is_some(),
             broker_epoch: clean.as_deref().map_or(-1, checkpoint::decode_clean_shutdown),
@@ -203,7 +203,6 @@ impl Directory {
         let points = lock(&self.points);
         LogPoints {
             recovery: points.recovery.get(folder).copied().unwrap_or(0),
-            recovery_on_disk: points.recovery_on_disk.contains_key(folder),
             start: points.starts.get(folder).copied(),
             high_watermark: points.high_watermarks.get(folder).copied().unwrap_or(-1),
         }
@@ -240,13 +239,13 @@ impl Directory {
         }
     }
 
-    /// The log is gone; true if the file on disk still has a recovery point of it.
+    /// The log is gone; true if the files on disk still have a point of it.
     pub fn forget(&self, folder: &str) -> bool {
         let points = &mut *lock(&self.points);
         points.changed |= points.recovery.remove(folder).is_some();
         points.changed |= points.starts.remove(folder).is_some();
         points.changed |= points.high_watermarks.remove(folder).is_some();
-        points.recovery_on_disk.contains_key(folder)
+        points.recovery_on_disk.contains_key(folder) || points.starts_on_disk.contains_key(folder)
     }
 
     pub fn checkpoints_changed(&self) -> bool {
@@ -257,15 +256,18 @@ impl Directory {
         lock(&self.points).recovery_changed
     }
 
-    /// Lowers the recovery point on disk to `offset` before bytes above it are cut.
-    pub fn lower_recovery_point(&self, folder: &str, offset: i64) -> Result<(), Failure> {
+    /// Lowers recovery point and log start on disk to `offset` before bytes above it are cut.
+    pub fn lower_points(&self, folder: &str, offset: i64) -> Result<(), Failure> {
         let higher = {
             let points = &mut *lock(&self.points);
-            if let Some(known) = points.recovery.get_mut(folder).filter(|known| **known > offset) {
-                *known = offset;
-                points.changed = true;
+            for offsets in [&mut points.recovery, &mut points.starts] {
+                if let Some(known) = offsets.get_mut(folder).filter(|known| **known > offset) {
+                    *known = offset;
+                    points.changed = true;
+                }
             }
-            points.recovery_on_disk.get(folder).is_some_and(|known| *known > offset)
+            let above = |offsets: &Offsets| offsets.get(folder).is_some_and(|known| *known > offset);
+            above(&points.recovery_on_disk) || above(&points.starts_on_disk)
         };
         if higher { self.write_checkpoints() } else { Ok(()) }
     }
@@ -294,7 +296,9 @@ impl Directory {
                 Err(error) => return Err(self.fail(&format!("writing {name}"), &error)),
             }
         }
-        lock(&self.points).recovery_on_disk = recovery;
+        let points = &mut *lock(&self.points);
+        points.recovery_on_disk = recovery;
+        points.starts_on_disk = starts;
         Ok(())
     }
 }

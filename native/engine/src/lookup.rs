@@ -5,7 +5,6 @@ use crate::batch::Records;
 use crate::command::{Answer, Failure};
 use crate::error::Code;
 use crate::scan::{Entry, Scan, Step};
-use crate::segment::Segment;
 use crate::vfs::{self, File};
 use crate::view::{LogView, ViewState};
 use std::io;
@@ -18,25 +17,20 @@ const NOTHING: Answer = Answer::Found { offset: -1, timestamp: -1, epoch: -1 };
 impl LogView {
     /// The first record at or after the timestamp, below `limit`.
     pub fn lookup_time(&self, timestamp: i64, limit: i64) -> Result<Answer, Failure> {
-        self.lookup(|state| {
-            state.find_record(
-                limit,
-                |segment| Ok(segment.largest().timestamp >= timestamp),
-                |at| at >= timestamp,
-                timestamp,
-            )
-        })
+        self.lookup(|state| state.find_record(limit, timestamp, |at| at >= timestamp))
     }
 
     /// The first of the records with the largest timestamp, if it is below `limit`.
     pub fn lookup_max_time(&self, limit: i64) -> Result<Answer, Failure> {
         self.lookup(|state| {
-            let largest = state.segments.iter().map(|segment| segment.largest().timestamp).max().unwrap_or(-1);
+            let mut largest = -1;
+            for at in 0..state.segments.len() {
+                largest = largest.max(state.largest_visible(at)?);
+            }
             if largest < 0 {
                 return Ok(NOTHING);
             }
-            let holds = |segment: &Segment| Ok(segment.largest().timestamp == largest);
-            state.find_record(limit, holds, |at| at == largest, largest)
+            state.find_record(limit, largest, |at| at == largest)
         })
     }
 
@@ -53,23 +47,36 @@ impl LogView {
 }
 
 impl ViewState {
-    /// The first record that `wanted` takes, in segments that `holds` takes. `begin_at`: a timestamp at or below that
-    /// of any record looked for, where the time index may begin.
-    fn find_record(
-        &self,
-        limit: i64,
-        holds: impl Fn(&Segment) -> io::Result<bool>,
-        wanted: impl Fn(i64) -> bool,
-        begin_at: i64,
-    ) -> io::Result<Answer> {
+    /// The largest timestamp of a segment's records from the log's start on; -1 when there is none.
+    fn largest_visible(&self, at: usize) -> io::Result<i64> {
+        let (segment, size) = (&self.segments[at], self.size_of(at));
+        let largest = segment.largest();
+        if largest.offset >= self.start || size == 0 {
+            return Ok(largest.timestamp);
+        }
+        // The record that has it was deleted.
+        let begin = segment.floor(self.start, true)?.unwrap_or(0);
+        let file = segment.file()?;
+        let mut scan = Scan::new(&*file, begin, size, WINDOW);
+        let mut timestamp = -1;
+        while let Step::Batch(entry) = scan.next()? {
+            if entry.header.last_offset() >= self.start {
+                timestamp = timestamp.max(entry.header.max_timestamp);
+            }
+        }
+        Ok(timestamp)
+    }
+
+    /// The first record that `wanted` takes; all that it takes are at or after `timestamp`.
+    fn find_record(&self, limit: i64, timestamp: i64, wanted: impl Fn(i64) -> bool) -> io::Result<Answer> {
         for (at, segment) in self.segments.iter().enumerate() {
             let next_base = self.segments.get(at + 1).map_or(self.end, |next| next.base);
-            if next_base <= self.start || !holds(segment)? {
+            if next_base <= self.start || segment.largest().timestamp < timestamp {
                 continue;
             }
             let size = self.size_of(at);
             // Of equal timestamps the index names the first batch that reached it.
-            let entry = segment.floor_time(begin_at - 1)?;
+            let entry = segment.floor_time(timestamp - 1)?;
             let offset = entry.map_or(segment.base, |entry| segment.base + entry.relative as i64).max(self.start);
             let begin = segment.floor(offset, true)?.unwrap_or(0);
             let file = segment.file()?;

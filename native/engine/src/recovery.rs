@@ -87,6 +87,10 @@ impl Recovery<'_> {
             indexes = Indexes::default();
             begin = 0;
         }
+        // A closing time entry may speak of batches behind the last offset entry: the walk meets those itself.
+        if let Some(entry) = indexes.offsets.last() {
+            indexes.times.truncate(entry.relative + 1);
+        }
         let mut aborted = read_aborted(self.vfs, segment)?;
         aborted.retain(|transaction| transaction.last_offset < self.recovery_point);
         let mut largest = indexes.times.last().map_or(Largest { timestamp: -1, offset: -1 }, |entry| Largest {
@@ -258,10 +262,10 @@ fn copy(vfs: &dyn Vfs, from: &dyn File, mut at: u64, end: u64, to: &str) -> io::
     target.sync_data()
 }
 
-/// The aborted transactions in a segment's index file; a file that can't be read counts as none.
+/// The aborted transactions in a segment's index file; none if there is no such file.
 pub fn read_aborted(vfs: &dyn Vfs, segment: &Segment) -> io::Result<Vec<AbortedTransaction>> {
     let bytes = vfs::read_file(vfs, &segment.path(".txnindex"))?.unwrap_or_default();
-    Ok(txn_index::decode(&bytes).unwrap_or_default())
+    Ok(txn_index::decode(&bytes))
 }
 
 /// The largest timestamp below `size`, by the index and a walk behind its last entry.

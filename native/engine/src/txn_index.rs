@@ -26,11 +26,9 @@ pub fn encode(entries: &[AbortedTransaction]) -> Vec<u8> {
     bytes
 }
 
-/// None when the bytes are no such index.
-pub fn decode(bytes: &[u8]) -> Option<Vec<AbortedTransaction>> {
-    if !bytes.len().is_multiple_of(ENTRY_BYTES) {
-        return None;
-    }
+/// The entries up to the first that can't be one: a crash leaves zeros, or a part of an entry, behind those that were
+/// synced.
+pub fn decode(bytes: &[u8]) -> Vec<AbortedTransaction> {
     let mut entries: Vec<AbortedTransaction> = Vec::new();
     for raw in bytes.chunks_exact(ENTRY_BYTES) {
         let field = |n: usize| i64::from_be_bytes(raw[2 + 8 * n..10 + 8 * n].try_into().expect("eight bytes"));
@@ -41,12 +39,14 @@ pub fn decode(bytes: &[u8]) -> Option<Vec<AbortedTransaction>> {
             last_stable_offset: field(3),
         };
         let ascends = entries.last().is_none_or(|last| entry.last_offset > last.last_offset);
-        if raw[..2] != [0, 0] || !ascends {
-            return None;
+        // The marker comes after a record of its transaction.
+        let possible = entry.producer_id >= 0 && (0..entry.last_offset).contains(&entry.first_offset);
+        if raw[..2] != [0, 0] || !ascends || !possible {
+            break;
         }
         entries.push(entry);
     }
-    Some(entries)
+    entries
 }
 
 /// Adds those of one segment that overlap `from..upper`; true when no later segment can hold more.
@@ -71,14 +71,17 @@ mod tests {
     }
 
     #[test]
-    fn entries_read_back_and_damage_is_noticed() {
+    fn entries_read_back_up_to_damage() {
         let entries = vec![entry(7, 0, 10, 11), entry(8, 4, 20, 15)];
         let mut bytes = encode(&entries);
         assert_eq!(bytes.len(), 68);
-        assert_eq!(decode(&bytes), Some(entries));
-        assert_eq!(decode(&bytes[..67]), None);
-        bytes[1] = 9;
-        assert_eq!(decode(&bytes), None);
+        assert_eq!(decode(&bytes), entries);
+        assert_eq!(decode(&bytes[..67]), entries[..1]);
+        bytes.extend([0; 34]);
+        assert_eq!(decode(&bytes), entries);
+        bytes[35] = 9;
+        assert_eq!(decode(&bytes), entries[..1]);
+        assert_eq!(decode(&[0; 34]), []);
     }
 
     #[test]

@@ -97,7 +97,14 @@ impl Script {
         let mut checked = 0;
         for (number, (image, known)) in images.iter().enumerate() {
             let seed = number as u64 * 7919;
-            let kinds = [(Keep::None, 0), (Keep::All, 0), (Keep::Some, seed), (Keep::Some, seed + 1), (Keep::Torn, seed + 2), (Keep::Torn, seed + 3)];
+            let kinds = [
+                (Keep::None, 0),
+                (Keep::All, 0),
+                (Keep::Some, seed),
+                (Keep::Some, seed + 1),
+                (Keep::Torn, seed + 2),
+                (Keep::Torn, seed + 3),
+            ];
             for (keep, seed) in kinds {
                 let what = format!("image {number} of {}, {keep:?} {seed}", images.len());
                 check(image.crash(seed, keep), known, &self.config, self.epoch, &what);
@@ -130,7 +137,10 @@ fn check(image: MemoryVfs, known: &Known, config: &LogConfig, epoch: i32, what: 
             let newest = known.ever.get(&next).and_then(|ever| ever.last());
             assert_eq!(newest, Some(&found), "{what}: offset {next} was synced");
         } else {
-            assert!(known.ever.get(&next).is_some_and(|ever| ever.contains(&found)), "{what}: {found:?} at {next} never was");
+            assert!(
+                known.ever.get(&next).is_some_and(|ever| ever.contains(&found)),
+                "{what}: {found:?} at {next} never was"
+            );
         }
         next = header.next_offset();
         at = end;

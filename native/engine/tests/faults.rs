@@ -41,7 +41,11 @@ fn a_failed_sync_takes_the_directory_offline_and_is_never_retried() {
     let write = |ticket| Command::WriteFile { directory, ticket, path: "f".to_string(), content: Default::default() };
     assert_eq!(rig.answer(write).unwrap_err().code, Code::DirectoryOffline);
     assert!(!rig.engine.flush_all(100));
-    assert_eq!((vfs.count(Operation::SyncData), vfs.count(Operation::Write)), (syncs, writes), "the disk is left alone");
+    assert_eq!(
+        (vfs.count(Operation::SyncData), vfs.count(Operation::Write)),
+        (syncs, writes),
+        "the disk is left alone"
+    );
     assert_eq!(failures(&rig), 1, "said once");
     let urgent = rig.sink.completions.lock().unwrap().iter().any(|(completion, urgent)| {
         matches!(completion, Completion::DirectoryFailed { code: Code::DirectoryOffline, errno: EIO, .. }) && *urgent
@@ -77,7 +81,17 @@ fn every_failed_sync_of_a_script_is_reported_and_acknowledges_nothing() {
                 break;
             }
             let (_, _, info) = rig_with_log(&vfs.crash(nth, Keep::None), small_segments());
-            let kept = if rig.sink.all(|completion| matches!(completion, Completion::Answered { outcome: Ok(Answer::Marks { .. }), .. }).then_some(())).is_empty() { synced.min(10) } else { 10 };
+            let kept = if rig
+                .sink
+                .all(|completion| {
+                    matches!(completion, Completion::Answered { outcome: Ok(Answer::Marks { .. }), .. }).then_some(())
+                })
+                .is_empty()
+            {
+                synced.min(10)
+            } else {
+                10
+            };
             assert!(info.end >= kept, "{operation:?} {nth}: {} is there, {kept} was reported", info.end);
         }
     }
@@ -270,14 +284,18 @@ fn an_index_that_is_missing_or_wrong_is_built_anew() {
     rig.engine.close_directory(directory, true, 1).unwrap();
     let names: Vec<String> = base.list("/data/t-0").unwrap().into_iter().map(|entry| entry.name).collect();
     let mut tried = 0;
-    for name in names.iter().filter(|name| name.contains("index") || name.contains("snapshot") || name.contains("epoch")) {
+    for name in
+        names.iter().filter(|name| name.contains("index") || name.contains("snapshot") || name.contains("epoch"))
+    {
         for harm in 0..4 {
             let image = base.crash(0, Keep::None);
             let path = format!("/data/t-0/{name}");
             match harm {
                 0 => image.remove_file(&path).unwrap(),
                 1 => image.open(&path, OpenMode::Write).unwrap().set_len(0).unwrap(),
-                2 => drop(image.open(&path, OpenMode::Write).unwrap().write_at(&[std::io::IoSlice::new(&[0xff; 5])], 2)),
+                2 => {
+                    drop(image.open(&path, OpenMode::Write).unwrap().write_at(&[std::io::IoSlice::new(&[0xff; 5])], 2))
+                }
                 _ => image.open(&path, OpenMode::Write).unwrap().set_len(1 << 20).unwrap(),
             }
             let (rig, _, info) = rig_with_log(&image, small_segments());
@@ -290,7 +308,10 @@ fn an_index_that_is_missing_or_wrong_is_built_anew() {
                     lookup: Lookup::Time { timestamp: NOW + n },
                     limit: 40,
                 });
-                assert!(matches!(found, Ok(Answer::Found { offset, .. }) if offset == n * 2), "{name} {harm}: {found:?}");
+                assert!(
+                    matches!(found, Ok(Answer::Found { offset, .. }) if offset == n * 2),
+                    "{name} {harm}: {found:?}"
+                );
             }
             assert_eq!(info.latest_epoch, 0, "{name} {harm}");
             tried += 1;
