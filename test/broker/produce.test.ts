@@ -96,7 +96,7 @@ test('acks other than -1, 0 and 1 are refused', async () => {
 })
 
 test('clients may not write what the broker keeps for itself', async () => {
-  const client = await fixture.connect('__admin_client')
+  const client = await fixture.connect()
   const answer = await send(client, 9, { name: '__cluster_metadata' }, batch(['a']))
   assert.is(answer.errorCode, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
 })
@@ -107,10 +107,16 @@ test('no records, several batches, old formats and early zstd are refused', asyn
   const one = batch(['a'])
   const code = async (records: Uint8Array | null, version = 9) =>
     (await send(client, version, topic, records)).errorCode
-  assert.is(await code(null), ErrorCode.INVALID_RECORD)
+  // Apache Kafka never answers a request with null records.
+  if (fixture.ours) assert.is(await code(null), ErrorCode.INVALID_RECORD)
   assert.is(await code(new Uint8Array(0)), ErrorCode.INVALID_RECORD)
   assert.is(await code(one.subarray(0, 40)), ErrorCode.INVALID_RECORD)
   assert.is(await code(Uint8Array.from([...one, ...one])), ErrorCode.INVALID_RECORD)
+  assert.is(
+    await code(Uint8Array.from([...one, ...one.subarray(0, 30)])),
+    0,
+    'what is no whole batch behind it is dropped',
+  )
   const old = one.slice()
   old[16] = 1
   assert.is(await code(old), ErrorCode.INVALID_RECORD)

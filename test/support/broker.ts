@@ -14,14 +14,18 @@ const decoder = new TextDecoder()
 
 export interface TestBroker {
   readonly broker: Broker
+  /** False against another broker: what only ours does is not expected of it. */
+  readonly ours: boolean
   connect(clientId?: string): Promise<WireClient>
   /** Creates a topic with a name of its own; resolves to name and id. */
   topic(options?: { partitions?: number; configs?: Record<string, string> }): Promise<{ name: string; id: string }>
   close(): Promise<void>
 }
 
+/** With ODRADEK_TEST_BOOTSTRAP=127.0.0.1:port it is that broker instead, to compare with Apache Kafka. */
 export async function startTestBroker(options: BrokerOptions = {}): Promise<TestBroker> {
-  const broker = await startBroker({ logger: false, ...options })
+  const other = process.env.ODRADEK_TEST_BOOTSTRAP
+  const broker = other === undefined ? await startBroker({ logger: false, ...options }) : elsewhere(other)
   const clients: WireClient[] = []
   let topics = 0
   const connect = async (clientId?: string) => {
@@ -31,9 +35,10 @@ export async function startTestBroker(options: BrokerOptions = {}): Promise<Test
   }
   return {
     broker,
+    ours: other === undefined,
     connect,
     async topic({ partitions = 1, configs = {} } = {}) {
-      const name = `topic-${++topics}`
+      const name = `topic-${process.pid}-${++topics}`
       const client = await connect()
       const created = await client.send(createTopics, 7, {
         topics: [
@@ -50,12 +55,30 @@ export async function startTestBroker(options: BrokerOptions = {}): Promise<Test
       if (created.topics[0]!.errorCode !== 0) throw new Error(`creating ${name}: ${created.topics[0]!.errorMessage}`)
       const described = await client.send(metadata, 12, { topics: [{ name }], allowAutoTopicCreation: false })
       await client.close()
+      // Apache Kafka answers before the topic can be written.
+      if (other !== undefined) await new Promise(resolve => setTimeout(resolve, 500))
       return { name, id: described.topics[0]!.topicId }
     },
     async close() {
       for (const client of clients) await client.close()
       await broker.close()
     },
+  }
+}
+
+function elsewhere(bootstrap: string): Broker {
+  return {
+    bootstrapServers: [bootstrap],
+    port: Number(bootstrap.split(':').at(-1)),
+    clusterId: '',
+    close: async () => {},
+    ref() {
+      return this
+    },
+    unref() {
+      return this
+    },
+    [Symbol.asyncDispose]: async () => {},
   }
 }
 

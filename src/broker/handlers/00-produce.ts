@@ -27,8 +27,6 @@ import { isInternalTopic } from '../topic-names.ts'
 
 // Of a version 2 batch header.
 const HEADER_BYTES = 61
-const LENGTH_AT = 8
-const BYTES_BEFORE_LENGTH_COUNTS = 12
 const MAGIC_AT = 16
 const ATTRIBUTES_AT = 22
 const CODEC_MASK = 7
@@ -230,25 +228,14 @@ function wrongShape(
 ): { code: KafkaErrorCode; message: string | undefined } | undefined {
   if (records === null || records.length < HEADER_BYTES)
     return { code: ErrorCode.INVALID_RECORD, message: 'a partition needs one whole record batch' }
-  const { header, length } = records
+  const { header } = records
   if (header[MAGIC_AT] !== 2)
     return { code: ErrorCode.INVALID_RECORD, message: 'only record batches of format 2 may be produced' }
   if (version < ZSTD_SINCE_VERSION && ((header[ATTRIBUTES_AT] as number) & CODEC_MASK) === ZSTD)
     return { code: ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, message: `zstd needs Produce version ${ZSTD_SINCE_VERSION}` }
-  if (BYTES_BEFORE_LENGTH_COUNTS + int32(header, LENGTH_AT) < length)
-    return { code: ErrorCode.INVALID_RECORD, message: 'a partition may carry one record batch only' }
   return undefined
 }
 
 function isTransactional(records: RecordsRef): boolean {
   return ((records.header[ATTRIBUTES_AT] as number) & TRANSACTIONAL) !== 0
-}
-
-function int32(bytes: Uint8Array, at: number): number {
-  return (
-    ((bytes[at] as number) << 24) |
-    ((bytes[at + 1] as number) << 16) |
-    ((bytes[at + 2] as number) << 8) |
-    (bytes[at + 3] as number)
-  )
 }

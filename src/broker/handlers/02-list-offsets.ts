@@ -57,10 +57,11 @@ export const listOffsetsHandler: Handler<ListOffsetsRequest> = {
 
   async handle(context, request) {
     const repeated = repeatedPartitions(request)
+    const answered = new Set<string>()
     const topics = request.topics.map(async topic => ({
       name: topic.name,
       partitions: await Promise.all(
-        topic.partitions.map(question => {
+        topic.partitions.filter(once(answered, topic.name)).map(question => {
           if (repeated.has(`${topic.name}/${question.partitionIndex}`))
             return failed(question, ErrorCode.INVALID_REQUEST)
           return answer(context, request, topic.name, question)
@@ -80,18 +81,27 @@ export const listOffsetsHandler: Handler<ListOffsetsRequest> = {
   },
 }
 
+/** Passes each partition once: one that is named twice has one answer. */
+function once(seen: Set<string>, topic: string): (question: Question) => boolean {
+  return ({ partitionIndex }) => {
+    const key = `${topic}/${partitionIndex}`
+    if (seen.has(key)) return false
+    seen.add(key)
+    return true
+  }
+}
+
 function failed(question: Question, errorCode: KafkaErrorCode): PartitionAnswer {
   return { partitionIndex: question.partitionIndex, errorCode }
 }
 
 function repeatedPartitions(request: ListOffsetsRequest): Set<string> {
-  const seen = new Set<string>()
   const repeated = new Set<string>()
+  const seen = new Set<string>()
   for (const topic of request.topics) {
-    for (const { partitionIndex } of topic.partitions) {
-      const key = `${topic.name}/${partitionIndex}`
-      if (seen.has(key)) repeated.add(key)
-      seen.add(key)
+    const isFirst = once(seen, topic.name)
+    for (const question of topic.partitions) {
+      if (!isFirst(question)) repeated.add(`${topic.name}/${question.partitionIndex}`)
     }
   }
   return repeated

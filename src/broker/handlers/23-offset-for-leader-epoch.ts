@@ -6,6 +6,8 @@
 import { clientErrorCode } from '../../log/log-errors.ts'
 import type { OffsetForLeaderEpochRequest } from '../../protocol/apis/23-offset-for-leader-epoch.ts'
 import { offsetForLeaderEpoch } from '../../protocol/apis/23-offset-for-leader-epoch.ts'
+import type { KafkaErrorCode } from '../../protocol/error-codes.ts'
+import { ErrorCode } from '../../protocol/error-codes.ts'
 import type { Handler, RequestContext } from '../context.ts'
 import { findPartition } from '../find-partition.ts'
 
@@ -15,11 +17,25 @@ export const offsetForLeaderEpochHandler: Handler<OffsetForLeaderEpochRequest> =
   apiKey: offsetForLeaderEpoch.key,
 
   async handle(context, request) {
-    const topics = request.topics.map(async topic => ({
-      topic: topic.topic,
-      partitions: await Promise.all(topic.partitions.map(question => answer(context, topic.topic, question))),
-    }))
-    return { topics: await Promise.all(topics) }
+    // A request may name very many topics: only what must be asked of a log costs a promise.
+    const topics: { topic: string; partitions: PartitionAnswer[] }[] = []
+    const asked: Promise<void>[] = []
+    for (const { topic, partitions } of request.topics) {
+      const answers: PartitionAnswer[] = []
+      topics.push({ topic, partitions: answers })
+      for (const [index, question] of partitions.entries()) {
+        const answered = answer(context, topic, question)
+        if (answered instanceof Promise) {
+          asked.push(
+            answered.then(each => {
+              answers[index] = each
+            }),
+          )
+        } else answers[index] = answered
+      }
+    }
+    await Promise.all(asked)
+    return { topics }
   },
 
   failure(request, errorCode) {
@@ -32,13 +48,21 @@ export const offsetForLeaderEpochHandler: Handler<OffsetForLeaderEpochRequest> =
   },
 }
 
-async function answer(context: RequestContext, topic: string, question: Question) {
+interface PartitionAnswer {
+  readonly partition: number
+  readonly errorCode: KafkaErrorCode
+  readonly leaderEpoch?: number
+  readonly endOffset?: number
+}
+
+function answer(context: RequestContext, topic: string, question: Question): PartitionAnswer | Promise<PartitionAnswer> {
   const { partition: index } = question
   const partition = findPartition(context, topic, index)
   if (typeof partition === 'number') return { partition: index, errorCode: partition }
   const refused = partition.access(question.currentLeaderEpoch, true)
   if (refused !== 0 || partition.log === undefined) return { partition: index, errorCode: refused }
-  const end = await partition.log.lookupEpochEnd(question.leaderEpoch)
-  if (end.code !== 0) return { partition: index, errorCode: clientErrorCode(end.code) }
-  return { partition: index, errorCode: 0, leaderEpoch: end.leaderEpoch, endOffset: end.offset }
+  return partition.log.lookupEpochEnd(question.leaderEpoch).then(end => {
+    if (end.code !== 0) return { partition: index, errorCode: clientErrorCode(end.code) }
+    return { partition: index, errorCode: ErrorCode.NONE, leaderEpoch: end.leaderEpoch, endOffset: end.offset }
+  })
 }
