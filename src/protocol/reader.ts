@@ -24,9 +24,10 @@ const KEPT_OF_RECORDS = 61
 
 /**
  * Array elements in one message, all arrays together. A frame of 100 MiB could otherwise become objects of several GiB,
- * since an element may take two bytes on the wire; no honest message comes near.
+ * since an element may take two bytes on the wire, and a question in every second byte keeps its answerer busy for
+ * minutes; no honest message comes near.
  */
-const MOST_ELEMENTS = 1 << 22
+const MOST_ELEMENTS = 1 << 19
 
 const WHOLE: readonly Elision[] = []
 const EMPTY = new Uint8Array(0)
