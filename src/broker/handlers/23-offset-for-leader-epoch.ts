@@ -55,7 +55,11 @@ interface PartitionAnswer {
   readonly endOffset?: number
 }
 
-function answer(context: RequestContext, topic: string, question: Question): PartitionAnswer | Promise<PartitionAnswer> {
+function answer(
+  context: RequestContext,
+  topic: string,
+  question: Question,
+): PartitionAnswer | Promise<PartitionAnswer> {
   const { partition: index } = question
   const partition = findPartition(context, topic, index)
   if (typeof partition === 'number') return { partition: index, errorCode: partition }
