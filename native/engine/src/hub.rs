@@ -6,6 +6,7 @@
 //! no acknowledgement. A condition variable is notified here and waited on in the driver alone.
 
 use crate::command::{Answer, Completion, DirectoryId, Failure, LogRef, Lookup, OpenInfo, OpenLog, Sink};
+use crate::create::create_folders;
 use crate::directory::Directory;
 use crate::error::Code;
 use crate::files::{self, FileCommand};
@@ -240,7 +241,7 @@ impl Hub {
                 site.filled.notify_one();
             }
             Task::Open(requests) => {
-                let created = open::create_folders(directory, &requests);
+                let created = create_folders(directory, &requests);
                 for (request, created) in requests.iter().zip(created) {
                     let outcome =
                         created.and_then(|created| open::open(directory, request, created, self.sink.clone()));
@@ -263,7 +264,7 @@ impl Hub {
             Ok(complete)
         };
         let outcome = match directory.check() {
-            Ok(()) => run().map_err(|failed: crate::sync::Failed| {
+            Ok(()) => run().map_err(|failed: crate::sync_job::Failed| {
                 if shared.sync.is_over() {
                     // Deleted meanwhile: its files went away under the sync, which harms nobody.
                     return Failure { code: Code::StaleLog, text: failed.what };

@@ -4,6 +4,7 @@
 //! together, whatever stands between them for other logs. Every command with a ticket is answered once. Commands for a
 //! log that is still opening wait for it.
 
+use crate::append::Pending;
 use crate::command::{
     Answer, AppendedInfo, Command, Completion, DirectoryId, Failure, LogRef, Lookup, OpenInfo, OpenLog,
 };
@@ -12,7 +13,7 @@ use crate::error::Code;
 use crate::files::FileCommand;
 use crate::hub::{Deletion, Hub, LaneItem, ReadTask, stale};
 use crate::lock::{read, write};
-use crate::log::{ADVANCE_MS, Log, Pending};
+use crate::log::{ADVANCE_MS, Log};
 use crate::vfs::path;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;

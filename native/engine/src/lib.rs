@@ -1,10 +1,12 @@
 //! The log engine: everything that owns bytes on disk. No N-API, no clock, no randomness, no thread outside the driver.
 
+mod append;
 pub mod batch;
 mod checkpoint;
 pub mod codec;
 pub mod command;
 pub mod config;
+mod create;
 mod cut;
 mod directory;
 pub mod driver;
@@ -13,6 +15,7 @@ mod files;
 mod hub;
 mod lane;
 mod leader_epochs;
+mod load;
 mod lock;
 mod log;
 mod lookup;
@@ -24,6 +27,7 @@ mod scan;
 mod segment;
 pub mod slice;
 mod sync;
+mod sync_job;
 mod tidy;
 mod time_index;
 mod txn_index;

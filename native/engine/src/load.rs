@@ -1,0 +1,347 @@
+//! Loads what a log's folder holds: trusted segments by their files, those above the recovery point by a walk.
+//!
+//! Invariants: what is reported as synced is on disk. Index files of sealed segments that are missing or make no sense
+//! are built anew; a snapshot, an epoch or an index entry above the recovery point is not believed.
+
+use crate::checkpoint::LEADER_EPOCHS;
+use crate::command::Failure;
+use crate::error::Code;
+use crate::leader_epochs::LeaderEpochs;
+use crate::offset_index::OffsetIndex;
+use crate::open::Opening;
+use crate::producer_state::ProducerStates;
+use crate::recovery::{Bad, Recovery, Report, damaged, load_producers, read_aborted};
+use crate::scan::{Scan, Step};
+use crate::segment::{Largest, Segment, parse_name};
+use crate::sync_job::Failed;
+use crate::tidy::tidy;
+use crate::time_index::TimeIndex;
+use crate::vfs::{self, OpenMode, is_no_space, path};
+use crate::view::ViewState;
+use std::io;
+use std::sync::Arc;
+
+/// Bytes read at once.
+const WINDOW: usize = 1 << 20;
+
+/// What a log's folder was found to hold.
+pub struct Loaded {
+    pub state: ViewState,
+    pub epochs: LeaderEpochs,
+    pub report: Report,
+    pub producers: ProducerStates,
+    pub loose_snapshots: Vec<i64>,
+    pub first_timestamp: Option<i64>,
+    /// The recovery point is the end: nothing has to be done before a clean close.
+    pub settled: bool,
+}
+
+impl Loaded {
+    pub fn empty(opening: &Opening<'_>, base: i64) -> Loaded {
+        let segment = Segment::new(opening.vfs.clone(), opening.folder.clone(), base, 0);
+        Loaded {
+            state: view_of(vec![Arc::new(segment)], base, base, 0),
+            epochs: LeaderEpochs::default(),
+            report: Report::default(),
+            producers: Default::default(),
+            loose_snapshots: Vec::new(),
+            first_timestamp: None,
+            settled: base == 0,
+        }
+    }
+}
+
+fn view_of(segments: Vec<Arc<Segment>>, start: i64, end: i64, bytes_end: u64) -> ViewState {
+    ViewState {
+        segments: Arc::new(segments),
+        start,
+        end,
+        bytes_end,
+        bytes_at_open: bytes_end,
+        epochs: Arc::default(),
+        truncations: 0,
+    }
+}
+
+impl Opening<'_> {
+    pub fn load(&self) -> Result<Loaded, Failure> {
+        tidy(&*self.vfs, &self.folder).map_err(|error| self.broken("tidying", error))?;
+        let entries = self.vfs.list(&self.folder).map_err(|error| self.failed("listing", error))?;
+        let bases: Vec<i64> = entries.iter().filter_map(|entry| parse_name(&entry.name, ".log")).collect();
+        if bases.is_empty() {
+            if self.points.recovery > 0 {
+                return Err(damaged(format!(
+                    "{} holds no segment, although its recovery point is {}",
+                    self.folder, self.points.recovery
+                )));
+            }
+            return Ok(Loaded::empty(self, self.points.start.unwrap_or(0)));
+        }
+        let mut segments = Vec::with_capacity(bases.len());
+        let mut sizes = Vec::with_capacity(bases.len());
+        let mut bytes = 0;
+        for base in bases {
+            let segment = Segment::new(self.vfs.clone(), self.folder.clone(), base, bytes);
+            let size = self
+                .vfs
+                .open(&segment.path(".log"), OpenMode::Read)
+                .and_then(|file| file.len())
+                .map_err(|error| self.failed("reading a segment of", error))?;
+            segment.load(size, None, Largest { timestamp: -1, offset: -1 }, Vec::new());
+            bytes += size;
+            sizes.push(size);
+            segments.push(Arc::new(segment));
+        }
+        if self.request.clean
+            && let Some(loaded) = self.load_segments(segments.clone(), &sizes, true)?
+        {
+            return Ok(loaded);
+        }
+        // Not closed clean, or not as clean as was said.
+        for (segment, size) in segments.iter().zip(&sizes) {
+            segment.load(*size, None, Largest { timestamp: -1, offset: -1 }, Vec::new());
+        }
+        let loaded = self.load_segments(segments, &sizes, false)?;
+        loaded.ok_or_else(|| damaged(format!("{} can't be recovered", self.folder)))
+    }
+
+    /// None: `clean` was not true of what is there.
+    fn load_segments(
+        &self,
+        mut segments: Vec<Arc<Segment>>,
+        sizes: &[u64],
+        clean: bool,
+    ) -> Result<Option<Loaded>, Failure> {
+        let recovery_point = if clean { i64::MAX } else { self.points.recovery };
+        let first_walked = if clean {
+            segments.len() - 1
+        } else {
+            segments.partition_point(|segment| segment.base <= recovery_point).saturating_sub(1)
+        };
+        for (segment, next) in segments.iter().zip(&segments[1..]).take(first_walked) {
+            self.load_sealed(segment, next.base)?;
+        }
+        let mut recovery = Recovery {
+            vfs: &*self.vfs,
+            folder: &self.folder,
+            recovery_point,
+            verify: !clean,
+            index_interval_bytes: self.request.config.index_interval_bytes as u64,
+            epochs: self.load_epochs(&segments[..first_walked], recovery_point, first_walked == 0)?,
+            next_offset: segments[first_walked].base,
+            report: Report::default(),
+        };
+        let mut bad: Option<Bad> = None;
+        for at in first_walked..segments.len() {
+            let next_base = segments.get(at + 1).map(|next| next.base);
+            bad = recovery
+                .walk(at, &segments[at], next_base)
+                .map_err(|error| self.failed("reading a segment of", error))?;
+            if bad.is_some() {
+                break;
+            }
+        }
+        match bad {
+            Some(_) if clean => return Ok(None),
+            Some(bad) => recovery.cut(&mut segments, sizes, &bad).inspect_err(|failure| {
+                if failure.code == Code::Io {
+                    self.directory.fail_with(0, failure.text.clone());
+                }
+            })?,
+            None => {}
+        }
+        let end = recovery.next_offset;
+        if !clean && end < recovery_point {
+            return Err(damaged(format!(
+                "{} ends at offset {end}, below its recovery point {recovery_point}: bytes that were on disk are missing",
+                self.folder
+            )));
+        }
+        let mut epochs = std::mem::take(&mut recovery.epochs);
+        epochs.truncate_from_end(end);
+        let mut report = std::mem::take(&mut recovery.report);
+        let bytes_end = segments.last().map_or(0, |last| last.bytes_before + last.size());
+        let start = self.points.start.unwrap_or(0).max(segments[0].base);
+        let state = view_of(segments, start, end, bytes_end);
+        let (now_ms, expiration_ms) = (self.request.now_ms, self.request.config.producer_id_expiration_ms);
+        if !clean {
+            self.drop_untrusted_snapshots(recovery_point)?;
+            report.recovered_segments = (state.segments.len() - first_walked.min(state.segments.len())) as u32;
+        }
+        let loaded = load_producers(&*self.vfs, &self.folder, &state, recovery_point, now_ms, expiration_ms)
+            .map_err(|error| self.failed("reading producers of", error))?;
+        self.seal_walked(&state, first_walked, clean)?;
+        let first_timestamp = self.first_timestamp(&state)?;
+        Ok(Some(Loaded {
+            settled: end == self.points.recovery,
+            state,
+            epochs,
+            report,
+            producers: loaded.producers,
+            loose_snapshots: loaded.loose,
+            first_timestamp,
+        }))
+    }
+
+    /// Snapshots above the recovery point may tell of records that a crash took away. Those at the base of a segment
+    /// have done their service by now.
+    fn drop_untrusted_snapshots(&self, recovery_point: i64) -> Result<(), Failure> {
+        let drop = || -> io::Result<()> {
+            let mut removed = false;
+            for entry in self.vfs.list(&self.folder)? {
+                if parse_name(&entry.name, ".snapshot").is_some_and(|offset| offset > recovery_point) {
+                    self.vfs.remove_file(&path(&self.folder, &entry.name))?;
+                    removed = true;
+                }
+            }
+            if removed { self.vfs.sync_folder(&self.folder) } else { Ok(()) }
+        };
+        drop().map_err(|error| self.broken("removing snapshots of", error))
+    }
+
+    /// A sealed segment whose files are trusted: only what a look-up needs. Index files that are missing or make no
+    /// sense are built anew.
+    fn load_sealed(&self, segment: &Segment, next_base: i64) -> Result<(), Failure> {
+        let load = || -> Result<(), Failed> {
+            let failed = |error| Failed { what: format!("reading a segment of {}", self.folder), error };
+            let size = segment.size();
+            let aborted = read_aborted(&*self.vfs, segment).map_err(failed)?;
+            let offsets = vfs::read_file(&*self.vfs, &segment.path(".index")).map_err(failed)?;
+            let times = vfs::read_file(&*self.vfs, &segment.path(".timeindex")).map_err(failed)?;
+            if let (Some(offsets), Some(times)) = (&offsets, &times) {
+                let ((offsets, sound), (times, times_sound)) =
+                    (OffsetIndex::decode(offsets, size), TimeIndex::decode(times));
+                // A sealed segment with timestamps has its largest in the index.
+                let timed = size == 0 || times.len() > 0;
+                if sound && times_sound && timed && self.fits(segment, &offsets, next_base).map_err(failed)? {
+                    let largest = times.last().map_or(Largest { timestamp: -1, offset: -1 }, |entry| Largest {
+                        timestamp: entry.timestamp,
+                        offset: segment.base + entry.relative as i64,
+                    });
+                    segment.load(size, None, largest, aborted);
+                    return Ok(());
+                }
+            }
+            let mut recovery = Recovery {
+                vfs: &*self.vfs,
+                folder: &self.folder,
+                // No entry of the old index counts.
+                recovery_point: segment.base,
+                verify: false,
+                index_interval_bytes: self.request.config.index_interval_bytes as u64,
+                epochs: LeaderEpochs::default(),
+                next_offset: segment.base,
+                report: Report::default(),
+            };
+            if let Some(bad) = recovery.walk(0, segment, Some(next_base)).map_err(failed)? {
+                let why = format!("{} is damaged at byte {}: {}", segment.path(".log"), bad.position, bad.why);
+                return Err(failed(io::Error::new(io::ErrorKind::InvalidData, why)));
+            }
+            segment.load(size, Some(segment.load_indexes().map_err(failed)?), segment.largest(), aborted);
+            if let Some(files) = segment.index_files() {
+                files.write_durably(&*self.vfs, &self.folder)?;
+            }
+            segment.seal();
+            Ok(())
+        };
+        load().map_err(|failed| match failed.error.kind() {
+            io::ErrorKind::InvalidData => damaged(failed.error.to_string()),
+            _ => self.failed(&failed.what, failed.error),
+        })
+    }
+
+    /// The last entry points at the batch that it names.
+    fn fits(&self, segment: &Segment, offsets: &OffsetIndex, next_base: i64) -> io::Result<bool> {
+        let Some(last) = offsets.last() else { return Ok(segment.base < next_base) };
+        let file = segment.file()?;
+        let step = Scan::new(&*file, last.position as u64, segment.size(), 0).next()?;
+        Ok(segment.base + (last.relative as i64) < next_base
+            && matches!(step, Step::Batch(entry) if segment.relative(entry.header.last_offset()) == last.relative))
+    }
+
+    /// The epochs below the recovery point, from the checkpoint file or, should it be missing, from the batches.
+    fn load_epochs(
+        &self,
+        sealed: &[Arc<Segment>],
+        recovery_point: i64,
+        all_walked: bool,
+    ) -> Result<LeaderEpochs, Failure> {
+        let bytes = vfs::read_file(&*self.vfs, &path(&self.folder, LEADER_EPOCHS))
+            .map_err(|error| self.failed("reading leader epochs of", error))?;
+        if let Some(Ok(mut epochs)) = bytes.as_deref().map(LeaderEpochs::decode) {
+            epochs.truncate_from_end(recovery_point);
+            return Ok(epochs);
+        }
+        let mut epochs = LeaderEpochs::default();
+        if all_walked {
+            return Ok(epochs);
+        }
+        let mut walk = || -> io::Result<()> {
+            for segment in sealed {
+                let file = segment.file()?;
+                let mut scan = Scan::new(&*file, 0, segment.size(), WINDOW);
+                while let Step::Batch(entry) = scan.next()? {
+                    if entry.header.leader_epoch > epochs.latest() {
+                        epochs.assign(entry.header.leader_epoch, entry.header.base_offset);
+                    }
+                }
+            }
+            Ok(())
+        };
+        walk().map_err(|error| self.failed("reading leader epochs of", error))?;
+        Ok(epochs)
+    }
+
+    /// Walked segments but the last get their index files; what recovery read is made durable, since it is reported as
+    /// synced.
+    fn seal_walked(&self, state: &ViewState, first_walked: usize, clean: bool) -> Result<(), Failure> {
+        let seal = || -> Result<(), Failed> {
+            for (at, segment) in state.segments.iter().enumerate().skip(first_walked) {
+                if !clean {
+                    let failed = |error| Failed { what: format!("syncing {}", segment.path(".log")), error };
+                    self.vfs
+                        .open(&segment.path(".log"), OpenMode::Write)
+                        .and_then(|file| file.sync_data())
+                        .map_err(failed)?;
+                }
+                if at + 1 < state.segments.len() {
+                    if let Some(files) = segment.index_files()
+                        && !files.write_durably(&*self.vfs, &self.folder)?
+                    {
+                        let what = format!("writing the indexes of {}", segment.path(".log"));
+                        return Err(Failed { what, error: io::ErrorKind::StorageFull.into() });
+                    }
+                    segment.seal();
+                }
+            }
+            if clean {
+                return Ok(());
+            }
+            let failed = |error| Failed { what: format!("syncing {}", self.folder), error };
+            self.vfs.sync_folder(&self.folder).map_err(failed)
+        };
+        seal().map_err(|failed| {
+            if is_no_space(&failed.error) {
+                return self.failed(&failed.what, failed.error);
+            }
+            self.directory.fail(&failed.what, &failed.error)
+        })
+    }
+
+    fn first_timestamp(&self, state: &ViewState) -> Result<Option<i64>, Failure> {
+        let active = &state.segments[state.segments.len() - 1];
+        if active.size() == 0 {
+            return Ok(None);
+        }
+        let read = || -> io::Result<Option<i64>> {
+            let file = active.file()?;
+            Ok(match Scan::new(&*file, 0, active.size(), 0).next()? {
+                Step::Batch(entry) => Some(entry.header.max_timestamp),
+                _ => None,
+            })
+        };
+        let timestamp = read().map_err(|error| self.failed("reading", error))?;
+        active.release_file();
+        Ok(timestamp)
+    }
+}
