@@ -33,14 +33,10 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     };
     let mut words = words;
     while let Some(name) = words.next() {
-        let value = words
-            .next()
-            .ok_or_else(|| format!("{name} wants a value"))?;
+        let value = words.next().ok_or_else(|| format!("{name} wants a value"))?;
         match name.as_str() {
             "--address" => address = Some(number(&name, &value)?),
-            "--frame" => {
-                frame = Some(std::fs::read(&value).map_err(|error| format!("{value}: {error}"))?)
-            }
+            "--frame" => frame = Some(std::fs::read(&value).map_err(|error| format!("{value}: {error}"))?),
             "--requests" => arguments.requests = number(&name, &value)?,
             "--warm-up" => arguments.warm_up = number(&name, &value)?,
             "--connections" => arguments.connections = number(&name, &value)?,
@@ -55,9 +51,7 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     arguments.address = address.ok_or("--address is missing")?;
     arguments.frame = frame.ok_or("--frame is missing")?;
     let frame = &arguments.frame;
-    if frame.len() < 4
-        || frame.len() - 4 != u32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]]) as usize
-    {
+    if frame.len() < 4 || frame.len() - 4 != u32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]]) as usize {
         return Err("--frame: the first four bytes are not the length of the rest".into());
     }
     if arguments.requests == 0 || arguments.connections == 0 || arguments.depth == 0 {
@@ -67,7 +61,5 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, String> {
-    value
-        .parse()
-        .map_err(|_| format!("{name}: {value} is no value for it"))
+    value.parse().map_err(|_| format!("{name}: {value} is no value for it"))
 }

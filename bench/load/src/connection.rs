@@ -18,13 +18,7 @@ pub struct Connection {
 
 impl Connection {
     pub fn new(stream: TcpStream) -> Connection {
-        Connection {
-            stream,
-            started: VecDeque::new(),
-            unsent: 0,
-            buffer: vec![0; 64 * 1024],
-            filled: 0,
-        }
+        Connection { stream, started: VecDeque::new(), unsent: 0, buffer: vec![0; 64 * 1024], filled: 0 }
     }
 
     pub fn in_flight(&self) -> usize {
@@ -56,11 +50,7 @@ impl Connection {
     }
 
     /// Reads what is there; calls `answered(start_ns)` for each whole answer.
-    pub fn receive(
-        &mut self,
-        error_at: Option<usize>,
-        mut answered: impl FnMut(u64),
-    ) -> Result<(), String> {
+    pub fn receive(&mut self, error_at: Option<usize>, mut answered: impl FnMut(u64)) -> Result<(), String> {
         loop {
             match self.stream.read(&mut self.buffer[self.filled..]) {
                 Ok(0) => return Err("the broker closed the connection".into()),
@@ -70,13 +60,9 @@ impl Connection {
             }
             let mut at = 0;
             while self.filled - at >= 4 {
-                let length =
-                    u32::from_be_bytes(self.buffer[at..at + 4].try_into().expect("four bytes"))
-                        as usize;
+                let length = u32::from_be_bytes(self.buffer[at..at + 4].try_into().expect("four bytes")) as usize;
                 if length + 4 > self.buffer.len() {
-                    return Err(format!(
-                        "an answer of {length} bytes, more than this program takes"
-                    ));
+                    return Err(format!("an answer of {length} bytes, more than this program takes"));
                 }
                 if self.filled - at < length + 4 {
                     break;
@@ -88,11 +74,7 @@ impl Connection {
                         return Err(format!("the broker answered error {code}"));
                     }
                 }
-                answered(
-                    self.started
-                        .pop_front()
-                        .ok_or("an answer without a request")?,
-                );
+                answered(self.started.pop_front().ok_or("an answer without a request")?);
                 at += length + 4;
             }
             self.buffer.copy_within(at..self.filled, 0);

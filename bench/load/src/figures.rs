@@ -25,10 +25,7 @@ impl Figures {
             self.client_cpu_seconds,
         );
         if let Some(cpu) = self.target_cpu_seconds {
-            out += &format!(
-                ",\"brokerCpuSeconds\":{cpu:.2},\"brokerCpuUsPerRequest\":{:.2}",
-                cpu * 1e6 / count as f64
-            );
+            out += &format!(",\"brokerCpuSeconds\":{cpu:.2},\"brokerCpuUsPerRequest\":{:.2}", cpu * 1e6 / count as f64);
         }
         out + "}"
     }
@@ -36,15 +33,10 @@ impl Figures {
 
 /// User and system time of a process with all its threads.
 pub fn cpu_seconds(pid: u32) -> Result<f64, String> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))
-        .map_err(|error| format!("process {pid}: {error}"))?;
+    let text =
+        std::fs::read_to_string(format!("/proc/{pid}/stat")).map_err(|error| format!("process {pid}: {error}"))?;
     let after_name = text.rsplit(") ").next().unwrap_or_default();
-    let field = |index: usize| {
-        after_name
-            .split(' ')
-            .nth(index)
-            .and_then(|word| word.parse::<f64>().ok())
-    };
+    let field = |index: usize| after_name.split(' ').nth(index).and_then(|word| word.parse::<f64>().ok());
     match (field(11), field(12)) {
         (Some(user), Some(system)) => Ok((user + system) / 100.0),
         _ => Err(format!("process {pid}: its CPU time can't be read")),

@@ -13,11 +13,7 @@ impl Poll {
     fn new() -> Result<Poll, String> {
         // SAFETY: no pointer is passed; the result is checked.
         let descriptor = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
-        if descriptor < 0 {
-            Err(last_error("epoll_create1"))
-        } else {
-            Ok(Poll(descriptor))
-        }
+        if descriptor < 0 { Err(last_error("epoll_create1")) } else { Ok(Poll(descriptor)) }
     }
 
     /// Edge-triggered, both directions.
@@ -25,13 +21,8 @@ impl Poll {
         let events = (libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLET) as u32;
         let mut event = libc::epoll_event { events, u64: token };
         // SAFETY: `event` lives through the call.
-        let result =
-            unsafe { libc::epoll_ctl(self.0, libc::EPOLL_CTL_ADD, descriptor, &mut event) };
-        if result < 0 {
-            Err(last_error("epoll_ctl"))
-        } else {
-            Ok(())
-        }
+        let result = unsafe { libc::epoll_ctl(self.0, libc::EPOLL_CTL_ADD, descriptor, &mut event) };
+        if result < 0 { Err(last_error("epoll_ctl")) } else { Ok(()) }
     }
 
     fn wait<'a>(
@@ -40,14 +31,8 @@ impl Poll {
         timeout_ms: i32,
     ) -> Result<&'a [libc::epoll_event], String> {
         // SAFETY: the kernel writes at most `events.len()` entries.
-        let count = unsafe {
-            libc::epoll_wait(self.0, events.as_mut_ptr(), events.len() as i32, timeout_ms)
-        };
-        if count < 0 {
-            Err(last_error("epoll_wait"))
-        } else {
-            Ok(&events[..count as usize])
-        }
+        let count = unsafe { libc::epoll_wait(self.0, events.as_mut_ptr(), events.len() as i32, timeout_ms) };
+        if count < 0 { Err(last_error("epoll_wait")) } else { Ok(&events[..count as usize]) }
     }
 }
 
@@ -58,40 +43,22 @@ pub fn run(arguments: &Arguments) -> Result<Figures, String> {
     let poll = Poll::new()?;
     let mut connections = Vec::new();
     for token in 0..arguments.connections {
-        let stream =
-            TcpStream::connect(arguments.address).map_err(|error| format!("connect: {error}"))?;
-        stream
-            .set_nodelay(true)
-            .and_then(|()| stream.set_nonblocking(true))
-            .map_err(|error| error.to_string())?;
+        let stream = TcpStream::connect(arguments.address).map_err(|error| format!("connect: {error}"))?;
+        stream.set_nodelay(true).and_then(|()| stream.set_nonblocking(true)).map_err(|error| error.to_string())?;
         poll.add(stream.as_raw_fd(), token as u64)?;
         connections.push(Connection::new(stream));
     }
     if arguments.warm_up > 0 {
         drive(arguments, &poll, &mut connections, arguments.warm_up, 0.0)?;
     }
-    let target = |at: &str| {
-        arguments
-            .pid
-            .map(cpu_seconds)
-            .transpose()
-            .map_err(|error| format!("{at}: {error}"))
-    };
+    let target = |at: &str| arguments.pid.map(cpu_seconds).transpose().map_err(|error| format!("{at}: {error}"));
     let (target_before, client_before) = (target("before")?, cpu_seconds(std::process::id())?);
-    let (seconds, latencies_us) = drive(
-        arguments,
-        &poll,
-        &mut connections,
-        arguments.requests,
-        arguments.rate,
-    )?;
+    let (seconds, latencies_us) = drive(arguments, &poll, &mut connections, arguments.requests, arguments.rate)?;
     Ok(Figures {
         seconds,
         latencies_us,
         client_cpu_seconds: cpu_seconds(std::process::id())? - client_before,
-        target_cpu_seconds: target("after")?
-            .zip(target_before)
-            .map(|(after, before)| after - before),
+        target_cpu_seconds: target("after")?.zip(target_before).map(|(after, before)| after - before),
     })
 }
 
@@ -122,23 +89,16 @@ fn drive(
         let mut timeout_ms = 10_000;
         if rate > 0.0 {
             while sent < total && intended(sent) <= now() {
-                connections[(sent % arguments.connections as u64) as usize]
-                    .request(frame, intended(sent))?;
+                connections[(sent % arguments.connections as u64) as usize].request(frame, intended(sent))?;
                 sent += 1;
             }
             // Below a millisecond the loop spins: a sleep would be late.
-            timeout_ms = if sent < total {
-                (intended(sent).saturating_sub(now()) / 1_000_000) as i32
-            } else {
-                timeout_ms
-            };
+            timeout_ms =
+                if sent < total { (intended(sent).saturating_sub(now()) / 1_000_000) as i32 } else { timeout_ms };
         }
         let ready = poll.wait(&mut events, timeout_ms)?;
         if ready.is_empty() && timeout_ms == 10_000 {
-            return Err(format!(
-                "no answer for 10 s, {} requests in flight",
-                sent - latencies.len() as u64
-            ));
+            return Err(format!("no answer for 10 s, {} requests in flight", sent - latencies.len() as u64));
         }
         for event in ready {
             let connection = &mut connections[event.u64 as usize];
@@ -169,11 +129,7 @@ fn pin(cpu: usize) -> Result<(), String> {
         libc::CPU_SET(cpu, &mut set);
         libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set)
     };
-    if result < 0 {
-        Err(last_error("sched_setaffinity"))
-    } else {
-        Ok(())
-    }
+    if result < 0 { Err(last_error("sched_setaffinity")) } else { Ok(()) }
 }
 
 fn last_error(call: &str) -> String {

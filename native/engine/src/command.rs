@@ -96,9 +96,16 @@ pub struct OpenLog {
 #[derive(Clone, Debug)]
 pub enum Command {
     Open(Box<OpenLog>),
-    Close { log: LogRef, ticket: u32, clean: bool },
+    Close {
+        log: LogRef,
+        ticket: u32,
+        clean: bool,
+    },
     /// Closes, renames the folder to Kafka's `-delete` name at once and removes it on the background role.
-    Delete { log: LogRef, ticket: u32 },
+    Delete {
+        log: LogRef,
+        ticket: u32,
+    },
     Append {
         log: LogRef,
         ticket: u32,
@@ -123,23 +130,82 @@ pub enum Command {
         flags: ReadFlags,
     },
     /// The next move of the limit past `offset` is urgent; at once if it has already passed.
-    Watch { log: LogRef, offset: i64, limit: WatchLimit },
-    Truncate { log: LogRef, ticket: u32, offset: i64, now_ms: i64 },
-    StartEpoch { log: LogRef, ticket: u32, epoch: i32, offset: i64 },
-    SetMarks { log: LogRef, high_watermark: i64 },
-    Configure { log: LogRef, ticket: u32, config: Box<LogConfig>, now_ms: i64 },
-    AdvanceStart { log: LogRef, ticket: u32, offset: i64, now_ms: i64 },
-    Roll { log: LogRef, ticket: u32, now_ms: i64 },
-    Lookup { log: LogRef, ticket: u32, lookup: Lookup, limit: i64 },
+    Watch {
+        log: LogRef,
+        offset: i64,
+        limit: WatchLimit,
+    },
+    Truncate {
+        log: LogRef,
+        ticket: u32,
+        offset: i64,
+        now_ms: i64,
+    },
+    StartEpoch {
+        log: LogRef,
+        ticket: u32,
+        epoch: i32,
+        offset: i64,
+    },
+    SetMarks {
+        log: LogRef,
+        high_watermark: i64,
+    },
+    Configure {
+        log: LogRef,
+        ticket: u32,
+        config: Box<LogConfig>,
+        now_ms: i64,
+    },
+    AdvanceStart {
+        log: LogRef,
+        ticket: u32,
+        offset: i64,
+        now_ms: i64,
+    },
+    Roll {
+        log: LogRef,
+        ticket: u32,
+        now_ms: i64,
+    },
+    Lookup {
+        log: LogRef,
+        ticket: u32,
+        lookup: Lookup,
+        limit: i64,
+    },
     /// Answered when everything appended before it is on disk.
-    Sync { log: LogRef, ticket: u32 },
+    Sync {
+        log: LogRef,
+        ticket: u32,
+    },
     /// tmp, write, fsync, rename, directory fsync. `path` is relative to the directory and validated.
-    WriteFile { directory: DirectoryId, ticket: u32, path: String, content: Bytes },
-    ReadFile { directory: DirectoryId, ticket: u32, path: String },
-    ListFiles { directory: DirectoryId, ticket: u32, path: String },
-    RemoveFile { directory: DirectoryId, ticket: u32, path: String },
+    WriteFile {
+        directory: DirectoryId,
+        ticket: u32,
+        path: String,
+        content: Bytes,
+    },
+    ReadFile {
+        directory: DirectoryId,
+        ticket: u32,
+        path: String,
+    },
+    ListFiles {
+        directory: DirectoryId,
+        ticket: u32,
+        path: String,
+    },
+    RemoveFile {
+        directory: DirectoryId,
+        ticket: u32,
+        path: String,
+    },
     /// Writes the checkpoint files (recovery point, log start, high watermarks) now.
-    Checkpoint { directory: DirectoryId, ticket: u32 },
+    Checkpoint {
+        directory: DirectoryId,
+        ticket: u32,
+    },
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -207,25 +273,59 @@ pub struct ReadInfo {
 pub enum Answer {
     None,
     /// A look-up: offset, timestamp, leader epoch (each -1 when there is none).
-    Found { offset: i64, timestamp: i64, epoch: i32 },
+    Found {
+        offset: i64,
+        timestamp: i64,
+        epoch: i32,
+    },
     /// Truncate, AdvanceStart, Roll: start, end and synced end after it.
-    Marks { start: i64, end: i64, synced_end: i64 },
+    Marks {
+        start: i64,
+        end: i64,
+        synced_end: i64,
+    },
     File(Bytes),
     Names(Vec<String>),
 }
 
 #[derive(Clone, Debug)]
 pub enum Completion {
-    Opened { log: LogRef, ticket: u32, outcome: Result<Box<OpenInfo>, Failure> },
-    Appended { log: LogRef, ticket: u32, code: Code, info: AppendedInfo },
+    Opened {
+        log: LogRef,
+        ticket: u32,
+        outcome: Result<Box<OpenInfo>, Failure>,
+    },
+    Appended {
+        log: LogRef,
+        ticket: u32,
+        code: Code,
+        info: AppendedInfo,
+    },
     /// Everything below `synced_end` is on disk.
-    Synced { log: LogRef, synced_end: i64 },
-    ReadDone { log: LogRef, ticket: u32, outcome: Result<Box<ReadInfo>, Failure> },
-    Answered { ticket: u32, outcome: Result<Answer, Failure> },
+    Synced {
+        log: LogRef,
+        synced_end: i64,
+    },
+    ReadDone {
+        log: LogRef,
+        ticket: u32,
+        outcome: Result<Box<ReadInfo>, Failure>,
+    },
+    Answered {
+        ticket: u32,
+        outcome: Result<Answer, Failure>,
+    },
     /// The directory is offline for good; everything queued on it has failed or will.
-    DirectoryFailed { directory: DirectoryId, code: Code, errno: i32, text: String },
+    DirectoryFailed {
+        directory: DirectoryId,
+        code: Code,
+        errno: i32,
+        text: String,
+    },
     /// A thread of the engine panicked.
-    Fatal { text: String },
+    Fatal {
+        text: String,
+    },
 }
 
 /// A code for the machine and a text for the person: it names the file, the byte and the remedy where there is one.

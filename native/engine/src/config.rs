@@ -13,10 +13,16 @@ pub enum CompressionType {
     /// Keep what the producer sent.
     Producer,
     Uncompressed,
-    Gzip { level: i32 },
+    Gzip {
+        level: i32,
+    },
     Snappy,
-    Lz4 { level: i32 },
-    Zstd { level: i32 },
+    Lz4 {
+        level: i32,
+    },
+    Zstd {
+        level: i32,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
