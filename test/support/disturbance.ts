@@ -35,33 +35,41 @@ export interface Outcome {
   readonly closed: boolean
 }
 
-/** Sends `bytes` as they are and a harmless request behind them; resolves when that is answered, or the connection ends. */
-export const outcomeOf = (port: number, bytes: Uint8Array): Promise<Outcome> =>
-  new Promise(resolve => {
+/**
+ * Sends `bytes` as they are and a harmless request behind them; resolves when that is answered, or the connection ends.
+ * With `patienceMs` undefined comes when neither has happened after so long.
+ */
+export function outcomeOf(port: number, bytes: Uint8Array): Promise<Outcome>
+export function outcomeOf(port: number, bytes: Uint8Array, patienceMs: number): Promise<Outcome | undefined>
+export function outcomeOf(port: number, bytes: Uint8Array, patienceMs?: number): Promise<Outcome | undefined> {
+  return new Promise(resolve => {
     const socket = connect({ host: '127.0.0.1', port })
     const frames = new FrameReader()
     let answers = 0
     let settled = false
-    const settle = (closed: boolean): void => {
+    const settle = (outcome: Outcome | undefined): void => {
       if (settled) return
       settled = true
+      clearTimeout(timer)
       socket.destroy()
-      resolve({ answers, closed })
+      resolve(outcome)
     }
+    const timer = patienceMs === undefined ? undefined : setTimeout(() => settle(undefined), patienceMs)
     socket.setNoDelay(true)
     socket.on('error', () => {})
-    socket.on('close', () => settle(true))
+    socket.on('close', () => settle({ answers, closed: true }))
     socket.on('connect', () => {
       socket.write(bytes)
       socket.write(question)
     })
     socket.on('data', chunk => {
       for (const beginning of frames.take(chunk)) {
-        if (answerBegins.every((byte, index) => beginning[index] === byte)) return settle(false)
+        if (answerBegins.every((byte, index) => beginning[index] === byte)) return settle({ answers, closed: false })
         answers += 1
       }
     })
   })
+}
 
 /** Tells how the frames of a stream begin, and keeps nothing else of them. */
 class FrameReader {
