@@ -91,10 +91,14 @@ impl Log {
                 vfs.remove_file(&path(folder, &entry.name))?;
             }
         }
-        if position > 0 || segment.open_file().is_some() {
-            let file = segment.file()?;
-            file.set_len(position)?;
-            file.sync_data()?;
+        match segment.file() {
+            Ok(file) => {
+                file.set_len(position)?;
+                file.sync_data()?;
+            }
+            // Nothing was ever appended to it.
+            Err(error) if position == 0 && error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
         vfs.sync_folder(folder)
     }

@@ -39,6 +39,7 @@ struct Script {
     directory: DirectoryId,
     now: i64,
     epoch: i32,
+    mark: u64,
     config: LogConfig,
 }
 
@@ -47,7 +48,8 @@ impl Script {
         let vfs = MemoryVfs::tracked();
         let known = Arc::new(Mutex::new(Known::default()));
         let images = Arc::new(Mutex::new(Vec::new()));
-        let mut script = Script { rig: Rig::manual(), vfs, known, images, directory: 0, now: NOW, epoch: 0, config };
+        let mut script =
+            Script { rig: Rig::manual(), vfs, known, images, directory: 0, now: NOW, epoch: 0, mark: 0, config };
         script.observe();
         script.open();
         script
@@ -69,7 +71,8 @@ impl Script {
     }
 
     fn append(&mut self, count: usize, size: usize) {
-        let mark = self.known.lock().unwrap().ever.values().map(Vec::len).sum::<usize>() as u64;
+        self.mark += 1;
+        let mark = self.mark;
         let base = self.known.lock().unwrap().end;
         let end = base + count as i64;
         // Known before it is done: a crash in the middle may leave it.
@@ -85,7 +88,12 @@ impl Script {
         self.known.lock().unwrap().synced = 0;
         self.rig.sink.completions.lock().unwrap().clear();
         match self.rig.truncate(0, offset).unwrap() {
-            Answer::Marks { end, .. } => self.known.lock().unwrap().end = end,
+            Answer::Marks { end, .. } => {
+                let mut known = self.known.lock().unwrap();
+                known.end = end;
+                // What was cut stays away once the cut is answered.
+                known.ever.retain(|base, _| *base < end);
+            }
             other => panic!("{other:?}"),
         }
         self.epoch += 1;

@@ -3,10 +3,12 @@
 mod common;
 
 use common::*;
+use odradek_engine::batch::{BatchBuilder, Header};
 use odradek_engine::command::*;
 use odradek_engine::config::LogConfig;
 use odradek_engine::driver::Role;
 use odradek_engine::error::Code;
+use odradek_engine::producer_state::ProducerStates;
 use odradek_engine::vfs::{Keep, MemoryVfs, OpenMode, Operation, Vfs, VfsKind};
 
 const EIO: i32 = 5;
@@ -136,6 +138,10 @@ fn a_full_disk_at_every_byte_leaves_a_log_that_goes_on() {
             }
         }
         assert_eq!(failures(&rig), 0, "with room for {room} bytes");
+        let files = vfs.list("/data/t-0").unwrap().into_iter().filter(|entry| entry.name.ends_with(".log"));
+        let length = |name: String| vfs.open(&format!("/data/t-0/{name}"), OpenMode::Read).unwrap().len().unwrap();
+        let bytes: u64 = files.map(|entry| length(entry.name)).sum();
+        assert_eq!(bytes, batch(1, 100, 0).len() as u64 * end as u64, "what did not fit is cut back");
         assert_eq!(rig.sink.synced(log(0)).max(0), end);
         vfs.set_capacity(u64::MAX);
         assert_eq!(rig.append(0, batch(1, 100, 50)).1.base, end);
@@ -373,4 +379,44 @@ fn a_stalled_sync_holds_back_its_acknowledgements_and_no_others() {
     rig.sync(0).unwrap();
     assert_eq!(rig.sink.synced(log(0)), 1);
     rig.engine.stop();
+}
+
+#[test]
+fn a_producer_snapshot_above_the_recovery_point_is_not_believed() {
+    let vfs = MemoryVfs::tracked();
+    let (rig, _, _) = rig_with_log(&vfs, LogConfig::default());
+    let send = |rig: &Rig, sequence| {
+        let batch = BatchBuilder::new().producer(5, 0, sequence).record(NOW, None, Some(b"value"));
+        rig.append(0, batch.build())
+    };
+    for sequence in 0..3 {
+        assert_eq!(send(&rig, sequence).0, Code::Ok);
+    }
+    let image = vfs.crash(0, Keep::None);
+    // As a log that was cut at 2 and went on otherwise might have left it.
+    let mut other = ProducerStates::new();
+    let header = Header::read(&BatchBuilder::new().producer(5, 0, 700).record(NOW, None, None).build()).unwrap();
+    other.apply(&header, &[]);
+    let stale = image.open("/data/t-0/00000000000000000002.snapshot", OpenMode::Create).unwrap();
+    stale.write_at(&[std::io::IoSlice::new(&other.encode_snapshot())], 0).unwrap();
+    let (rig, _, info) = rig_with_log(&image, LogConfig::default());
+    assert_eq!(info.end, 3);
+    assert_eq!(send(&rig, 3).0, Code::Ok);
+}
+
+#[test]
+fn a_panic_takes_the_directories_offline_and_is_told() {
+    let vfs = MemoryVfs::tracked();
+    let (rig, _, _) = rig_with_log(&vfs, LogConfig::default());
+    vfs.observe(|_| panic!("on purpose"));
+    rig.submit(append(0, 700, batch(1, 10, 0)));
+    rig.settle();
+    vfs.stop_observing();
+    assert_eq!(failures(&rig), 1);
+    let fatal = rig.sink.find(|completion| match completion {
+        Completion::Fatal { text } => Some(text.clone()),
+        _ => None,
+    });
+    assert!(fatal.is_some_and(|text| text.contains("on purpose")));
+    assert_eq!(rig.append(0, batch(1, 10, 1)).0, Code::DirectoryOffline);
 }
