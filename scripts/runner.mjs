@@ -12,7 +12,7 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { filesBelow, inRoot, isProgram, main, root } from './lib.mjs'
+import { filesBelow, inRoot, isProgram, main, root, say } from './lib.mjs'
 import { hostRuntime, runtimeNamed } from './runtimes.mjs'
 
 export const defaultTimeoutMs = 60_000
@@ -48,6 +48,27 @@ const readJournal = path => {
 const sourceFor = (file, runtime) =>
   runtime.built && file.endsWith('.ts') ? inRoot('dist', file.replace(/\.ts$/, '.js')) : inRoot(file)
 
+/** Process groups of running test files: each file's process leads one, and whatever it started is in it. */
+const groups = new Set()
+
+const killGroup = pid => {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // Nobody is left in it.
+  }
+}
+
+process.on('exit', () => {
+  for (const pid of groups) killGroup(pid)
+})
+for (const [signal, number] of [
+  ['SIGINT', 2],
+  ['SIGTERM', 15],
+]) {
+  process.on(signal, () => process.exit(128 + number))
+}
+
 /**
  * Runs one file. Resolves to `{ file, runtime, passed: [{name, ms}], failed: [{name, text}], skipped: [{name, reason}],
  * ms, output }`.
@@ -62,10 +83,13 @@ export const runFile = (file, { runtime, timeoutMs = defaultTimeoutMs, graceMs =
       [...runtime.args, inRoot('scripts/run-test-file.mjs'), sourceFor(file, runtime), journalPath, String(timeoutMs)],
       {
         cwd: root,
-        env: { ...process.env, NO_COLOR: '1', ...env },
+        // Its own place for temporary files, which goes with it, and its own process group.
+        env: { ...process.env, NO_COLOR: '1', TMPDIR: folder, ...env },
+        detached: true,
         stdio: ['ignore', 'pipe', 'pipe'],
       },
     )
+    if (child.pid !== undefined) groups.add(child.pid)
     let output = ''
     const take = chunk => {
       // Keeps the end: that is where the explanation of a failure is.
@@ -77,7 +101,7 @@ export const runFile = (file, { runtime, timeoutMs = defaultTimeoutMs, graceMs =
     let killedBecause
     const kill = why => {
       killedBecause = why
-      child.kill('SIGKILL')
+      killGroup(child.pid)
     }
     let endedMs
     const watch = setInterval(() => {
@@ -106,7 +130,15 @@ export const runFile = (file, { runtime, timeoutMs = defaultTimeoutMs, graceMs =
       settled = true
       clearInterval(watch)
       const journal = readJournal(journalPath)
-      rmSync(folder, { recursive: true, force: true })
+      if (child.pid !== undefined) {
+        killGroup(child.pid)
+        groups.delete(child.pid)
+      }
+      try {
+        rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+      } catch (error) {
+        say(`       left behind: ${folder} (${error.message})`)
+      }
       const of = event => journal.filter(line => line.event === event)
       const passed = of('pass')
       const failed = of('fail')

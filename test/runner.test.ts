@@ -1,8 +1,11 @@
 /** The runner against everything that plain uvu passes over: each fixture must turn the run red, and say why. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { inRepository } from './support/paths.ts'
 import { type Finished, runProgram } from './support/process.ts'
+import { temporaryFolder } from './support/temporary.ts'
 
 const test = suite('runner')
 
@@ -68,6 +71,16 @@ test('counts skips and prints their reasons when nothing is required', async () 
   assert.match(result.stdout, /skipped: whole: two \(no moon tonight\)/)
   assert.match(result.stdout, /skipped: single: three \(no wind either\)/)
   assert.is(result.code, 0)
+})
+
+test('leaves no program behind when a file forgot one', async () => {
+  const pids = join(temporaryFolder('pids'), 'pids')
+  const result = await runFixture('leaves-a-child', { ODRADEK_TEST_PIDS: pids })
+  assert.is(lastLine(result), '1 passed, 0 failed, 0 skipped')
+  const pid = Number(readFileSync(pids, 'utf8'))
+  // A killed process may wait as a zombie for whoever adopted it.
+  const alive = existsSync(`/proc/${pid}/stat`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  assert.not(alive)
 })
 
 test.run()
