@@ -3,7 +3,7 @@
  *
  * Start: directories locked and opened; metadata (formatting on the first start); the logs of this broker's partitions,
  * recovered where needed; listeners bound; registered with the controller; unfenced, and then in use.
- * Stop: the controller is told, and takes leadership away; no new connections; requests in flight are answered, within a
+ * Stop: the controller is told, and takes leadership away, which ends every delayed fetch; no new connections; requests in flight are answered, within a
  * limit; connections closed; logs synced and closed; metadata closed; checkpoints and the clean-shutdown file; unlocked.
  * If a step of the start fails, what was opened is closed again and the error passed on.
  */
@@ -211,7 +211,6 @@ async function stop(parts: Parts): Promise<void> {
   const { lifecycle, node, router, replicas } = parts
   await lifecycle?.controlledShutdown(CONTROLLED_SHUTDOWN_MS)
   for (const listener of parts.listeners.keys()) await listener.close()
-  router?.hurry()
   await router?.idle(DRAIN_MS)
   for (const listener of parts.listeners.keys()) listener.closeConnections()
   parts.deadlines?.close()

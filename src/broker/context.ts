@@ -88,15 +88,8 @@ export interface RequestContext {
   answerNothing(): void
   /** Closes the connection instead of answering. */
   close(reason: string): void
-  /** For a request that waits for news of its own: tells it when to end. */
-  onWaiting(waiting: WaitingRequest): void
-}
-
-export interface WaitingRequest {
-  /** The connection ended: nobody wants the answer. */
-  abandoned(): void
-  /** The broker is stopping: answer now, with what there is. */
-  hurried(): void
+  /** For a request that waits for news: `abandoned` is called if the connection ends before it is answered. */
+  onAbandoned(abandoned: () => void): void
 }
 
 /**

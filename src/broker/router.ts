@@ -18,7 +18,7 @@ import { ProtocolError } from '../protocol/protocol-error.ts'
 import { Reader } from '../protocol/reader.ts'
 import { findApi } from '../protocol/registry.ts'
 import { Writer } from '../protocol/writer.ts'
-import type { BrokerPorts, Handler, RequestContext, WaitingRequest } from './context.ts'
+import type { BrokerPorts, Handler, RequestContext } from './context.ts'
 
 interface Route {
   readonly api: Api
@@ -40,7 +40,6 @@ export class Router implements ListenerHandler {
   readonly #routes: (Route | undefined)[] = []
   readonly #reader = new Reader()
   readonly #writer = new Writer()
-  readonly #connections = new Set<Connection>()
   #unanswered = 0
   #whenIdle: (() => void) | undefined
 
@@ -56,11 +55,9 @@ export class Router implements ListenerHandler {
 
   onConnected(connection: Connection): void {
     connection.context = new ConnectionState()
-    this.#connections.add(connection)
   }
 
   onClosed(connection: Connection): void {
-    this.#connections.delete(connection)
     for (const request of [...(connection.context as ConnectionState).waiting]) request.abandon()
   }
 
@@ -91,13 +88,6 @@ export class Router implements ListenerHandler {
     }
     this.#unanswered++
     request.run(body)
-  }
-
-  /** Asks every request that waits for news to answer with what there is. */
-  hurry(): void {
-    for (const connection of this.#connections) {
-      for (const request of [...(connection.context as ConnectionState).waiting]) request.hurry()
-    }
   }
 
   /** Resolves when no request is waiting for its answer, or after `timeoutMs`. */
@@ -141,7 +131,7 @@ class Request implements RequestContext {
   readonly #sequence: number
   #body: never | undefined
   #answered = false
-  #waiting: WaitingRequest | undefined
+  #abandoned: (() => void) | undefined
 
   constructor(router: Router, broker: BrokerPorts, route: Route, header: RequestHeader, incoming: IncomingRequest) {
     this.#router = router
@@ -217,22 +207,17 @@ class Request implements RequestContext {
     this.connection.close(reason)
   }
 
-  onWaiting(waiting: WaitingRequest): void {
-    this.#waiting = waiting
+  onAbandoned(abandoned: () => void): void {
+    this.#abandoned = abandoned
     ;(this.connection.context as ConnectionState).waiting.add(this)
   }
 
   /** The connection ended. */
   abandon(): void {
-    const waiting = this.#waiting
-    if (this.#answered || waiting === undefined) return
+    const abandoned = this.#abandoned
+    if (this.#answered || abandoned === undefined) return
     this.#end()
-    waiting.abandoned()
-  }
-
-  /** The broker is stopping. */
-  hurry(): void {
-    this.#waiting?.hurried()
+    abandoned()
   }
 
   #fail(error: unknown): void {
@@ -248,8 +233,8 @@ class Request implements RequestContext {
   #end(): void {
     this.#answered = true
     this.frame = 0
-    if (this.#waiting !== undefined) {
-      this.#waiting = undefined
+    if (this.#abandoned !== undefined) {
+      this.#abandoned = undefined
       ;(this.connection.context as ConnectionState).waiting.delete(this)
     }
     this.#router.answered()

@@ -106,7 +106,7 @@ test('after an error a partition is news again although nothing else moved', () 
   const { sessionId } = cache
     .open(BY_NAME, request(0, 0, [['t', [partition(0)]]]), false, unknown)
     .finish([outcome({ highWatermark: 3 })])
-  const failing = outcome({ errorCode: 56, highWatermark: -1, logStartOffset: -1 })
+  const failing = outcome({ errorCode: 56, highWatermark: 3 })
   for (const epoch of [1, 2]) {
     const context = cache.open(BY_NAME, request(sessionId, epoch), false, unknown)
     assert.equal(context.finish([failing]).included, [0])

@@ -203,6 +203,16 @@ test('partitions are read in order until the response is full', async () => {
     values.map(each => each.length),
     [3, 1, 0, 0],
   )
+  const together = await read(
+    client,
+    topic,
+    all.map(want => ({ ...want, maxBytes: 3 * one })),
+    { maxBytes: 4 * one },
+  )
+  assert.equal(
+    together.values.map(each => each.length),
+    [3, 1, 0, 0],
+  )
   const turned = await read(client, topic, [...all].reverse(), { maxBytes: 3 * one })
   assert.equal(
     turned.values.map(each => each.length),

@@ -8,6 +8,7 @@ import { initProducerId } from '../../src/protocol/apis/22-init-producer-id.ts'
 import { ErrorCode } from '../../src/protocol/error-codes.ts'
 import { apis } from '../../src/protocol/registry.ts'
 import { batch, everyVersion, startTestBroker, type TestBroker } from '../support/broker.ts'
+import { temporaryFolder } from '../support/temporary.ts'
 import { WireClient } from '../support/wire-client.ts'
 
 const test = suite('metadata, versions and producer ids')
@@ -206,6 +207,23 @@ test('a transactional id and half a producer identity are refused', async () => 
     assert.equal([answer.errorCode, answer.producerId, answer.producerEpoch], [ErrorCode.INVALID_REQUEST, -1n, -1])
   }
   assert.is((await ask({ producerId: 5n, producerEpoch: 3 })).errorCode, 0)
+})
+
+test('of a topic with many partitions that is created on demand the last can be written at once', async () => {
+  const config = { 'num.partitions': 300 }
+  const many = await startTestBroker({ dir: temporaryFolder('metadata'), config })
+  try {
+    const client = await many.connect()
+    await client.send(metadata, 12, { topics: [{ name: 'many' }], allowAutoTopicCreation: true })
+    const { responses } = await client.send(produce, 9, {
+      acks: 1,
+      timeoutMs: 1000,
+      topicData: [{ name: 'many', partitionData: [{ index: 299, records: batch(['a']) }] }],
+    })
+    assert.is(responses[0]!.partitionResponses[0]!.errorCode, 0)
+  } finally {
+    await many.close()
+  }
 })
 
 for (const [host, dial, told] of [

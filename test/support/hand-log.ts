@@ -1,4 +1,12 @@
-import type { Appended, AppendOptions, BatchSource, LogListener, OpenReport } from '../../src/log/log.ts'
+import type {
+  Appended,
+  AppendOptions,
+  BatchSource,
+  LogListener,
+  OpenReport,
+  ReadOptions,
+  ReadResult,
+} from '../../src/log/log.ts'
 
 /** A log whose completions the test makes, one by one. */
 export class HandLog {
@@ -12,6 +20,7 @@ export class HandLog {
   readonly opened: OpenReport
   readonly calls: string[] = []
   readonly appends: { options: AppendOptions; done: (result: Appended) => void }[] = []
+  readonly reads: { options: ReadOptions; done: (result: ReadResult) => void }[] = []
   listener: LogListener | undefined
   bytes: number
 
@@ -39,6 +48,15 @@ export class HandLog {
   append(_batch: BatchSource, options: AppendOptions, done: (result: Appended) => void) {
     this.appends.push({ options, done })
   }
+  read(options: ReadOptions, done: (result: ReadResult) => void) {
+    this.reads.push({ options, done })
+  }
+  release(handle: number) {
+    this.calls.push(`release ${handle}`)
+  }
+  async lookupTime() {
+    return { code: 0, offset: 0, timestamp: 5n, leaderEpoch: 0 }
+  }
   setHighWatermark(offset: number) {
     this.highWatermark = offset
   }
@@ -47,6 +65,12 @@ export class HandLog {
   }
   async startEpoch(epoch: number, offset: number) {
     this.calls.push(`epoch ${epoch} at ${offset}`)
+  }
+  /** Completes the oldest read. */
+  wasRead(result: Partial<ReadResult>) {
+    const { options, done } = this.reads.shift()!
+    const none = { handle: 0, bytes: 0, bytesStart: 0, logStart: 0, end: this.endOffset, aborted: [] }
+    done({ code: 0, ...none, firstOffset: options.from, ...result })
   }
   /** Completes the oldest append as written, `records` long. */
   written(records = 1, more: Partial<Appended> = {}) {

@@ -20,7 +20,7 @@ import { fetch } from '../../protocol/apis/01-fetch.ts'
 import type { KafkaErrorCode } from '../../protocol/error-codes.ts'
 import { ErrorCode } from '../../protocol/error-codes.ts'
 import type { Part } from '../../protocol/schema.ts'
-import type { Handler, RequestContext, WaitingRequest } from '../context.ts'
+import type { Handler, RequestContext } from '../context.ts'
 import { Deadline } from '../deadlines.ts'
 import type { FetchContext, FetchOutcome, FetchTarget } from '../fetch-session.ts'
 import type { LeaderEndpoints } from '../leaders.ts'
@@ -86,7 +86,7 @@ interface Result extends FetchOutcome {
   readable: number
 }
 
-class FetchOperation extends Deadline implements FetchWaiter, WaitingRequest {
+class FetchOperation extends Deadline implements FetchWaiter {
   readonly #context: RequestContext
   readonly #request: FetchRequest
   readonly #session: FetchContext
@@ -301,7 +301,7 @@ class FetchOperation extends Deadline implements FetchWaiter, WaitingRequest {
     }
     if (this.list === undefined) {
       this.#context.broker.deadlines.add(this, this.#request.maxWaitMs)
-      this.#context.onWaiting(this)
+      this.#context.onAbandoned(() => this.#abandon())
     }
     this.#waiting = true
     this.#waitingOn = new Map()
@@ -345,10 +345,6 @@ class FetchOperation extends Deadline implements FetchWaiter, WaitingRequest {
     if (this.#waiting) this.#resume(true)
   }
 
-  hurried(): void {
-    this.expired()
-  }
-
   #resume(final: boolean): void {
     this.#stopWaiting()
     this.#final ||= final
@@ -361,7 +357,7 @@ class FetchOperation extends Deadline implements FetchWaiter, WaitingRequest {
     this.#waitingOn = undefined
   }
 
-  abandoned(): void {
+  #abandon(): void {
     this.#ended = true
     this.#stopWaiting()
     this.#context.broker.deadlines.remove(this)
