@@ -5,7 +5,7 @@
 //! so one that depends on a staged one (same producer, a roll) waits for its write. A failed write refuses all that it
 //! held, and the file is cut back.
 
-use crate::batch::{HEADER_BYTES, Header, patch};
+use crate::batch::{HEADER_BYTES, Header, add_sequence, patch};
 use crate::command::{AppendedInfo, Failure, Origin, Wake};
 use crate::config::Flush;
 use crate::error::Code;
@@ -138,17 +138,19 @@ impl Log {
             let text = format!("the batch has {bytes} bytes, a segment takes {}", self.config.segment_bytes);
             return Err(refuse(Code::LargerThanSegment, text));
         }
-        let same_producer = |other: &Staged| other.header.producer_id == header.producer_id;
-        if header.has_producer_id() && staged.iter().any(same_producer) {
-            return Ok(None);
-        }
-        match self.producers.check(&header, &accepted.body, one.origin, one.transaction_version) {
-            Ok(Verdict::New) => {}
-            Ok(Verdict::Duplicate { base, end, timestamp }) => {
-                let info = AppendedInfo { base, end, log_append_time: timestamp, duplicate: true, ..self.info() };
-                return Err((Code::Ok, Box::new(info)));
-            }
-            Err((code, text)) => return Err(refuse(code, text)),
+        let before = staged.iter().rev().find(|other| other.header.producer_id == header.producer_id);
+        match before.filter(|_| header.has_producer_id()) {
+            // The next one of a staged batch is as good as that.
+            Some(before) if follows(&before.header, &header) => {}
+            Some(_) => return Ok(None),
+            None => match self.producers.check(&header, &accepted.body, one.origin, one.transaction_version) {
+                Ok(Verdict::New) => {}
+                Ok(Verdict::Duplicate { base, end, timestamp }) => {
+                    let info = AppendedInfo { base, end, log_append_time: timestamp, duplicate: true, ..self.info() };
+                    return Err((Code::Ok, Box::new(info)));
+                }
+                Err((code, text)) => return Err(refuse(code, text)),
+            },
         }
         if self.must_roll(&header, bytes, staged, staged_bytes, one.now_ms) {
             if !staged.is_empty() {
@@ -321,6 +323,16 @@ impl Log {
         let names = std::mem::take(&mut self.name_is_new);
         self.shared.sync.written(self.end, file, names, wake && group, group)
     }
+}
+
+/// Whether `next` is what the producer of `header` sends after it: same epoch and kind, the next sequence.
+fn follows(header: &Header, next: &Header) -> bool {
+    !header.is_control()
+        && !next.is_control()
+        && header.producer_epoch == next.producer_epoch
+        && header.is_transactional() == next.is_transactional()
+        && next.base_sequence >= 0
+        && next.base_sequence == add_sequence(header.last_sequence(), 1)
 }
 
 /// All of the parts, with as few writes as the system allows.

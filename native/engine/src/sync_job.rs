@@ -175,13 +175,16 @@ impl IndexFiles {
             }
             let written = vfs.open(&path, OpenMode::Create).and_then(|file| {
                 write_all_at(&*file, bytes, 0)?;
-                if file.len()? != bytes.len() as u64 {
+                let longer = file.len()? != bytes.len() as u64;
+                if longer {
                     file.set_len(bytes.len() as u64)?;
                 }
-                Ok(file)
+                Ok((file, longer || !bytes.is_empty()))
             });
             match written {
-                Ok(file) => files.push((file, path)),
+                Ok((file, true)) => files.push((file, path)),
+                // Of one that was and is empty only the name counts.
+                Ok((_, false)) => {}
                 Err(error) if is_no_space(&error) => return Ok(None),
                 Err(error) => return Err(Failed { what: format!("writing {path}"), error }),
             }

@@ -360,6 +360,27 @@ fn syncs_of_all_that_wait_are_one() {
 }
 
 #[test]
+fn batches_that_a_producer_pipelines_are_written_together_and_a_gap_is_refused() {
+    let vfs = MemoryVfs::tracked();
+    let (rig, _, _) = rig_with_log(&vfs, LogConfig::default());
+    rig.append(0, batch(1, 10, 0));
+    vfs.watch();
+    let send = |n: u32, sequence| {
+        let batch = BatchBuilder::new().producer(5, 0, sequence).record(NOW, None, Some(b"value"));
+        append(0, 100 + n, batch.build())
+    };
+    // In order; one sent twice; a gap; on after the gap was refused.
+    let sequences = [0, 1, 2, 2, 3, 7, 4];
+    rig.engine.submit(sequences.iter().enumerate().map(|(n, sequence)| send(n as u32, *sequence)).collect());
+    let found: Vec<_> =
+        (0..7).map(|n| rig.appended(100 + n)).map(|(code, info)| (code, info.base, info.duplicate)).collect();
+    let fine = |base| (Code::Ok, base, false);
+    let gap = (Code::OutOfOrderSequence, 0, false);
+    assert_eq!(found, [fine(1), fine(2), fine(3), (Code::Ok, 3, true), fine(4), gap, fine(5)]);
+    assert_eq!(vfs.count(Operation::Write), 3, "the first three in one write");
+}
+
+#[test]
 fn a_stalled_sync_holds_back_its_acknowledgements_and_no_others() {
     let (slow, fast) = (MemoryVfs::new(), MemoryVfs::new());
     let rig = Rig::start(false);
