@@ -1,9 +1,10 @@
 /**
  * Listeners and connections over the native reactor.
  *
- * Invariants: `onConnected`, requests, `onClosed`, in this order, for each connection; a handler that throws closes its
- * connection and no other (the broker's router answers before it comes to that). Replies to a connection that is gone are
- * passed on all the same, because they release frames and handles.
+ * Invariants: `onConnected`, requests, `onClosed`, in this order, for each connection; no request is handled behind the
+ * one that made us close; a handler that throws closes its connection and no other (the broker's router answers before it
+ * comes to that). Replies to a connection that is gone are passed on all the same, because they release frames and
+ * handles.
  */
 import type {
   ArrivedFrame,
@@ -87,7 +88,7 @@ class ReactorListener implements Listener, ConnectionSink {
 
   arrived(slot: number, _generation: number, frame: ArrivedFrame): void {
     const connection = this.#connections[slot]
-    if (connection === undefined) {
+    if (connection === undefined || connection.closing) {
       this.#runtime.release(frame.frame)
       return
     }
@@ -143,6 +144,8 @@ class ReactorConnection implements Connection {
   readonly localHost: string
   readonly localPort: number
   open = true
+  /** We have closed it; what was on its way to us is not looked at. */
+  closing = false
   context: unknown
   readonly #runtime: Runtime
   readonly #handle: ConnectionHandle
@@ -170,7 +173,9 @@ class ReactorConnection implements Connection {
   }
 
   close(reason: string): void {
-    if (this.open) this.#runtime.closeConnection(this.#handle, reason)
+    if (!this.open || this.closing) return
+    this.closing = true
+    this.#runtime.closeConnection(this.#handle, reason)
   }
 
   failed(error: unknown): void {

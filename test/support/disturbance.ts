@@ -139,6 +139,11 @@ export class UndisturbedClient {
     }
   }
 
+  /** Records that were acknowledged so far. */
+  get written(): number {
+    return this.#written
+  }
+
   /** Fails when anything that was written was refused, lost, doubled or moved; resolves to how many records there are. */
   async stop(): Promise<number> {
     this.#stopped = true
