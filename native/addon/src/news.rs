@@ -2,8 +2,8 @@
 //!
 //! Invariants: JavaScript is called only while it is parked (its last `take` found nothing), and for what is urgent; what
 //! is lazy rides along, or is called for once it is `PATIENCE` old. A call that is not followed by a `take` in time is
-//! repeated with back-off, because a runtime may lose one. No call is made after `close`. The thread-safe function is
-//! called under the lock, so that `close` is a barrier.
+//! repeated with back-off, because a runtime may lose one. No call is made after `close`: the thread-safe function is
+//! called under a lock of its own, so that `close` is a barrier and nobody waits for a call to hand news over.
 
 use napi::sys;
 use odradek_engine::command::Completion;
@@ -49,11 +49,13 @@ struct State {
     active_at: Instant,
     /// The reactor will look again within `PATIENCE` without being told.
     guarded: bool,
-    function: Option<ThreadsafeFunction>,
+    /// Threads in `wait_for`.
+    waiting: usize,
 }
 
 pub struct News {
     state: Mutex<State>,
+    function: Mutex<Option<ThreadsafeFunction>>,
     /// For a thread that waits for one completion.
     arrived: Condvar,
     reactor: OnceLock<net::Handle>,
@@ -71,8 +73,9 @@ impl News {
                 oldest: None,
                 active_at: Instant::now(),
                 guarded: false,
-                function: None,
+                waiting: 0,
             }),
+            function: Mutex::new(None),
             arrived: Condvar::new(),
             reactor: OnceLock::new(),
             counters: Counters::default(),
@@ -83,9 +86,13 @@ impl News {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn function(&self) -> MutexGuard<'_, Option<ThreadsafeFunction>> {
+        self.function.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// From now on JavaScript can be called. Without it nothing is ever called (manual mode).
     pub fn set_function(&self, function: sys::napi_threadsafe_function) {
-        self.state().function = Some(ThreadsafeFunction(function));
+        *self.function() = Some(ThreadsafeFunction(function));
     }
 
     /// From now on the reactor watches over calls and lazy news.
@@ -95,44 +102,50 @@ impl News {
     }
 
     pub fn with_function(&self, act: impl FnOnce(sys::napi_threadsafe_function)) {
-        if let Some(function) = &self.state().function {
+        if let Some(function) = &*self.function() {
             act(function.0);
         }
     }
 
     /// Ends all calling; gives the function back to be released.
     pub fn close(&self) -> Option<sys::napi_threadsafe_function> {
-        self.state().function.take().map(|function| function.0)
+        self.function().take().map(|function| function.0)
     }
 
     pub fn push(&self, items: impl Iterator<Item = Item>, urgent: bool) {
         let now = Instant::now();
-        let nudge = {
+        let (nudge, call) = {
             let mut state = self.state();
             state.items.extend(items);
             state.active_at = now;
             if state.oldest.is_none() {
                 state.oldest = Some(now);
             }
-            if urgent && state.parked && state.called_at.is_none() {
-                self.call(&mut state, now);
+            let call = urgent && state.parked && state.called_at.is_none();
+            if call {
+                state.called_at = Some(now);
             }
-            self.arrived.notify_all();
-            !std::mem::replace(&mut state.guarded, true)
+            if state.waiting > 0 {
+                self.arrived.notify_all();
+            }
+            (!std::mem::replace(&mut state.guarded, true), call)
         };
+        if call {
+            self.call();
+        }
         if let Some(reactor) = self.reactor.get().filter(|_| nudge) {
             reactor.nudge();
         }
     }
 
-    fn call(&self, state: &mut State, now: Instant) {
-        let Some(function) = &state.function else { return };
-        state.called_at = Some(now);
+    fn call(&self) {
+        let function = self.function();
+        let Some(function) = &*function else { return };
         let wake_ups = self.counters.wake_ups.fetch_add(1, Ordering::Relaxed);
         if cfg!(feature = "lossy-wakeups") && wake_ups % LOST_OF == LOST_OF - 1 {
             return;
         }
-        // SAFETY: the function is alive: it is taken out of the state before it is released.
+        // SAFETY: the function is alive: it is taken out under this lock before it is released.
         unsafe {
             sys::napi_call_threadsafe_function(
                 function.0,
@@ -155,29 +168,34 @@ impl News {
     /// Called by the reactor before it sleeps: calls for what is overdue, and says when to look again.
     pub fn watch(&self, now: Instant) -> Option<Duration> {
         let mut state = self.state();
-        let wait = self.overdue(&mut state, now);
+        let (wait, call) = self.overdue(&mut state, now);
         let recent = now.saturating_duration_since(state.active_at) < GUARDED;
         let wait = wait.or(recent.then_some(PATIENCE));
         state.guarded = wait.is_some();
+        drop(state);
+        if call {
+            self.call();
+        }
         wait
     }
 
-    fn overdue(&self, state: &mut State, now: Instant) -> Option<Duration> {
-        let oldest = state.oldest.filter(|_| state.parked)?;
+    /// When to look again, and whether to call now.
+    fn overdue(&self, state: &mut State, now: Instant) -> (Option<Duration>, bool) {
+        let Some(oldest) = state.oldest.filter(|_| state.parked) else { return (None, false) };
         let (since, patience) = match state.called_at {
             Some(called_at) => (called_at, state.back_off),
             None => (oldest, PATIENCE),
         };
         let waited = now.saturating_duration_since(since);
         if waited < patience {
-            return Some(patience - waited);
+            return (Some(patience - waited), false);
         }
         if state.called_at.is_some() {
             self.counters.re_kicks.fetch_add(1, Ordering::Relaxed);
             state.back_off = (state.back_off * 2).min(LONGEST_BACK_OFF);
         }
-        self.call(state, now);
-        Some(state.back_off)
+        state.called_at = Some(now);
+        (Some(state.back_off), true)
     }
 
     /// Waits until a completion that `wanted` accepts is there and takes it alone out of the list.
@@ -196,7 +214,9 @@ impl News {
             if left.is_zero() {
                 return None;
             }
+            state.waiting += 1;
             state = self.arrived.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state.waiting -= 1;
         }
     }
 }

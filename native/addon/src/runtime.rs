@@ -61,6 +61,10 @@ impl Sink for EngineSink {
     fn complete(&self, completion: Completion, urgent: bool) {
         self.0.push(std::iter::once(Item::Engine(completion)), urgent);
     }
+
+    fn complete_all(&self, completions: Vec<Completion>, urgent: bool) {
+        self.0.push(completions.into_iter().map(Item::Engine), urgent);
+    }
 }
 
 struct SocketDelegate {

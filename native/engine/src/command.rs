@@ -201,6 +201,13 @@ pub enum Command {
         ticket: u32,
         path: String,
     },
+    /// Renames the folder of a log that is not open, durably; `name` must not be that of a partition.
+    SetAside {
+        directory: DirectoryId,
+        ticket: u32,
+        folder: String,
+        name: String,
+    },
     /// Writes the checkpoint files (recovery point, log start, high watermarks) now.
     Checkpoint {
         directory: DirectoryId,
@@ -339,4 +346,11 @@ pub struct Failure {
 pub trait Sink: Send + Sync {
     /// `urgent`: someone waits for this one; otherwise it may ride along with later news.
     fn complete(&self, completion: Completion, urgent: bool);
+
+    /// Several at once, in order; `urgent`: someone waits for one of them. One hand-over costs what one completion does.
+    fn complete_all(&self, completions: Vec<Completion>, urgent: bool) {
+        for completion in completions {
+            self.complete(completion, urgent);
+        }
+    }
 }

@@ -201,7 +201,7 @@ impl Engine {
             _ => true,
         });
         if !commands.is_empty() {
-            hub.lane.push(LaneItem::Commands(commands));
+            hub.lane.push_commands(commands);
         }
     }
 
@@ -296,10 +296,12 @@ impl Inner {
             if self.stopping.load(Ordering::Acquire) {
                 return None;
             }
-            if let Some(item) = items.pop_front() {
+            if let Some(item) = items.queue.pop_front() {
                 return Some(item);
             }
+            items.sleeping += 1;
             items = queue.filled.wait(items).unwrap_or_else(PoisonError::into_inner);
+            items.sleeping -= 1;
         }
     }
 

@@ -5,7 +5,7 @@
 //! another. Syncs come before openings, and one thread always stays free of openings, so that a long recovery holds up
 //! no acknowledgement. A condition variable is notified here and waited on in the driver alone.
 
-use crate::command::{Answer, Completion, DirectoryId, Failure, LogRef, Lookup, OpenInfo, OpenLog, Sink};
+use crate::command::{Answer, Command, Completion, DirectoryId, Failure, LogRef, Lookup, OpenInfo, OpenLog, Sink};
 use crate::create::create_folders;
 use crate::directory::Directory;
 use crate::error::Code;
@@ -29,27 +29,52 @@ const OPENS_TOGETHER: usize = 64;
 
 /// A queue and what wakes its threads.
 pub struct Queue<T> {
-    pub items: Mutex<VecDeque<T>>,
+    pub items: Mutex<Items<T>>,
     pub filled: Condvar,
+}
+
+pub struct Items<T> {
+    pub queue: VecDeque<T>,
+    /// Threads that sleep for want of an item. While there are none nobody is notified: that is a system call, heard or
+    /// not.
+    pub sleeping: usize,
 }
 
 impl<T> Queue<T> {
     fn new() -> Queue<T> {
-        Queue { items: Mutex::new(VecDeque::new()), filled: Condvar::new() }
+        Queue { items: Mutex::new(Items { queue: VecDeque::new(), sleeping: 0 }), filled: Condvar::new() }
     }
 
     pub fn push(&self, item: T) {
-        lock(&self.items).push_back(item);
-        self.filled.notify_one();
+        self.add(|queue| queue.push_back(item));
     }
 
     pub fn pop(&self) -> Option<T> {
-        lock(&self.items).pop_front()
+        lock(&self.items).queue.pop_front()
+    }
+
+    fn add(&self, add: impl FnOnce(&mut VecDeque<T>)) {
+        let mut items = lock(&self.items);
+        add(&mut items.queue);
+        if items.sleeping > 0 {
+            self.filled.notify_one();
+        }
+    }
+}
+
+impl Queue<LaneItem> {
+    /// Commands that the lane has not begun yet go with these in one drain, so that it writes in larger groups the later
+    /// it is.
+    pub fn push_commands(&self, commands: Vec<Command>) {
+        self.add(|queue| match queue.back_mut() {
+            Some(LaneItem::Commands(waiting)) => waiting.extend(commands),
+            _ => queue.push_back(LaneItem::Commands(commands)),
+        });
     }
 }
 
 pub enum LaneItem {
-    Commands(Vec<crate::command::Command>),
+    Commands(Vec<Command>),
     Opened {
         log: LogRef,
         ticket: u32,

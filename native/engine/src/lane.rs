@@ -4,7 +4,7 @@
 //! together, whatever stands between them for other logs. Every command with a ticket is answered once. Commands for a
 //! log that is still opening wait for it.
 
-use crate::append::Pending;
+use crate::append::{Outcome, Pending};
 use crate::command::{
     Answer, AppendedInfo, Command, Completion, DirectoryId, Failure, LogRef, Lookup, OpenInfo, OpenLog,
 };
@@ -129,10 +129,12 @@ impl Lane {
             return;
         };
         let (outcomes, queue) = owned.append(&group);
-        for outcome in outcomes {
+        let urgent = outcomes.iter().any(|outcome| outcome.urgent);
+        let appended = |outcome: Outcome| {
             let (ticket, code, info) = (outcome.ticket, outcome.code, outcome.info);
-            hub.sink.complete(Completion::Appended { log, ticket, code, info }, outcome.urgent);
-        }
+            Completion::Appended { log, ticket, code, info }
+        };
+        hub.sink.complete_all(outcomes.into_iter().map(appended).collect(), urgent);
         // Listed first, queued then: no `Synced` overtakes the `Appended` that it covers.
         if queue {
             hub.queue_sync(owned.shared());
@@ -154,6 +156,9 @@ impl Lane {
             Command::ReadFile { directory, ticket, path } => (directory, ticket, FileCommand::Read { path }),
             Command::ListFiles { directory, ticket, path } => (directory, ticket, FileCommand::List { path }),
             Command::RemoveFile { directory, ticket, path } => (directory, ticket, FileCommand::Remove { path }),
+            Command::SetAside { directory, ticket, folder, name } => {
+                (directory, ticket, FileCommand::SetAside { folder, name })
+            }
             Command::Checkpoint { directory, ticket } => (directory, ticket, FileCommand::Checkpoint),
             _ => return,
         };
@@ -392,6 +397,7 @@ fn log_of(command: &Command) -> Option<LogRef> {
         | Command::ReadFile { .. }
         | Command::ListFiles { .. }
         | Command::RemoveFile { .. }
+        | Command::SetAside { .. }
         | Command::Checkpoint { .. } => None,
     }
 }
