@@ -264,12 +264,12 @@ impl Engine {
             site.filled.notify_all();
         }
         self.join(|_| true);
-        // The locks of directories that nobody closed are given back.
-        write(&hub.sites).clear();
-        write(&hub.logs).clear();
-        if !self.inner.manual {
-            *lock(&self.inner.lane) = Lane::default();
+        // Directories that nobody closed give their locks back.
+        for site in std::mem::take(&mut *write(&hub.sites)).values() {
+            site.directory.retire();
         }
+        write(&hub.logs).clear();
+        *lock(&self.inner.lane) = Lane::default();
     }
 
     fn join(&self, which: impl Fn(&Option<DirectoryId>) -> bool) {

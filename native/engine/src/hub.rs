@@ -104,6 +104,13 @@ pub struct Site {
     pub filled: Condvar,
 }
 
+impl Site {
+    pub fn want_checkpoint(&self) {
+        lock(&self.tasks).checkpoint_wanted = true;
+        self.filled.notify_one();
+    }
+}
+
 #[derive(Default)]
 pub struct Tasks {
     syncs: VecDeque<Arc<LogShared>>,
@@ -212,15 +219,11 @@ impl Hub {
         self.sink.complete(Completion::Answered { ticket, outcome }, true);
     }
 
-    fn add(&self, directory: &Directory, add: impl FnOnce(&mut Tasks)) {
-        if let Ok(site) = self.site(directory.id) {
-            add(&mut lock(&site.tasks));
+    pub fn queue_sync(&self, shared: &Arc<LogShared>) {
+        if let Ok(site) = self.site(shared.directory.id) {
+            lock(&site.tasks).syncs.push_back(shared.clone());
             site.filled.notify_one();
         }
-    }
-
-    pub fn queue_sync(&self, shared: &Arc<LogShared>) {
-        self.add(&shared.directory, |tasks| tasks.syncs.push_back(shared.clone()));
     }
 
     pub fn queue_open(&self, site: &Site, request: OpenLog) {
@@ -231,10 +234,6 @@ impl Hub {
     pub fn queue_files(&self, site: &Site, ticket: u32, command: FileCommand) {
         lock(&site.tasks).files.push_back((ticket, command));
         site.filled.notify_one();
-    }
-
-    pub fn want_checkpoint(&self, directory: &Directory) {
-        self.add(directory, |tasks| tasks.checkpoint_wanted = true);
     }
 
     pub fn is_settled(&self) -> bool {
@@ -250,6 +249,9 @@ impl Hub {
         match task {
             Task::Sync(shared) => {
                 self.sync(&shared);
+                if !directory.is_offline() && directory.recovery_points_changed() {
+                    site.want_checkpoint();
+                }
                 lock(&site.tasks).syncing -= 1;
                 drop(lock(&self.settling));
                 self.settled.notify_all();
@@ -301,9 +303,6 @@ impl Hub {
         let again = shared.sync.finish(job, outcome, |offset| directory.set_recovery_point(&shared.name, offset));
         if again {
             self.queue_sync(shared);
-        }
-        if !directory.is_offline() && directory.recovery_points_changed() {
-            self.want_checkpoint(directory);
         }
     }
 

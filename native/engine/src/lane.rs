@@ -5,9 +5,7 @@
 //! log that is still opening wait for it.
 
 use crate::append::{Outcome, Pending};
-use crate::command::{
-    Answer, AppendedInfo, Command, Completion, DirectoryId, Failure, LogRef, Lookup, OpenInfo, OpenLog,
-};
+use crate::command::{Answer, AppendedInfo, Command, Completion, Failure, LogRef, Lookup, OpenInfo, OpenLog};
 use crate::directory::deleted_name;
 use crate::error::Code;
 use crate::files::FileCommand;
@@ -21,8 +19,8 @@ use std::sync::atomic::Ordering;
 #[derive(Default)]
 pub struct Lane {
     logs: BTreeMap<u32, Slot>,
-    /// By directory: the commands' time of the last sweep.
-    sweeps: BTreeMap<DirectoryId, i64>,
+    /// The commands' time of the last sweep.
+    swept_ms: Option<i64>,
     /// The latest time that a command carried.
     now_ms: i64,
 }
@@ -326,8 +324,10 @@ impl Lane {
         };
         match renamed {
             Ok(name) => {
-                if directory.forget(&shared.name) {
-                    hub.want_checkpoint(directory);
+                if directory.forget(&shared.name)
+                    && let Ok(site) = hub.site(directory.id)
+                {
+                    site.want_checkpoint();
                 }
                 hub.deletions.push(Deletion { directory: directory.clone(), name, ticket: Some(ticket) });
                 None
@@ -336,29 +336,23 @@ impl Lane {
         }
     }
 
-    /// Once per `ADVANCE_MS` and directory: recovery points for what was written, and the checkpoint files.
+    /// Once per `ADVANCE_MS` of the commands' time: recovery points for what was written, and the checkpoint files.
     fn sweep(&mut self, hub: &Hub) {
-        if self.now_ms == 0 {
+        let last = *self.swept_ms.get_or_insert(self.now_ms);
+        if self.now_ms - last < ADVANCE_MS {
             return;
         }
-        let sites: Vec<_> = read(&hub.sites).values().cloned().collect();
-        for site in sites {
-            let id = &site.directory.id;
-            let last = self.sweeps.entry(*id).or_insert(self.now_ms);
-            if self.now_ms - *last < ADVANCE_MS {
-                continue;
+        self.swept_ms = Some(self.now_ms);
+        for slot in self.logs.values_mut() {
+            if let Slot::Open(log) = slot
+                && log.sweep(self.now_ms)
+            {
+                hub.queue_sync(log.shared());
             }
-            *last = self.now_ms;
-            for slot in self.logs.values_mut() {
-                if let Slot::Open(log) = slot
-                    && log.shared().directory.id == *id
-                    && log.sweep(self.now_ms)
-                {
-                    hub.queue_sync(log.shared());
-                }
-            }
+        }
+        for site in read(&hub.sites).values() {
             if site.directory.checkpoints_changed() {
-                hub.want_checkpoint(&site.directory);
+                site.want_checkpoint();
             }
         }
     }

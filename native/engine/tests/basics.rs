@@ -122,3 +122,59 @@ fn many_logs_are_created_beside_one_another() {
     assert_eq!(rig.open(directory.id, 99, "t-1", LogConfig::default(), false).unwrap_err().code, Code::Locked);
     assert_eq!(rig.open(directory.id, 99, "../t-1", LogConfig::default(), false).unwrap_err().code, Code::BadName);
 }
+
+#[test]
+fn readers_beside_appends_and_rolls_see_whole_batches_in_order() {
+    let rig = Rig::start(false);
+    let directory = rig.directory("/data", VfsKind::Memory(MemoryVfs::new()));
+    for slot in 0..3 {
+        rig.open(directory.id, slot, &format!("t-{slot}"), small_segments(), false).unwrap();
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..200u32 {
+                let each = |n: u32| append(n % 3, 10_000 + round * 30 + n, batch(1 + n as usize % 3, 40, n as u64));
+                rig.engine.submit((0..30).map(each).collect());
+            }
+        });
+        for slot in 0..3 {
+            let rig = &rig;
+            scope.spawn(move || {
+                let mut from = 0;
+                while from < 200 * 10 * (1 + slot as i64) {
+                    let limit = rig.sink.synced(log(slot)).max(0);
+                    let bytes = rig.read_all(slot, from, limit);
+                    for header in headers(&bytes) {
+                        assert_eq!(header.base_offset, from);
+                        from = header.next_offset();
+                    }
+                    assert_eq!(from, limit);
+                    std::thread::yield_now();
+                }
+            });
+        }
+    });
+    for slot in 0..3 {
+        rig.close(slot, true).unwrap();
+    }
+    rig.engine.close_directory(directory.id, true, 1).unwrap();
+    rig.engine.stop();
+}
+
+#[test]
+fn a_stopped_engine_gives_its_directories_back() {
+    let path = temporary_folder("stop");
+    for manual in [true, false] {
+        let rig = Rig::start(manual);
+        let directory = rig.directory(&path, VfsKind::Posix);
+        rig.open(directory.id, 0, "t-0", LogConfig::default(), false).unwrap();
+        rig.append(0, batch(1, 10, 0));
+        rig.engine.stop();
+        rig.engine.stop();
+    }
+    let rig = Rig::manual();
+    let directory = rig.directory(&path, VfsKind::Posix);
+    assert_eq!(rig.open(directory.id, 0, "t-0", LogConfig::default(), false).unwrap().end, 2);
+    rig.engine.stop();
+    std::fs::remove_dir_all(path).unwrap();
+}
