@@ -177,6 +177,11 @@ impl Connection {
         self.unanswered.is_empty() && self.expected.is_empty() && self.waiting.is_empty() && self.outflow.is_empty()
     }
 
+    /// How much of it may be read out of turn: nothing unless it is quiet, and never more than `most` of a frame.
+    pub fn little(&self, most: usize) -> usize {
+        if self.is_quiet() { most.saturating_sub(self.inflow.held()) } else { 0 }
+    }
+
     pub fn may_read(&self) -> bool {
         self.readable
             && !self.connecting

@@ -28,6 +28,9 @@ const READS_PER_TURN: u32 = 4;
 const ACCEPTS_PER_TURN: u32 = 64;
 /// A frame up to this size is copied whole, so it is not skimmed.
 const COPIED_WHOLE: usize = 4096;
+/// What is read of a connection that owes and is owed nothing even when the budget is spent, so that whoever holds it by
+/// frames that never end can't keep small requests waiting.
+const LITTLE: usize = 4096;
 /// How long the connection that may overdraw the budget keeps that right without sending.
 const OVERDRAW_PATIENCE: Duration = Duration::from_secs(1);
 /// While the budget is spent, a frame under way that doesn't grow for this long is given up.
@@ -49,7 +52,7 @@ pub(crate) struct EventLoop {
     ready: VecDeque<u32>,
     /// Connections that may have something to write.
     dirty: VecDeque<u32>,
-    /// Connections that are not read because the budget is spent.
+    /// Connections of which no more is read because the budget is spent.
     starved: VecDeque<u32>,
     /// The one connection that may be read all the same, to finish its frame.
     overdrawing: Option<ConnectionId>,
@@ -531,12 +534,14 @@ impl EventLoop {
                 return if connection.hung { Err("the peer closed".into()) } else { Ok(()) };
             }
             let may_overdraw = self.overdrawing == Some(connection.id);
-            if self.handle.budget.spent() && !may_overdraw {
+            let short = self.handle.budget.spent() && !may_overdraw;
+            let most = if short { connection.little(LITTLE) } else { SCRATCH_BYTES };
+            if most == 0 {
                 push(&mut self.starved, &mut connection.in_starved, slot);
                 return Ok(());
             }
             let arrived_us = self.now.saturating_duration_since(self.handle.shared.started).as_micros() as u32;
-            let read = connection.read_once(&mut self.scratch, may_overdraw, self.now, arrived_us)?;
+            let read = connection.read_once(&mut self.scratch[..most], may_overdraw, self.now, arrived_us)?;
             if may_overdraw && !connection.inflow.is_partial() {
                 self.overdrawing = None;
                 self.overdrawn = (read > 0).then(|| self.handle.budget.held());

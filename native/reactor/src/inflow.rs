@@ -43,6 +43,11 @@ impl Inflow {
         self.prefix_bytes > 0
     }
 
+    /// Bytes of the frame under way that have arrived.
+    pub fn held(&self) -> usize {
+        usize::from(self.prefix_bytes) + self.partial.len()
+    }
+
     /// How many bytes finish the frame under way, or its length as long as that is not known.
     pub fn wanted(&self) -> usize {
         if self.prefix_bytes == 4 { self.lacking } else { 4 - usize::from(self.prefix_bytes) }

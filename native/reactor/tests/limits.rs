@@ -97,6 +97,28 @@ fn the_right_to_overdraw_passes_on_when_its_holder_sends_nothing() {
 }
 
 #[test]
+fn small_requests_are_served_while_frames_that_never_end_hold_the_budget() {
+    let bench = Bench::with(100_000, options());
+    // Each of them has more to read, and would be waited for one after the other.
+    let mut stalled: Vec<_> = (0..100).map(|_| bench.connect()).collect();
+    for stream in &mut stalled {
+        send(stream, &(1i32 << 20).to_be_bytes());
+        send(stream, &vec![1; 60_000]);
+    }
+    let mut stream = bench.connect();
+    for count in 0..50 {
+        // In two pieces, the second of which finds the budget spent by all means.
+        let whole = framed(&vec![count; 2000]);
+        send(&mut stream, &whole[..1000]);
+        send(&mut stream, &whole[1000..]);
+        let frame = bench.frame();
+        assert_eq!(frame.bytes, whole[4..]);
+        bench.reply(&frame, &[count]);
+        assert_eq!(receive(&mut stream, 5)[4], count);
+    }
+}
+
+#[test]
 fn delivers_nothing_more_to_a_reader_that_is_too_slow() {
     let bench = Bench::new();
     let mut stream = bench.connect();
