@@ -65,7 +65,7 @@ export interface StartReport {
   readonly partitions: number
   /** Logs that were read through because the last stop was not clean, and what was cut from them. */
   readonly recovered: { readonly logs: number; readonly cutRecords: number; readonly cutBytes: number }
-  /** Folders on disk that no partition belongs to; left as they are. */
+  /** Folders on disk that no partition belongs to, by the names that they were given. */
   readonly strays: readonly string[]
 }
 
@@ -84,7 +84,7 @@ export class Broker {
   readonly #parts: Parts
   #closing: Promise<void> | undefined
 
-  private constructor(parts: Parts, node: MetadataNode, replicas: Replicas) {
+  private constructor(parts: Parts, node: MetadataNode, replicas: Replicas, strays: string[]) {
     this.#parts = parts
     this.clusterId = node.clusterId
     this.nodeId = parts.options.config.number('node.id')
@@ -97,14 +97,14 @@ export class Broker {
       formatted: node.firstStart,
       ...replicas.count,
       recovered: replicas.recovered,
-      strays: replicas.strays(),
+      strays,
     }
   }
 
   static async start(options: BrokerOptions): Promise<Broker> {
     const parts: Parts = { options, directories: [], listeners: new Map() }
     try {
-      return await start(parts, (node, replicas) => new Broker(parts, node, replicas))
+      return await start(parts, (...found) => new Broker(parts, ...found))
     } catch (error) {
       await stop(parts)
       throw error
@@ -131,7 +131,10 @@ interface Parts {
   lifecycle?: BrokerLifecycle
 }
 
-async function start(parts: Parts, started: (node: MetadataNode, replicas: Replicas) => Broker): Promise<Broker> {
+async function start(
+  parts: Parts,
+  started: (node: MetadataNode, replicas: Replicas, strays: string[]) => Broker,
+): Promise<Broker> {
   const { options } = parts
   const { host, logger, runtime, config } = options
   const nodeId = config.number('node.id')
@@ -158,6 +161,7 @@ async function start(parts: Parts, started: (node: MetadataNode, replicas: Repli
   parts.replicas = replicas
   parts.unsubscribe = node.loader.subscribe(replicas)
   await replicas.whenIdle()
+  const strays = await replicas.setStraysAside()
 
   const deadlines = new Deadlines(host)
   parts.deadlines = deadlines
@@ -204,7 +208,7 @@ async function start(parts: Parts, started: (node: MetadataNode, replicas: Repli
   })
   await parts.lifecycle.unfence()
   await replicas.whenIdle()
-  return started(node, replicas)
+  return started(node, replicas, strays)
 }
 
 async function stop(parts: Parts): Promise<void> {

@@ -4,14 +4,14 @@
  *
  * Invariants: one `Partition` for each replica of this broker in the image; it exists from the moment the image has it,
  * and gets its log when that is open. Logs are opened and closed many at once, but not all. What lies in a directory and
- * is not in the image is left alone, and said. A deletion that arrives while its log is being opened happens after it.
+ * is not in the image is renamed, never deleted. A deletion that arrives while its log is being opened happens after it.
  */
 import { assert } from '../base/assert.ts'
 import type { Logger } from '../base/logger.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
 import { drawJitter, logConfigFor, topicValue } from '../config/topic-config.ts'
 import type { Host } from '../host/host.ts'
-import type { Log, LogConfig, LogDirectory } from '../log/log.ts'
+import type { Log, LogConfig, LogDirectory, OpenOptions } from '../log/log.ts'
 import { clientErrorCode, LogError } from '../log/log-errors.ts'
 import type { MetadataDelta } from '../metadata/delta.ts'
 import type { MetadataImage, TopicImage } from '../metadata/image.ts'
@@ -23,6 +23,8 @@ import type { ReplicaPort } from './context.ts'
 
 /** Logs that are opened, or closed, at once. */
 const AT_ONCE = 64
+/** Bytes of a folder's name. */
+const LONGEST_NAME = 255
 
 interface Topic {
   readonly id: string
@@ -95,9 +97,29 @@ export class Replicas implements ReplicaPort {
     return this.#recovered
   }
 
-  /** Folders on disk that no partition of the image belongs to. */
-  strays(): string[] {
-    return [...this.#folders.keys()]
+  /**
+   * After the first image: renames the folders on disk that no partition of it belongs to, as Kafka does, so that a topic
+   * that takes the name later finds it free. Nothing is deleted. @returns their new names.
+   */
+  async setStraysAside(): Promise<string[]> {
+    const names: string[] = []
+    for (const [folder, directory] of [...this.#folders]) {
+      this.#folders.delete(folder)
+      try {
+        names.push(await this.#setAside(directory, folder))
+      } catch (error) {
+        this.#say(error, `${folder} belongs to no topic and could not be renamed`)
+      }
+    }
+    return names
+  }
+
+  async #setAside(directory: LogDirectory, folder: string): Promise<string> {
+    const unique = Array.from(this.#options.host.random.bytes(16), byte => byte.toString(16).padStart(2, '0')).join('')
+    const suffix = `.${unique}-stray`
+    const name = folder.slice(0, LONGEST_NAME - suffix.length) + suffix
+    await directory.setAside(folder, name)
+    return name
   }
 
   partition(topic: string, index: number): Partition | undefined {
@@ -191,7 +213,7 @@ export class Replicas implements ReplicaPort {
     topic.opening++
     this.#enqueue(async () => {
       try {
-        const log = await directory.open(folder, { config, topicId: partition.topicId })
+        const log = await this.#openLog(directory, folder, { config, topicId: partition.topicId })
         if (log.opened.recoveredSegments > 0) {
           this.#recovered.logs++
           this.#recovered.cutRecords += log.opened.cutRecords
@@ -208,6 +230,18 @@ export class Replicas implements ReplicaPort {
         for (const resolve of waiting) resolve()
       }
     })
+  }
+
+  /** Opens a log; one that a deleted topic of the same name has left is set aside first. */
+  async #openLog(directory: LogDirectory, folder: string, options: OpenOptions): Promise<Log> {
+    try {
+      return await directory.open(folder, options)
+    } catch (error) {
+      if (!(error instanceof LogError) || error.code !== ErrorCode.INCONSISTENT_TOPIC_ID) throw error
+      const name = await this.#setAside(directory, folder)
+      this.#options.logger.warn(`${folder} held a topic that is gone; it was renamed to ${name}`)
+      return directory.open(folder, options)
+    }
   }
 
   /** The directory that the image names, or the one with the fewest logs. */

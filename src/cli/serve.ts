@@ -116,7 +116,7 @@ function announce(broker: Broker, config: BrokerConfig, memory: boolean, logger:
     for (const warning of addressWarnings(config, listener.host, listener.port)) logger.warn(warning)
   }
   if (broker.report.strays.length > 0) {
-    logger.warn(`folders that belong to no topic were left alone: ${broker.report.strays.join(', ')}`)
+    logger.warn(`folders that belong to no topic were renamed: ${broker.report.strays.join(', ')}`)
   }
   say(STDOUT, startedLine(config, { host, port, dir, topics, partitions, afterMs }))
 }

@@ -93,6 +93,10 @@ export class EngineDirectory implements LogDirectory {
     return new Promise((resolve, reject) => this.#runtime.removeFile(this.id, path, settle(resolve, reject)))
   }
 
+  setAside(folder: string, name: string): Promise<void> {
+    return new Promise((resolve, reject) => this.#runtime.setAside(this.id, folder, name, settle(resolve, reject)))
+  }
+
   checkpoint(): Promise<void> {
     return new Promise((resolve, reject) => this.#runtime.checkpoint(this.id, settle(resolve, reject)))
   }

@@ -164,6 +164,8 @@ export interface LogDirectory {
   readFile(path: string): Promise<Uint8Array | undefined>
   listFiles(path: string): Promise<string[]>
   removeFile(path: string): Promise<void>
+  /** Renames the folder of a log that is not open, durably; `name` must not be that of a partition. */
+  setAside(folder: string, name: string): Promise<void>
   /** Writes recovery-point, log-start and high-watermark checkpoints now. */
   checkpoint(): Promise<void>
   /** All logs closed: checkpoints, clean-shutdown file carrying `brokerEpoch` (when clean), lock released. */

@@ -337,6 +337,10 @@ export abstract class EngineCommands extends RuntimeCore {
     this.#file(layout.REMOVE_FILE, directory, path, 0, this.#ticket({ form: 'outcome', done }))
   }
 
+  setAside(directory: number, folder: string, name: string, done: (outcome: Outcome) => void): void {
+    this.#file(layout.SET_ASIDE, directory, `${folder}/${name}`, 0, this.#ticket({ form: 'outcome', done }))
+  }
+
   checkpoint(directory: number, done: (outcome: Outcome) => void): void {
     this.#file(layout.CHECKPOINT, directory, '', 0, this.#ticket({ form: 'outcome', done }))
   }

@@ -43,6 +43,7 @@ export const OPEN_LOG = 55
 export const CLOSE_LOG = 56
 export const DELETE_LOG = 57
 export const ROLL = 58
+export const SET_ASIDE = 59
 
 // Flags, each of the kind in its name.
 /** The bytes are cut; the frame is held and the rest is copied out of it. */

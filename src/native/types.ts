@@ -297,6 +297,8 @@ export interface Runtime {
   readFile(directory: number, path: string, done: (file: FileRecord) => void): void
   listFiles(directory: number, path: string, done: (names: NamesRecord) => void): void
   removeFile(directory: number, path: string, done: (outcome: Outcome) => void): void
+  /** Renames the folder of a log that is not open, durably; `name` must not be that of a partition. */
+  setAside(directory: number, folder: string, name: string, done: (outcome: Outcome) => void): void
   checkpoint(directory: number, done: (outcome: Outcome) => void): void
 
   // Held memory: frames, reads and staged bytes share one kind of handle.

@@ -285,6 +285,20 @@ export function logContract(add: Add, makePlace: () => Place): void {
     await again.close(true)
   })
 
+  inPlace('a folder that is set aside is no log any more, and its name is free', async (directory, reopen) => {
+    const log = await open(directory)
+    await append(log, batchOf(['a']))
+    await log.close(true)
+    assert.is((await failure(directory.setAside('t-0', 'u-1'))).code, LogErrorCode.BAD_NAME)
+    assert.is((await failure(directory.setAside('v-0', 'v-0.aside'))).code, LogErrorCode.NOT_FOUND)
+    await directory.setAside('t-0', 't-0.0123456789abcdef0123456789abcdef-stray')
+    const later = await reopen()
+    assert.equal(await later.partitionFolders(), [])
+    const again = await open(later)
+    assert.is(again.opened.created, true)
+    await again.close(true)
+  })
+
   inPlace('files are written whole, read back, listed and removed', async directory => {
     assert.is(await directory.readFile('meta.properties'), undefined)
     await directory.writeFile('meta.properties', encoder.encode('a=1\n'))

@@ -1,9 +1,11 @@
+import { cpSync, readdirSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ConfigError, type Logger, StorageError, startBroker } from '../../src/index.ts'
 import { produce } from '../../src/protocol/apis/00-produce.ts'
 import { fetch } from '../../src/protocol/apis/01-fetch.ts'
 import { metadata } from '../../src/protocol/apis/03-metadata.ts'
+import { deleteTopics } from '../../src/protocol/apis/20-delete-topics.ts'
 import { batch, startTestBroker } from '../support/broker.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { WireClient } from '../support/wire-client.ts'
@@ -73,6 +75,41 @@ test('a broker on disk goes on where it stopped', async () => {
     })
     const [answer] = responses[0]!.partitions
     assert.equal([answer!.errorCode, answer!.highWatermark], [0, 2])
+  } finally {
+    await after.close()
+  }
+})
+
+test('what a deleted topic has left on disk does not stand in the way of a new one of its name', async () => {
+  const dir = temporaryFolder('broker')
+  const before = await startTestBroker({ dir })
+  const { name } = await before.topic({ partitions: 2 })
+  await before.close()
+  // A crash between the deletion's record and that of the folders: the folder is there, its topic is not.
+  const kept = temporaryFolder('kept')
+  cpSync(`${dir}/${name}-0`, `${kept}/${name}-0`, { recursive: true })
+  const deleting = await startTestBroker({ dir })
+  const admin = await deleting.connect()
+  await admin.send(deleteTopics, 5, { topics: [], topicNames: [name], timeoutMs: 5000 })
+  await deleting.close()
+  cpSync(`${kept}/${name}-0`, `${dir}/${name}-0`, { recursive: true })
+
+  const after = await startTestBroker({ dir })
+  try {
+    const strays = readdirSync(dir).filter(folder => folder.endsWith('-stray'))
+    assert.is(strays.length, 1)
+    assert.match(strays[0]!, new RegExp(`^${name}-0\\.[0-9a-f]{32}-stray$`))
+    const client = await after.connect()
+    await client.send(metadata, 12, { topics: [{ name }], allowAutoTopicCreation: true })
+    const { responses } = await client.send(produce, 9, {
+      acks: -1,
+      timeoutMs: 5000,
+      topicData: [{ name, partitionData: [{ index: 0, records: batch(['a']) }] }],
+    })
+    assert.equal(
+      [responses[0]!.partitionResponses[0]!.errorCode, responses[0]!.partitionResponses[0]!.baseOffset],
+      [0, 0],
+    )
   } finally {
     await after.close()
   }

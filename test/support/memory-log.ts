@@ -128,6 +128,13 @@ export class MemoryDirectory implements LogDirectory {
     this.disk.files.delete(path)
   }
 
+  async setAside(folder: string, name: string): Promise<void> {
+    if (/-\d+$/.test(name)) throw new LogError(LogErrorCode.BAD_NAME, `${name} is the name of a partition's folder`)
+    if (!this.disk.logs.delete(folder)) {
+      throw new LogError(LogErrorCode.NOT_FOUND, `${this.path}/${folder} does not exist`)
+    }
+  }
+
   async checkpoint(): Promise<void> {}
 
   async close(options: { clean: boolean; brokerEpoch: number }): Promise<void> {

@@ -46,6 +46,7 @@ pub const OPEN_LOG: u16 = 55;
 pub const CLOSE_LOG: u16 = 56;
 pub const DELETE_LOG: u16 = 57;
 pub const ROLL: u16 = 58;
+pub const SET_ASIDE: u16 = 59;
 
 // Flags, each of the kind in its name.
 /// The bytes are cut; the frame is held and the rest is copied out of it.

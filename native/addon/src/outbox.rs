@@ -210,7 +210,7 @@ fn decode_record(kind: u16, flags: u16, record: &[u8], held: &mut HeldTable, ord
                 now_ms,
             })));
         }
-        WRITE_FILE | READ_FILE | LIST_FILES | REMOVE_FILE | CHECKPOINT => {
+        WRITE_FILE | READ_FILE | LIST_FILES | REMOVE_FILE | SET_ASIDE | CHECKPOINT => {
             let (directory, ticket, handle, length) = (slot, r.u32()?, r.u32()?, r.u32()?);
             let path = r.text(length)?;
             orders.engine.push(match kind {
@@ -226,6 +226,10 @@ fn decode_record(kind: u16, flags: u16, record: &[u8], held: &mut HeldTable, ord
                 READ_FILE => Command::ReadFile { directory, ticket, path },
                 LIST_FILES => Command::ListFiles { directory, ticket, path },
                 REMOVE_FILE => Command::RemoveFile { directory, ticket, path },
+                SET_ASIDE => {
+                    let (folder, name) = path.split_once('/')?;
+                    Command::SetAside { directory, ticket, folder: folder.into(), name: name.into() }
+                }
                 _ => Command::Checkpoint { directory, ticket },
             });
         }

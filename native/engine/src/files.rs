@@ -4,7 +4,7 @@
 //! Invariant: no path leaves the directory. No room is an answer; any other failed write takes the directory offline.
 
 use crate::command::{Answer, Failure};
-use crate::directory::{Directory, check_file_path};
+use crate::directory::{Directory, check_file_path, check_folder_name};
 use crate::error::Code;
 use crate::vfs::{self, is_no_space, path, write_file_atomically};
 use bytes::Bytes;
@@ -15,6 +15,7 @@ pub enum FileCommand {
     Read { path: String },
     List { path: String },
     Remove { path: String },
+    SetAside { folder: String, name: String },
     Checkpoint,
 }
 
@@ -53,6 +54,17 @@ pub fn run(directory: &Directory, command: FileCommand) -> Result<Answer, Failur
             let (folder, last) = split(directory, &name);
             vfs.remove_file(&path(&folder, last)).map_err(|error| failed(&name, error))?;
             vfs.sync_folder(&folder).map_err(|error| directory.fail(&format!("removing {name}"), &error))?;
+            Ok(Answer::None)
+        }
+        FileCommand::SetAside { folder, name } => {
+            check_folder_name(&folder)?;
+            check_file_path(&name, false)?;
+            if name.contains('/') || check_folder_name(&name).is_ok() {
+                return Err(Failure { code: Code::BadName, text: format!("{name:?} would still be a partition's folder") });
+            }
+            vfs.rename(&path(&directory.path, &folder), &path(&directory.path, &name))
+                .map_err(|error| failed(&folder, error))?;
+            vfs.sync_folder(&directory.path).map_err(|error| directory.fail(&format!("renaming {folder}"), &error))?;
             Ok(Answer::None)
         }
         FileCommand::Checkpoint => directory.write_checkpoints().map(|()| Answer::None),
