@@ -60,7 +60,10 @@ pub fn run(directory: &Directory, command: FileCommand) -> Result<Answer, Failur
             check_folder_name(&folder)?;
             check_file_path(&name, false)?;
             if name.contains('/') || check_folder_name(&name).is_ok() {
-                return Err(Failure { code: Code::BadName, text: format!("{name:?} would still be a partition's folder") });
+                return Err(Failure {
+                    code: Code::BadName,
+                    text: format!("{name:?} would still be a partition's folder"),
+                });
             }
             vfs.rename(&path(&directory.path, &folder), &path(&directory.path, &name))
                 .map_err(|error| failed(&folder, error))?;
