@@ -18,7 +18,7 @@ import { openEngineDirectory } from '../log/engine-directory.ts'
 import type { LogDirectory } from '../log/log.ts'
 import type { Endpoint as RegisteredEndpoint } from '../metadata/records.ts'
 import type { Disk, Runtime } from '../native/types.ts'
-import type { Connection, Listener } from '../net/net.ts'
+import type { Connection, Listener, ListenerHandler } from '../net/net.ts'
 import { listen } from '../net/reactor-listener.ts'
 import { produce } from '../protocol/apis/00-produce.ts'
 import { findApi } from '../protocol/registry.ts'
@@ -26,6 +26,7 @@ import { skimProgram } from '../protocol/skim.ts'
 import type { BrokerPorts, Endpoint } from './context.ts'
 import { Deadlines } from './deadlines.ts'
 import { FetchSessions } from './fetch-session.ts'
+import { Gate } from './gate.ts'
 import { handlers } from './handlers/index.ts'
 import type { BrokerLifecycle } from './lifecycle.ts'
 import { previousBrokerEpoch, startLifecycle } from './lifecycle.ts'
@@ -191,7 +192,8 @@ async function start(
   parts.router = router
 
   setUpFrames(runtime, config)
-  for (const address of config.listeners) parts.listeners.set(bind(runtime, config, address, router), address)
+  const gate = new Gate(router)
+  for (const address of config.listeners) parts.listeners.set(bind(runtime, config, address, gate), address)
 
   parts.lifecycle = await startLifecycle({
     host,
@@ -208,6 +210,7 @@ async function start(
   })
   await parts.lifecycle.unfence()
   await replicas.whenIdle()
+  gate.open()
   return started(node, replicas, strays)
 }
 
@@ -244,7 +247,7 @@ function setUpFrames(runtime: Runtime, config: BrokerConfig): void {
     runtime.registerSkim('request', produce.key, version, skimProgram('request', produce, version))
 }
 
-function bind(runtime: Runtime, config: BrokerConfig, address: ListenerAddress, router: Router): Listener {
+function bind(runtime: Runtime, config: BrokerConfig, address: ListenerAddress, handler: ListenerHandler): Listener {
   const idleMs = config.number('connections.max.idle.ms')
   return listen(
     runtime,
@@ -258,7 +261,7 @@ function bind(runtime: Runtime, config: BrokerConfig, address: ListenerAddress, 
       maxConnections: config.number('max.connections'),
       maxConnectionsPerIp: config.number('max.connections.per.ip'),
     },
-    router,
+    handler,
   )
 }
 
