@@ -82,19 +82,19 @@ impl Drop for Charge {
 }
 
 /// A frame's memory together with its charge.
-struct Held {
-    bytes: Vec<u8>,
+struct Held<T> {
+    bytes: T,
     _charge: Charge,
 }
 
-impl AsRef<[u8]> for Held {
+impl<T: AsRef<[u8]>> AsRef<[u8]> for Held<T> {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.as_ref()
     }
 }
 
 /// Makes a frame whose charge ends with its last reference.
-pub(crate) fn charged(bytes: Vec<u8>, charge: Charge) -> Bytes {
+pub(crate) fn charged(bytes: impl AsRef<[u8]> + Send + 'static, charge: Charge) -> Bytes {
     Bytes::from_owner(Held { bytes, _charge: charge })
 }
 

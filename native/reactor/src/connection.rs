@@ -20,6 +20,9 @@ const UNSENT_CAP: u64 = 8 << 20;
 /// Overlapping requests of one connection that may be unanswered at once.
 const MAX_OVERLAPPING: usize = 512;
 
+/// What is read beside large frames, to be copied: the next one's length and its first bytes.
+const BESIDE_LARGE: usize = 4 << 10;
+
 struct Slot {
     overlaps: bool,
     answer: Option<Answer>,
@@ -115,32 +118,46 @@ impl Connection {
     }
 
     /// One read; returns its bytes and keeps `readable` and `ended` true to what the socket said. With `to_finish` no
-    /// more is read than what the frame under way lacks.
+    /// more is read than what the frame under way lacks; `most` bounds it by all means.
     pub fn read_once(
         &mut self,
         scratch: &mut [u8],
+        most: usize,
         to_finish: bool,
         now: Instant,
         arrived_us: u32,
     ) -> Result<usize, Reason> {
-        let (outcome, asked) = match self.inflow.direct() {
-            Some((memory, limit)) => (self.transport.read_append(memory, limit), limit),
+        let beyond = if to_finish { 0 } else { BESIDE_LARGE };
+        let scratch_most = most.min(scratch.len());
+        let after_large = self.inflow.after_large();
+        let (outcome, asked, direct) = match self.inflow.direct() {
+            Some((memory, limit, finishes)) => {
+                let (limit, beyond) = match (most.checked_sub(limit), finishes) {
+                    (None, _) => (most, 0),
+                    (Some(_), false) => (limit, 0),
+                    (Some(left), true) => (limit, beyond.min(left)),
+                };
+                (self.transport.read_append(memory, limit, &mut scratch[..beyond]), limit + beyond, limit)
+            }
             None => {
-                let most = if to_finish { self.inflow.wanted().min(scratch.len()) } else { scratch.len() };
-                let outcome = self.transport.read_into(&mut scratch[..most]);
-                if let Ok(read) = outcome {
-                    let waiting = &mut self.waiting;
-                    self.inflow.feed(&scratch[..read], now, |frame| waiting.push_back((frame, arrived_us)))?;
-                    return Ok(self.noted(read, most, now));
-                }
-                (outcome, most)
+                let most = match (to_finish, after_large) {
+                    (true, _) => self.inflow.wanted().min(scratch_most),
+                    (false, true) => beyond.min(scratch_most),
+                    (false, false) => scratch_most,
+                };
+                (self.transport.read_into(&mut scratch[..most]), most, 0)
             }
         };
         match outcome {
             Ok(read) => {
-                if let Some(frame) = self.inflow.grew(read, now) {
-                    self.waiting.push_back((frame, arrived_us));
+                let waiting = &mut self.waiting;
+                let grown = read.min(direct);
+                if direct > 0
+                    && let Some(frame) = self.inflow.grew(grown, now)
+                {
+                    waiting.push_back((frame, arrived_us));
                 }
+                self.inflow.feed(&scratch[..read - grown], now, |frame| waiting.push_back((frame, arrived_us)))?;
                 Ok(self.noted(read, asked, now))
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {

@@ -9,6 +9,7 @@ use crate::event::{Command, ConnectionId, Delegate, Event, Frame, ListenerOption
 use crate::inflow::Inflow;
 use crate::listener::Listener;
 use crate::outflow::{Flushed, Sent};
+use crate::pool::{self, Pool};
 use crate::reactor::{Handle, WAKE, lock};
 use crate::transport::Transport;
 use mio::net::TcpStream;
@@ -63,6 +64,8 @@ pub(crate) struct EventLoop {
     retry_accept_at: Option<Instant>,
     check_idle_at: Option<Instant>,
     check_shortage_at: Option<Instant>,
+    pool: Arc<Pool>,
+    trim_pool_at: Option<Instant>,
     events: Vec<Event>,
     urgent: bool,
     scratch: Box<[u8]>,
@@ -89,6 +92,8 @@ impl EventLoop {
             retry_accept_at: None,
             check_idle_at: None,
             check_shortage_at: None,
+            pool: Arc::default(),
+            trim_pool_at: None,
             events: Vec::new(),
             urgent: false,
             scratch: vec![0; SCRATCH_BYTES].into(),
@@ -155,8 +160,16 @@ impl EventLoop {
         if !self.ready.is_empty() || !self.dirty.is_empty() || self.accepting {
             return Some(Duration::ZERO);
         }
-        let deadlines =
-            [self.muted.first().map(|(at, _)| *at), self.retry_accept_at, self.check_idle_at, self.check_shortage_at];
+        if self.trim_pool_at.is_none() && self.pool.is_used() {
+            self.trim_pool_at = Some(self.now + pool::PAUSE);
+        }
+        let deadlines = [
+            self.muted.first().map(|(at, _)| *at),
+            self.retry_accept_at,
+            self.check_idle_at,
+            self.check_shortage_at,
+            self.trim_pool_at,
+        ];
         let own = deadlines.into_iter().flatten().min().map(|at| at.saturating_duration_since(Instant::now()));
         match (own, self.delegate.before_sleep(Instant::now())) {
             (Some(own), Some(other)) => Some(own.min(other)),
@@ -336,7 +349,7 @@ impl EventLoop {
         let registered = self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE);
         let local = if connecting { Ok(peer) } else { stream.local_addr() };
         let idle_timeout = options.idle_timeout;
-        let inflow = Inflow::new(options.max_frame_bytes, &self.handle.budget, self.now);
+        let inflow = Inflow::new(options.max_frame_bytes, &self.handle.budget, &self.pool, self.now);
         let mut connection =
             Connection::new(id, opened, peer.ip(), options, Transport::Plain(stream), inflow, self.now);
         connection.connecting = connecting;
@@ -420,6 +433,9 @@ impl EventLoop {
         }
         if self.check_shortage_at.is_some_and(|at| at <= self.now) {
             self.check_shortage();
+        }
+        if self.trim_pool_at.take_if(|at| *at <= self.now).is_some() {
+            self.pool.trim();
         }
     }
 
@@ -535,13 +551,13 @@ impl EventLoop {
             }
             let may_overdraw = self.overdrawing == Some(connection.id);
             let short = self.handle.budget.spent() && !may_overdraw;
-            let most = if short { connection.little(LITTLE) } else { SCRATCH_BYTES };
+            let most = if short { connection.little(LITTLE) } else { usize::MAX };
             if most == 0 {
                 push(&mut self.starved, &mut connection.in_starved, slot);
                 return Ok(());
             }
             let arrived_us = self.now.saturating_duration_since(self.handle.shared.started).as_micros() as u32;
-            let read = connection.read_once(&mut self.scratch[..most], may_overdraw, self.now, arrived_us)?;
+            let read = connection.read_once(&mut self.scratch, most, may_overdraw, self.now, arrived_us)?;
             if may_overdraw && !connection.inflow.is_partial() {
                 self.overdrawing = None;
                 self.overdrawn = (read > 0).then(|| self.handle.budget.held());

@@ -1,39 +1,59 @@
 //! Frames out of a byte stream: an int32 length, then that many bytes.
 //!
-//! Invariants: memory grows with what has arrived, never from the length field; every byte held is charged; a length
-//! that is zero, negative or over the limit ends the connection before anything is allocated for it.
+//! Invariants: memory grows with what has arrived, never from the length field, except that unused memory of the pool may
+//! be taken for a whole frame; every byte held is charged; a length that is zero, negative or over the limit ends the
+//! connection before anything is allocated for it.
 
 use crate::budget::{Budget, Charge, charged};
 use crate::event::Reason;
+use crate::memory::Memory;
+use crate::pool::{Buffer, Pool};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// From here on a frame is read straight into its own memory, which at most doubles.
-const DIRECT_FROM: usize = 64 << 10;
-const DIRECT_READ: usize = 256 << 10;
+/// From here on a frame has memory of the pool's kind, which its bytes are read into straight.
+const LARGE: usize = 64 << 10;
+/// A large frame that found no unused memory gets its own when this much of it is there.
+const OWN_FROM: usize = 16 << 10;
+/// Own memory may be so much ahead of what is there.
+const AHEAD: usize = 256 << 10;
+const DIRECT_READ: usize = 1 << 20;
+
+enum Partial {
+    Small(Vec<u8>),
+    Large(Buffer),
+}
 
 pub(crate) struct Inflow {
     max_frame_bytes: u32,
     prefix: [u8; 4],
     prefix_bytes: u8,
+    /// Bytes of the frame under way; meaningful once the prefix is whole.
+    length: usize,
     /// Bytes that the frame under way still lacks; meaningful once the prefix is whole.
     lacking: usize,
-    partial: Vec<u8>,
+    partial: Partial,
+    /// The frame before the one under way was large.
+    after_large: bool,
     charge: Charge,
+    pool: Arc<Pool>,
     /// When the frame under way last grew.
     pub grew_at: Instant,
 }
 
 impl Inflow {
-    pub fn new(max_frame_bytes: u32, budget: &Arc<Budget>, now: Instant) -> Inflow {
+    pub fn new(max_frame_bytes: u32, budget: &Arc<Budget>, pool: &Arc<Pool>, now: Instant) -> Inflow {
         Inflow {
             max_frame_bytes,
             prefix: [0; 4],
             prefix_bytes: 0,
+            length: 0,
             lacking: 0,
-            partial: Vec::new(),
+            partial: Partial::Small(Vec::new()),
+            after_large: false,
             charge: Charge::new(budget),
+            pool: Arc::clone(pool),
             grew_at: now,
         }
     }
@@ -43,9 +63,13 @@ impl Inflow {
         self.prefix_bytes > 0
     }
 
-    /// Bytes of the frame under way that have arrived.
+    /// Bytes that are there of the frame under way.
     pub fn held(&self) -> usize {
-        usize::from(self.prefix_bytes) + self.partial.len()
+        let frame = match &self.partial {
+            Partial::Small(bytes) => bytes.len(),
+            Partial::Large(buffer) => buffer.as_ref().len(),
+        };
+        usize::from(self.prefix_bytes) + frame
     }
 
     /// How many bytes finish the frame under way, or its length as long as that is not known.
@@ -53,16 +77,21 @@ impl Inflow {
         if self.prefix_bytes == 4 { self.lacking } else { 4 - usize::from(self.prefix_bytes) }
     }
 
-    /// The memory to read the next bytes into directly, for a frame that is already large; at most `wanted` of it.
-    pub fn direct(&mut self) -> Option<(&mut Vec<u8>, usize)> {
-        if self.prefix_bytes < 4 || self.partial.len() < DIRECT_FROM {
-            return None;
+    /// Large frames follow one another: what is read beside them should be little, because it is copied.
+    pub fn after_large(&self) -> bool {
+        self.after_large
+    }
+
+    /// The memory to read the next bytes into directly, for a large frame; at most so many of them, and whether they would
+    /// finish it.
+    pub fn direct(&mut self) -> Option<(&mut Memory, usize, bool)> {
+        let Partial::Large(buffer) = &mut self.partial else { return None };
+        let memory = buffer.memory();
+        if memory.capacity() - memory.filled() < self.lacking.min(AHEAD) {
+            memory.grow(roomy(self.length).min(memory.filled() + memory.filled().max(AHEAD)));
         }
-        let limit = self.lacking.min(DIRECT_READ);
-        if self.partial.capacity() - self.partial.len() < limit {
-            self.partial.reserve_exact(self.lacking.min(self.partial.len().max(DIRECT_READ)));
-        }
-        Some((&mut self.partial, limit))
+        let limit = self.lacking.min(memory.capacity() - memory.filled()).min(DIRECT_READ);
+        Some((memory, limit, limit == self.lacking))
     }
 
     /// After `direct`: `bytes` were appended there. Some: the frame is whole.
@@ -87,15 +116,18 @@ impl Inflow {
                 if self.prefix_bytes < 4 {
                     return Ok(());
                 }
-                self.lacking = self.checked_length()?;
+                self.length = self.checked_length()?;
+                self.lacking = self.length;
+                if self.length >= LARGE
+                    && let Some(buffer) = self.pool.take(self.length)
+                {
+                    self.partial = Partial::Large(buffer);
+                }
             }
             let taken = read.len().min(self.lacking);
             self.charge.add(taken);
+            self.append(&read[..taken]);
             self.lacking -= taken;
-            if self.lacking == 0 && self.partial.is_empty() {
-                self.partial.reserve_exact(taken);
-            }
-            self.partial.extend_from_slice(&read[..taken]);
             read = &read[taken..];
             if self.lacking == 0 {
                 whole(self.finish());
@@ -104,9 +136,41 @@ impl Inflow {
         Ok(())
     }
 
+    fn append(&mut self, bytes: &[u8]) {
+        if let Partial::Small(had) = &mut self.partial {
+            let filled = had.len() + bytes.len();
+            if self.length < LARGE || filled < OWN_FROM {
+                if filled == self.length {
+                    had.reserve_exact(bytes.len());
+                }
+                had.extend_from_slice(bytes);
+                return;
+            }
+            let mut buffer = self.pool.make(roomy(self.length).min(filled + filled.max(AHEAD)));
+            buffer.memory().append(had);
+            self.partial = Partial::Large(buffer);
+        }
+        if let Partial::Large(buffer) = &mut self.partial {
+            let memory = buffer.memory();
+            let filled = memory.filled() + bytes.len();
+            if filled > memory.capacity() {
+                memory.grow(roomy(self.length).min(filled + filled.max(AHEAD)));
+            }
+            memory.append(bytes);
+        }
+    }
+
     fn finish(&mut self) -> Bytes {
         self.prefix_bytes = 0;
-        charged(std::mem::take(&mut self.partial), self.charge.take())
+        let partial = std::mem::replace(&mut self.partial, Partial::Small(Vec::new()));
+        self.after_large = matches!(partial, Partial::Large(_));
+        match partial {
+            Partial::Small(bytes) => charged(bytes, self.charge.take()),
+            Partial::Large(mut buffer) => {
+                buffer.settle();
+                charged(buffer, self.charge.take())
+            }
+        }
     }
 
     fn checked_length(&self) -> Result<usize, Reason> {
@@ -124,13 +188,19 @@ impl Inflow {
     }
 }
 
+/// The room made for a large frame: a little more, so that it serves others of about its length. What isn't written to
+/// costs nothing.
+fn roomy(length: usize) -> usize {
+    length.next_multiple_of(length.next_power_of_two() / 8)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn inflow() -> (Inflow, Arc<Budget>) {
         let budget = Budget::new(1 << 20, Box::new(|| {}));
-        (Inflow::new(1 << 20, &budget, Instant::now()), budget)
+        (Inflow::new(1 << 20, &budget, &Arc::new(Pool::default()), Instant::now()), budget)
     }
 
     fn framed(body: &[u8]) -> Vec<u8> {
@@ -162,26 +232,46 @@ mod tests {
         stream.truncate(12);
         inflow.feed(&stream, Instant::now(), |_| panic!("not whole")).unwrap();
         assert_eq!(budget.held(), 12);
-        assert!(inflow.partial.capacity() <= 64);
+        let Partial::Small(bytes) = &inflow.partial else { panic!("memory for what isn't there") };
+        assert!(bytes.capacity() <= 64);
         assert_eq!(inflow.wanted(), (1 << 20) - 8);
         assert!(inflow.direct().is_none());
     }
 
     #[test]
-    fn reads_directly_into_a_frame_that_is_already_large() {
+    fn reads_a_large_frame_into_memory_that_is_never_far_ahead_of_it() {
         let (mut inflow, _budget) = inflow();
-        let body = vec![9; 300 << 10];
+        let body: Vec<u8> = (0..1_000_000u32).map(|index| (index % 251) as u8).collect();
         let stream = framed(&body);
-        inflow.feed(&stream[..4 + (64 << 10)], Instant::now(), |_| panic!("not whole")).unwrap();
+        inflow.feed(&stream[..4 + OWN_FROM], Instant::now(), |_| panic!("not whole")).unwrap();
         let mut whole = None;
         while whole.is_none() {
-            let (memory, limit) = inflow.direct().unwrap();
-            assert!(memory.capacity() <= body.len().max(2 * memory.len() + DIRECT_READ));
-            let at = memory.len();
-            memory.extend_from_slice(&body[at..at + limit]);
+            let (memory, limit, _) = inflow.direct().unwrap();
+            assert!(limit > 0 && memory.capacity() <= 2 * memory.filled().max(AHEAD));
+            let at = memory.filled();
+            memory.append(&body[at..at + limit]);
             whole = inflow.grew(limit, Instant::now());
         }
         assert_eq!(whole.unwrap(), body);
+    }
+
+    #[test]
+    fn gives_a_frame_the_whole_memory_of_one_that_is_gone_and_charges_what_arrives() {
+        let (mut inflow, budget) = inflow();
+        let body = vec![9; 300 << 10];
+        let stream = framed(&body);
+        let mut whole = Vec::new();
+        for piece in stream.chunks(50_000) {
+            inflow.feed(piece, Instant::now(), |frame| whole.push(frame)).unwrap();
+        }
+        assert_eq!(whole, [body]);
+        let start = whole[0].as_ptr();
+        drop(whole);
+        inflow.feed(&stream[..5], Instant::now(), |_| panic!("not whole")).unwrap();
+        assert_eq!(budget.held(), 5);
+        let (memory, limit, finishes) = inflow.direct().unwrap();
+        assert_eq!((memory.as_ref(), limit, finishes), (&[9][..], (300 << 10) - 1, true));
+        assert_eq!(memory.as_ref().as_ptr(), start);
     }
 
     #[test]

@@ -1,7 +1,19 @@
 //! What differs between operating systems: sending with MSG_MORE, and sendfile. The portable form writes and copies.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
+
+/// Receives into the first slice, and what comes beyond it into the second; returns the sum.
+pub(crate) fn receive(socket: RawFd, first: &mut [MaybeUninit<u8>], second: &mut [u8]) -> io::Result<usize> {
+    let slices = [
+        libc::iovec { iov_base: first.as_mut_ptr().cast(), iov_len: first.len() },
+        libc::iovec { iov_base: second.as_mut_ptr().cast(), iov_len: second.len() },
+    ];
+    // SAFETY: both slices are ours to write to, for as long as the call takes.
+    let received = unsafe { libc::readv(socket, slices.as_ptr(), if second.is_empty() { 1 } else { 2 }) };
+    usize::try_from(received).map_err(|_| io::Error::last_os_error())
+}
 
 #[cfg(target_os = "linux")]
 mod linux {

@@ -1,9 +1,9 @@
 //! How bytes get from and to a socket. One form so far; TLS becomes the second behind the same three calls, and answers
 //! `send_file` with None, which makes the caller copy.
 
+use crate::memory::Memory;
 use crate::os;
 use mio::net::TcpStream;
-use socket2::SockRef;
 use std::io::{self, IoSlice, Read};
 use std::os::fd::{AsRawFd, RawFd};
 
@@ -18,14 +18,13 @@ impl Transport {
         }
     }
 
-    /// Appends at most `limit` bytes to a vector that has the room.
-    pub fn read_append(&mut self, into: &mut Vec<u8>, limit: usize) -> io::Result<usize> {
+    /// Appends at most `limit` bytes, for which there is room; what comes beyond them goes to `beyond`. Returns the sum.
+    pub fn read_append(&mut self, into: &mut Memory, limit: usize, beyond: &mut [u8]) -> io::Result<usize> {
         match self {
             Transport::Plain(stream) => {
-                let length = into.len();
-                let read = SockRef::from(&*stream).recv(&mut into.spare_capacity_mut()[..limit])?;
-                // SAFETY: recv has initialised the first `read` bytes of the spare capacity.
-                unsafe { into.set_len(length + read) };
+                let read = os::receive(stream.as_raw_fd(), &mut into.spare()[..limit], beyond)?;
+                // SAFETY: the call has initialised the first `read` bytes of both together.
+                unsafe { into.advance(read.min(limit)) };
                 Ok(read)
             }
         }
