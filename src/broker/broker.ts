@@ -214,20 +214,33 @@ async function start(
   return started(node, replicas, strays)
 }
 
+/** Every step is tried, whatever became of the ones before it; the first failure is passed on at the end. */
 async function stop(parts: Parts): Promise<void> {
   const { lifecycle, node, router, replicas } = parts
-  await lifecycle?.controlledShutdown(CONTROLLED_SHUTDOWN_MS)
-  for (const listener of parts.listeners.keys()) await listener.close()
+  const failures: unknown[] = []
+  const step = async (act: () => unknown) => {
+    try {
+      await act()
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  await step(() => lifecycle?.controlledShutdown(CONTROLLED_SHUTDOWN_MS))
+  for (const listener of parts.listeners.keys()) await step(() => listener.close())
   await router?.idle(DRAIN_MS)
   for (const listener of parts.listeners.keys()) listener.closeConnections()
   parts.deadlines?.close()
-  const brokerEpoch = lifecycle?.brokerEpoch ?? -1
   lifecycle?.close()
   parts.unsubscribe?.()
-  let clean = lifecycle !== undefined
-  if (replicas !== undefined) clean = (await replicas.close()) && clean
-  await node?.close()
-  for (const directory of parts.directories) await directory.close({ clean: clean && !directory.offline, brokerEpoch })
+  // A start that came to no log leaves the directory as clean, or not, as it was found.
+  const closed = await replicas?.close()
+  await step(() => node?.close())
+  for (const directory of parts.directories) {
+    const clean = (closed ?? directory.clean) && failures.length === 0 && !directory.offline
+    const brokerEpoch = lifecycle?.brokerEpoch ?? directory.cleanBrokerEpoch
+    await step(() => directory.close({ clean, brokerEpoch }))
+  }
+  if (failures.length > 0) throw failures[0]
 }
 
 function served() {

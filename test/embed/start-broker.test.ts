@@ -1,4 +1,4 @@
-import { cpSync, readdirSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ConfigError, type Logger, StorageError, startBroker } from '../../src/index.ts'
@@ -166,6 +166,7 @@ test('a port in use is refused and the directory is free again', async () => {
   const error = await refusal(startBroker({ dir, port: first.port, logger: false }))
   assert.match(error.message, String(first.port))
   await first.close()
+  assert.ok(existsSync(`${dir}/.kafka_cleanshutdown`), 'what was opened for nothing was closed cleanly')
   await (await startBroker({ dir, logger: false })).close()
 })
 
