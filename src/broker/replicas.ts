@@ -10,7 +10,7 @@ import { assert } from '../base/assert.ts'
 import type { Logger } from '../base/logger.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
 import { drawJitter, logConfigFor, topicValue } from '../config/topic-config.ts'
-import type { Host } from '../host/host.ts'
+import type { Host, TimerId } from '../host/host.ts'
 import type { Log, LogConfig, LogDirectory, OpenOptions } from '../log/log.ts'
 import { clientErrorCode, LogError } from '../log/log-errors.ts'
 import type { MetadataDelta } from '../metadata/delta.ts'
@@ -23,6 +23,8 @@ import type { ReplicaPort } from './context.ts'
 
 /** Logs that are opened, or closed, at once. */
 const AT_ONCE = 64
+/** A log that found the disk full is opened again after so long. */
+const AGAIN_MS = 2_000
 /** Bytes of a folder's name. */
 const LONGEST_NAME = 255
 
@@ -55,6 +57,10 @@ export class Replicas implements ReplicaPort {
   readonly #queue: (() => Promise<void>)[] = []
   #running = 0
   #idleWaiting: (() => void)[] = []
+  /** Openings that wait for room on their disk. */
+  readonly #again = new Set<TimerId>()
+  /** As last published. */
+  #image: MetadataImage | undefined
   #recovered = { logs: 0, cutRecords: 0, cutBytes: 0 }
 
   private constructor(options: ReplicasOptions) {
@@ -139,6 +145,7 @@ export class Replicas implements ReplicaPort {
   }
 
   publish(delta: MetadataDelta, image: MetadataImage): void {
+    this.#image = image
     this.#reconfigureBroker(delta, image)
     for (const topic of delta.deletedTopics.values()) this.#delete(topic)
     for (const id of delta.changedTopics) {
@@ -208,6 +215,11 @@ export class Replicas implements ReplicaPort {
     const directory = existing ?? this.#directoryFor(directoryId)
     this.#folders.delete(folder)
     this.#logsIn.set(directory, (this.#logsIn.get(directory) ?? 0) + 1)
+    this.#openIn(directory, topic, partition, image, true)
+  }
+
+  #openIn(directory: LogDirectory, topic: Topic, partition: Partition, image: MetadataImage, isFirst: boolean): void {
+    const folder = `${partition.topic}-${partition.index}`
     const config = this.#logConfig(partition.topic, image)
     const settings = this.#partitionSettings(partition.topic, image)
     topic.opening++
@@ -222,7 +234,9 @@ export class Replicas implements ReplicaPort {
         partition.attach(log, settings)
       } catch (error) {
         partition.fail(error instanceof LogError ? clientErrorCode(error.code) : ErrorCode.KAFKA_STORAGE_ERROR)
-        this.#say(error, `${folder} is offline`)
+        const noSpace = error instanceof LogError && error.noSpace
+        if (isFirst || !noSpace) this.#say(error, `${folder} is offline`)
+        if (noSpace) this.#openLater(directory, topic, partition)
       }
       if (--topic.opening === 0) {
         const { waiting } = topic
@@ -230,6 +244,17 @@ export class Replicas implements ReplicaPort {
         for (const resolve of waiting) resolve()
       }
     })
+  }
+
+  /** A topic that was created on a full disk is served as soon as there is room, without a restart. */
+  #openLater(directory: LogDirectory, topic: Topic, partition: Partition): void {
+    const { clock, timers } = this.#options.host
+    const timer = timers.at(clock.monotonicMs() + AGAIN_MS, () => {
+      this.#again.delete(timer)
+      if (this.#topics.get(partition.topic) !== topic || directory.offline) return
+      this.#openIn(directory, topic, partition, this.#image as MetadataImage, false)
+    })
+    this.#again.add(timer)
   }
 
   /** Opens a log; one that a deleted topic of the same name has left is set aside first. */
@@ -279,11 +304,18 @@ export class Replicas implements ReplicaPort {
   /** Closes every log. @returns false when one of them could not be closed cleanly. */
   async close(): Promise<boolean> {
     await this.whenIdle()
+    for (const timer of this.#again) this.#options.host.timers.cancel(timer)
+    this.#again.clear()
     let clean = true
     for (const topic of this.#topics.values()) {
       for (const partition of topic.partitions) {
-        const log: Log | undefined = partition?.log
-        if (log === undefined) continue
+        if (partition === undefined) continue
+        const { log } = partition
+        if (log === undefined) {
+          // It could not be opened: whatever ails it must be looked for again.
+          clean = false
+          continue
+        }
         this.#enqueue(async () => {
           try {
             await log.close(true)

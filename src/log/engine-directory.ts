@@ -5,7 +5,7 @@
  * log in it hears so, and every later command is refused.
  */
 
-import { EngineError } from '../native/engine-code.ts'
+import { Code, EngineError } from '../native/engine-code.ts'
 import type { Disk, LogHandle, OpenedDirectory, Runtime } from '../native/types.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 import { EngineLog, settle } from './engine-log.ts'
@@ -55,7 +55,7 @@ export class EngineDirectory implements LogDirectory {
         { synced: syncedEnd => log?.synced(syncedEnd) },
         opened => {
           if (opened.code !== 0) {
-            reject(new LogError(logErrorCode(opened.code), opened.text))
+            reject(new LogError(logErrorCode(opened.code), opened.text, opened.code === Code.noSpace))
             return
           }
           log = new EngineLog(this.#runtime, handle, name, this.id, opened, gone => this.#logs.delete(gone))

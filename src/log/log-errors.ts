@@ -67,9 +67,12 @@ export class LogError extends Error {
   override readonly name = 'LogError'
   /** Kafka's code or one of `LogErrorCode`. */
   readonly code: KafkaErrorCode
+  /** The disk was full: the same may succeed when there is room. */
+  readonly noSpace: boolean
 
-  constructor(code: KafkaErrorCode, text: string) {
+  constructor(code: KafkaErrorCode, text: string, noSpace = false) {
     super(text)
     this.code = code
+    this.noSpace = noSpace
   }
 }

@@ -157,6 +157,7 @@ export class Partition implements LogListener {
   attach(log: Log, settings: { flush: 'group' | 'os'; minInSyncReplicas: number }): void {
     assert(this.#log === undefined, 'a partition gets one log')
     this.#log = log
+    this.#offlineCode = 0
     this.#start = log.startOffset
     this.#end = log.endOffset
     this.#oldestOpenTransaction = log.opened.oldestOpenTransaction
