@@ -7,10 +7,10 @@
 //!
 //! A failed sync behaves as Linux does: the bytes count as clean afterwards, later syncs succeed and don't cover them.
 
-use super::pages::{Pages, gather};
-use super::{DirectoryEntry, File, Lock, LockFailure, OpenMode, Vfs};
+use super::durability::{Content, Folder, FolderId, Inode, Keep, NameChange, Node, Random};
+use super::pages::Pages;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, IoSlice};
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -31,72 +31,22 @@ pub enum Operation {
     SetLen,
 }
 
-/// How much of what was not yet durable a crash leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
-    None,
-    All,
-    /// Each pending change by the seed, in order; a lost write may leave zeros where it extended the file.
-    Some,
-    /// As `Some`, and the writes that are kept may be cut short.
-    Torn,
-}
-
 /// A file system in memory. Clones share it.
 #[derive(Clone)]
 pub struct MemoryVfs {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 type Observer = Arc<dyn Fn(&MemoryVfs) + Send + Sync>;
 
-struct Shared {
-    tracked: bool,
-    state: Mutex<State>,
-    changed: Condvar,
+pub(super) struct Shared {
+    pub(super) tracked: bool,
+    pub(super) state: Mutex<State>,
+    pub(super) changed: Condvar,
     /// Whether `state` has anything for `enter` to look at: the plain path then takes no lock.
-    watched: AtomicBool,
-    used: AtomicU64,
-    capacity: AtomicU64,
-}
-
-type FolderId = u64;
-
-#[derive(Clone)]
-enum Node {
-    File(Arc<Inode>),
-    Folder(FolderId),
-}
-
-#[derive(Default)]
-struct Folder {
-    names: BTreeMap<String, Node>,
-    durable: BTreeMap<String, Node>,
-    pending: Vec<NameChange>,
-}
-
-#[derive(Clone)]
-struct NameChange {
-    removed: Option<String>,
-    added: Option<(String, Node)>,
-}
-
-struct Inode {
-    path: String,
-    content: Mutex<Content>,
-}
-
-#[derive(Clone, Default)]
-struct Content {
-    bytes: Pages,
-    durable: Pages,
-    pending: Vec<ByteChange>,
-}
-
-#[derive(Clone)]
-enum ByteChange {
-    Write { at: u64, bytes: Arc<Vec<u8>> },
-    SetLen(u64),
+    pub(super) watched: AtomicBool,
+    pub(super) used: AtomicU64,
+    pub(super) capacity: AtomicU64,
 }
 
 struct Fault {
@@ -108,15 +58,15 @@ struct Fault {
 }
 
 #[derive(Default)]
-struct State {
-    folders: BTreeMap<FolderId, Folder>,
-    next_folder: FolderId,
-    locks: BTreeSet<String>,
+pub(super) struct State {
+    pub(super) folders: BTreeMap<FolderId, Folder>,
+    pub(super) next_folder: FolderId,
+    pub(super) locks: BTreeSet<String>,
     faults: Vec<Fault>,
     stalled: BTreeSet<Operation>,
     counts: BTreeMap<Operation, u64>,
     observer: Option<Observer>,
-    residency: Option<u64>,
+    pub(super) residency: Option<u64>,
 }
 
 impl Default for MemoryVfs {
@@ -239,7 +189,7 @@ impl MemoryVfs {
         self.shared.watched.store(true, Ordering::Release);
     }
 
-    fn lock_state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock_state(&self) -> MutexGuard<'_, State> {
         self.shared.lock_state()
     }
 
@@ -280,7 +230,7 @@ impl MemoryVfs {
         MemoryVfs::of(self.shared.tracked, copy, self.shared.capacity.load(Ordering::Acquire), used)
     }
 
-    fn find(state: &State, path: &str) -> io::Result<Node> {
+    pub(super) fn find(state: &State, path: &str) -> io::Result<Node> {
         let mut node = Node::Folder(0);
         for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
             let Node::Folder(id) = node else { return Err(io::ErrorKind::NotADirectory.into()) };
@@ -290,14 +240,14 @@ impl MemoryVfs {
         Ok(node)
     }
 
-    fn find_folder(state: &State, path: &str) -> io::Result<FolderId> {
+    pub(super) fn find_folder(state: &State, path: &str) -> io::Result<FolderId> {
         match MemoryVfs::find(state, path)? {
             Node::Folder(id) => Ok(id),
             Node::File(_) => Err(io::ErrorKind::NotADirectory.into()),
         }
     }
 
-    fn change(&self, state: &mut State, folder: FolderId, change: NameChange) {
+    pub(super) fn change(&self, state: &mut State, folder: FolderId, change: NameChange) {
         let folder = state.folders.get_mut(&folder).expect("a folder that was found");
         change.apply(&mut folder.names);
         if self.shared.tracked {
@@ -306,7 +256,7 @@ impl MemoryVfs {
     }
 
     /// Gives the bytes of a file back to the capacity when no name and no handle is left.
-    fn forget(&self, node: Option<Node>) {
+    pub(super) fn forget(&self, node: Option<Node>) {
         if let Some(Node::File(inode)) = node {
             let length = lock(&inode.content).bytes.len();
             self.shared.used.fetch_sub(length.min(self.used()), Ordering::AcqRel);
@@ -314,23 +264,23 @@ impl MemoryVfs {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Folder and last name of a path.
-fn split(path: &str) -> (&str, &str) {
+pub(super) fn split(path: &str) -> (&str, &str) {
     let path = path.trim_end_matches('/');
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
 impl Shared {
-    fn lock_state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock_state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
 
     /// Every operation passes here first: observer, stall, fault.
-    fn enter(self: &Arc<Shared>, operation: Operation, path: &str) -> io::Result<()> {
+    pub(super) fn enter(self: &Arc<Shared>, operation: Operation, path: &str) -> io::Result<()> {
         if !self.watched.load(Ordering::Acquire) {
             return Ok(());
         }
@@ -361,350 +311,129 @@ impl Shared {
     }
 }
 
-impl NameChange {
-    fn apply(&self, names: &mut BTreeMap<String, Node>) {
-        if let Some(name) = &self.removed {
-            names.remove(name);
-        }
-        if let Some((name, node)) = &self.added {
-            names.insert(name.clone(), node.clone());
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vfs::{File, OpenMode, Vfs, read_file, write_all_at, write_file_atomically};
 
-impl Folder {
-    fn after_crash(&self, keep: Keep, random: &mut Random) -> BTreeMap<String, Node> {
-        let mut names = self.durable.clone();
-        match keep {
-            Keep::None => {}
-            Keep::All => names = self.names.clone(),
-            Keep::Some | Keep::Torn => {
-                // A journal keeps a prefix, a file system without one anything.
-                let prefix = random.coin();
-                for change in &self.pending {
-                    if random.coin() {
-                        change.apply(&mut names);
-                    } else if prefix {
-                        break;
-                    }
-                }
-            }
-        }
-        names
-    }
-}
-
-impl Content {
-    fn change(&mut self, change: ByteChange, tracked: bool) {
-        change.apply(&mut self.bytes);
-        if tracked {
-            self.pending.push(change);
-        }
+    fn write(vfs: &MemoryVfs, path: &str, bytes: &[u8], at: u64) -> Arc<dyn File> {
+        let file = vfs.open(path, OpenMode::Create).unwrap();
+        write_all_at(&*file, bytes, at).unwrap();
+        file
     }
 
-    fn after_crash(&self, keep: Keep, random: &mut Random) -> Pages {
-        let mut pages = self.durable.clone();
-        match keep {
-            Keep::None => {}
-            Keep::All => pages = self.bytes.clone(),
-            Keep::Some | Keep::Torn => {
-                for change in &self.pending {
-                    match change {
-                        ByteChange::Write { at, bytes } if random.coin() => {
-                            let kept = match keep {
-                                Keep::Torn if random.coin() => random.below(bytes.len() as u64 + 1) as usize,
-                                _ => bytes.len(),
-                            };
-                            pages.write(&bytes[..kept], *at);
-                        }
-                        ByteChange::Write { at, bytes } => {
-                            let end = at + bytes.len() as u64;
-                            if random.coin() && pages.len() < end {
-                                pages.set_len(end);
-                            }
-                        }
-                        ByteChange::SetLen(length) if random.coin() => pages.set_len(*length),
-                        ByteChange::SetLen(_) => {}
-                    }
-                }
-            }
-        }
-        pages
-    }
-}
-
-impl ByteChange {
-    fn apply(&self, pages: &mut Pages) {
-        match self {
-            ByteChange::Write { at, bytes } => pages.write(bytes, *at),
-            ByteChange::SetLen(length) => pages.set_len(*length),
-        }
-    }
-}
-
-/// SplitMix64: all that a crash image needs.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+    fn content(vfs: &MemoryVfs, path: &str) -> Option<Vec<u8>> {
+        read_file(vfs, path).unwrap()
     }
 
-    fn coin(&mut self) -> bool {
-        self.next() & 1 == 1
+    #[test]
+    fn a_crash_keeps_bytes_that_were_synced_under_names_that_were_synced() {
+        let vfs = MemoryVfs::tracked();
+        vfs.create_folders("/d").unwrap();
+        let file = write(&vfs, "/d/a", b"one", 0);
+        file.sync_data().unwrap();
+        assert_eq!(content(&vfs.crash(0, Keep::None), "/d/a"), None, "the name was not synced");
+        vfs.sync_folder("/d").unwrap();
+        write(&vfs, "/d/a", b"two", 3);
+        assert_eq!(content(&vfs.crash(0, Keep::None), "/d/a"), Some(b"one".to_vec()));
+        assert_eq!(content(&vfs.crash(0, Keep::All), "/d/a"), Some(b"onetwo".to_vec()));
+        vfs.rename("/d/a", "/d/b").unwrap();
+        let image = vfs.crash(0, Keep::None);
+        assert_eq!((content(&image, "/d/a").is_some(), content(&image, "/d/b")), (true, None));
+        vfs.remove_file("/d/b").unwrap();
+        vfs.sync_folder("/d").unwrap();
+        assert!(vfs.crash(0, Keep::All).list("/d").unwrap().is_empty());
+        assert_eq!(file.len().unwrap(), 6, "an open file outlives its name");
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-}
-
-struct MemoryLock {
-    shared: Arc<Shared>,
-    path: String,
-}
-
-impl Lock for MemoryLock {}
-
-impl Drop for MemoryLock {
-    fn drop(&mut self) {
-        self.shared.lock_state().locks.remove(&self.path);
-    }
-}
-
-impl Vfs for MemoryVfs {
-    fn open(&self, path: &str, mode: OpenMode) -> io::Result<Arc<dyn File>> {
-        let (folder, name) = split(path);
-        let exists = matches!(MemoryVfs::find(&self.lock_state(), path), Ok(Node::File(_)));
-        if mode == OpenMode::Truncate || (mode == OpenMode::Create && !exists) {
-            self.shared.enter(Operation::Open, path)?;
-        }
-        let mut state = self.lock_state();
-        let inode = match MemoryVfs::find(&state, path) {
-            Ok(Node::File(inode)) => inode,
-            Ok(Node::Folder(_)) => return Err(io::ErrorKind::IsADirectory.into()),
-            Err(error) if matches!(mode, OpenMode::Read | OpenMode::Write) => return Err(error),
-            Err(_) => {
-                let folder = MemoryVfs::find_folder(&state, folder)?;
-                let inode = Arc::new(Inode { path: path.to_string(), content: Mutex::default() });
-                let added = Some((name.to_string(), Node::File(inode.clone())));
-                self.change(&mut state, folder, NameChange { removed: None, added });
-                inode
-            }
+    #[test]
+    fn a_crash_in_part_leaves_each_change_or_not_by_its_seed() {
+        let vfs = MemoryVfs::tracked();
+        vfs.create_folders("/d").unwrap();
+        write(&vfs, "/d/a", b"base", 0).sync_data().unwrap();
+        vfs.sync_folder("/d").unwrap();
+        write(&vfs, "/d/a", b"1111", 4);
+        write(&vfs, "/d/a", b"2222", 8);
+        let seen = |keep| {
+            let images = (0..200).map(|seed| content(&vfs.crash(seed, keep), "/d/a").unwrap());
+            images.collect::<BTreeSet<Vec<u8>>>()
         };
-        drop(state);
-        let file = MemoryFile { shared: self.shared.clone(), inode };
-        if mode == OpenMode::Truncate && file.len()? > 0 {
-            file.set_len(0)?;
+        let some = seen(Keep::Some);
+        for image in [&b"base"[..], b"base1111", b"base11112222", b"base\x00\x00\x00\x002222", b"base\0\0\0\0"] {
+            assert!(some.contains(image), "{image:?}");
         }
-        Ok(Arc::new(file))
+        assert!(some.iter().all(|image| image.starts_with(b"base")));
+        assert!(seen(Keep::Torn).contains(&b"base11"[..]));
+        let same = |seed| content(&vfs.crash(seed, Keep::Torn), "/d/a");
+        assert_eq!(same(7), same(7));
     }
 
-    fn create_folder(&self, path: &str) -> io::Result<()> {
-        self.shared.enter(Operation::CreateFolder, path)?;
-        let (above, name) = split(path);
-        let mut state = self.lock_state();
-        if MemoryVfs::find(&state, path).is_ok() {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        let above = MemoryVfs::find_folder(&state, above)?;
-        let id = state.next_folder;
-        state.next_folder += 1;
-        state.folders.insert(id, Folder::default());
-        let added = Some((name.to_string(), Node::Folder(id)));
-        self.change(&mut state, above, NameChange { removed: None, added });
-        Ok(())
-    }
-
-    fn create_folders(&self, path: &str) -> io::Result<()> {
-        let mut so_far = String::new();
-        for part in path.split('/').filter(|part| !part.is_empty()) {
-            let above = so_far.clone();
-            so_far = format!("{so_far}/{part}");
-            match self.create_folder(&so_far) {
-                Ok(()) => self.sync_folder(&above)?,
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
+    #[test]
+    fn a_file_that_is_replaced_is_the_old_one_or_the_new_one() {
+        let vfs = MemoryVfs::tracked();
+        vfs.create_folders("/d").unwrap();
+        write_file_atomically(&vfs, "/d", "a", b"old").unwrap();
+        let images = Arc::new(Mutex::new(Vec::new()));
+        let kept = images.clone();
+        vfs.observe(move |fork| lock(&kept).push(fork.clone()));
+        write_file_atomically(&vfs, "/d", "a", b"new").unwrap();
+        vfs.stop_observing();
+        assert_eq!(lock(&images).len(), 5, "open, write, sync, rename, sync of the folder");
+        for image in lock(&images).iter() {
+            for seed in 0..20 {
+                let found = content(&image.crash(seed, Keep::Torn), "/d/a").unwrap();
+                assert!(found == b"old" || found == b"new", "{found:?}");
             }
         }
-        Ok(())
+        assert_eq!(content(&vfs.crash(0, Keep::None), "/d/a"), Some(b"new".to_vec()));
     }
 
-    fn remove_file(&self, path: &str) -> io::Result<()> {
-        if !matches!(MemoryVfs::find(&self.lock_state(), path)?, Node::File(_)) {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        self.shared.enter(Operation::RemoveFile, path)?;
-        let (folder, name) = split(path);
-        let mut state = self.lock_state();
-        let node = MemoryVfs::find(&state, path)?;
-        let folder = MemoryVfs::find_folder(&state, folder)?;
-        self.change(&mut state, folder, NameChange { removed: Some(name.to_string()), added: None });
-        self.forget(Some(node));
-        Ok(())
+    #[test]
+    fn after_a_failed_sync_the_next_one_succeeds_and_covers_nothing_of_it() {
+        let vfs = MemoryVfs::tracked();
+        let file = write(&vfs, "/a", b"lost", 0);
+        vfs.sync_folder("/").unwrap();
+        vfs.fail(Operation::SyncData, 1, 5);
+        assert_eq!(file.sync_data().unwrap_err().raw_os_error(), Some(5));
+        file.sync_data().unwrap();
+        assert_eq!(content(&vfs, "/a"), Some(b"lost".to_vec()));
+        assert_eq!(content(&vfs.crash(0, Keep::None), "/a"), Some(Vec::new()));
     }
 
-    fn remove_folder(&self, path: &str) -> io::Result<()> {
-        self.shared.enter(Operation::RemoveFolder, path)?;
-        let (above, name) = split(path);
-        let mut state = self.lock_state();
-        let id = MemoryVfs::find_folder(&state, path)?;
-        if state.folders.get(&id).is_some_and(|folder| !folder.names.is_empty()) {
-            return Err(io::ErrorKind::DirectoryNotEmpty.into());
-        }
-        let above = MemoryVfs::find_folder(&state, above)?;
-        self.change(&mut state, above, NameChange { removed: Some(name.to_string()), added: None });
-        Ok(())
+    #[test]
+    fn a_failure_hits_the_nth_operation_on_its_path_once() {
+        let vfs = MemoryVfs::new();
+        vfs.fail_at(Operation::Write, "b", 2, 28);
+        let (a, b) = (write(&vfs, "/a", b"1", 0), write(&vfs, "/b", b"1", 0));
+        write_all_at(&*a, b"2", 1).unwrap();
+        assert_eq!(write_all_at(&*b, b"2", 1).unwrap_err().raw_os_error(), Some(28));
+        write_all_at(&*b, b"3", 1).unwrap();
+        assert_eq!(content(&vfs, "/b"), Some(b"13".to_vec()));
     }
 
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.shared.enter(Operation::Rename, from)?;
-        let ((folder, old), (folder_to, new)) = (split(from), split(to));
-        let mut state = self.lock_state();
-        if folder != folder_to {
-            return Err(io::ErrorKind::CrossesDevices.into());
-        }
-        let node = MemoryVfs::find(&state, from)?;
-        let replaced = match (MemoryVfs::find(&state, to), &node) {
-            (Err(_), _) => None,
-            (Ok(file @ Node::File(_)), Node::File(_)) => Some(file),
-            (Ok(_), _) => return Err(io::ErrorKind::AlreadyExists.into()),
-        };
-        let folder = MemoryVfs::find_folder(&state, folder)?;
-        let change = NameChange { removed: Some(old.to_string()), added: Some((new.to_string(), node)) };
-        self.change(&mut state, folder, change);
-        self.forget(replaced);
-        Ok(())
+    #[test]
+    fn a_full_disk_takes_what_fits_and_room_comes_back() {
+        let vfs = MemoryVfs::new();
+        vfs.set_capacity(5);
+        let file = vfs.open("/a", OpenMode::Create).unwrap();
+        assert_eq!(file.write_at(&[io::IoSlice::new(b"1234"), io::IoSlice::new(b"5678")], 0).unwrap(), 5);
+        assert!(crate::vfs::is_no_space(&file.write_at(&[io::IoSlice::new(b"6")], 5).unwrap_err()));
+        assert_eq!(file.write_at(&[io::IoSlice::new(b"over")], 0).unwrap(), 4, "what is there can be written over");
+        file.set_len(1).unwrap();
+        assert_eq!(vfs.used(), 1);
+        vfs.remove_file("/a").unwrap();
+        assert_eq!(vfs.used(), 0);
     }
 
-    fn list(&self, path: &str) -> io::Result<Vec<DirectoryEntry>> {
-        self.shared.enter(Operation::List, path)?;
-        let state = self.lock_state();
-        let id = MemoryVfs::find_folder(&state, path)?;
-        let names = &state.folders[&id].names;
-        Ok(names
-            .iter()
-            .map(|(name, node)| DirectoryEntry { name: name.clone(), folder: matches!(node, Node::Folder(_)) })
-            .collect())
-    }
-
-    fn sync_folder(&self, path: &str) -> io::Result<()> {
-        let failed = self.shared.enter(Operation::SyncFolder, path).err();
-        let mut state = self.lock_state();
-        let id = MemoryVfs::find_folder(&state, path)?;
-        if self.shared.tracked {
-            let folder = state.folders.get_mut(&id).expect("a folder that was found");
-            let pending = std::mem::take(&mut folder.pending);
-            if failed.is_none() {
-                pending.iter().for_each(|change| change.apply(&mut folder.durable));
-            }
-        }
-        failed.map_or(Ok(()), Err)
-    }
-
-    fn lock(&self, path: &str) -> Result<Box<dyn Lock>, LockFailure> {
-        self.shared.enter(Operation::Lock, path).map_err(LockFailure::Io)?;
-        self.open(path, OpenMode::Create).map_err(LockFailure::Io)?;
-        if !self.lock_state().locks.insert(path.to_string()) {
-            return Err(LockFailure::HeldHere);
-        }
-        Ok(Box::new(MemoryLock { shared: self.shared.clone(), path: path.to_string() }))
-    }
-}
-
-struct MemoryFile {
-    shared: Arc<Shared>,
-    inode: Arc<Inode>,
-}
-
-impl File for MemoryFile {
-    fn write_at(&self, parts: &[IoSlice<'_>], at: u64) -> io::Result<usize> {
-        self.shared.enter(Operation::Write, &self.inode.path)?;
-        let wanted: u64 = parts.iter().map(|part| part.len() as u64).sum();
-        let mut content = lock(&self.inode.content);
-        let length = content.bytes.len();
-        let free =
-            self.shared.capacity.load(Ordering::Acquire).saturating_sub(self.shared.used.load(Ordering::Acquire));
-        let taken = wanted.min((length + free).saturating_sub(at));
-        if taken == 0 && wanted > 0 {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        if self.shared.tracked {
-            let bytes = Arc::new(gather(parts, taken));
-            content.change(ByteChange::Write { at, bytes }, true);
-        } else {
-            let mut left = taken as usize;
-            let mut position = at;
-            for part in parts {
-                let n = part.len().min(left);
-                content.bytes.write(&part[..n], position);
-                position += n as u64;
-                left -= n;
-            }
-        }
-        self.shared.used.fetch_add(content.bytes.len() - length, Ordering::AcqRel);
-        Ok(taken as usize)
-    }
-
-    fn read_at(&self, into: &mut [u8], at: u64) -> io::Result<usize> {
-        self.shared.enter(Operation::Read, &self.inode.path)?;
-        Ok(lock(&self.inode.content).bytes.read(into, at))
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        let failed = self.shared.enter(Operation::SyncData, &self.inode.path).err();
-        if self.shared.tracked {
-            let content = &mut *lock(&self.inode.content);
-            let pending = std::mem::take(&mut content.pending);
-            if failed.is_none() {
-                pending.iter().for_each(|change| change.apply(&mut content.durable));
-            }
-        }
-        failed.map_or(Ok(()), Err)
-    }
-
-    fn set_len(&self, length: u64) -> io::Result<()> {
-        self.shared.enter(Operation::SetLen, &self.inode.path)?;
-        let mut content = lock(&self.inode.content);
-        let before = content.bytes.len();
-        content.change(ByteChange::SetLen(length), self.shared.tracked);
-        if length > before {
-            self.shared.used.fetch_add(length - before, Ordering::AcqRel);
-        } else {
-            self.shared.used.fetch_sub(before - length, Ordering::AcqRel);
-        }
-        Ok(())
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        Ok(lock(&self.inode.content).bytes.len())
-    }
-
-    fn resident(&self, _at: u64, _length: u64) -> bool {
-        if !self.shared.watched.load(Ordering::Acquire) {
-            return true;
-        }
-        let mut state = self.shared.lock_state();
-        match &mut state.residency {
-            None => true,
-            Some(seed) => {
-                let mut random = Random(*seed);
-                let answer = random.coin();
-                *seed = random.0;
-                answer
-            }
-        }
-    }
-
-    fn warm(&self, _at: u64, _length: u64) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn raw_fd(&self) -> Option<i32> {
-        None
+    #[test]
+    fn a_fork_goes_its_own_way() {
+        let vfs = MemoryVfs::new();
+        write(&vfs, "/a", &[1; 100_000], 0);
+        let fork = vfs.fork();
+        write(&vfs, "/a", &[2; 10], 70_000);
+        write(&fork, "/b", b"fork", 0);
+        assert_eq!(content(&fork, "/a"), Some(vec![1; 100_000]));
+        assert_eq!(content(&vfs, "/a").unwrap()[70_000], 2);
+        assert_eq!(content(&vfs, "/b"), None);
     }
 }

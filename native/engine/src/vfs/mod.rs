@@ -10,7 +10,9 @@
 //! - After a failed sync nothing is retried: the kernel may have dropped the dirty pages and would report success.
 //! - Paths are strings with `/` between the parts; `path` joins them. No path is built from an unchecked name.
 
+mod durability;
 mod memory;
+mod memory_io;
 mod pages;
 mod platform;
 mod posix;
@@ -18,7 +20,8 @@ mod posix;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
-pub use memory::{Keep, MemoryVfs, Operation};
+pub use durability::Keep;
+pub use memory::{MemoryVfs, Operation};
 pub use platform::is_no_space;
 
 /// Which file system a directory lives on.
