@@ -20,6 +20,7 @@ import { batchesOf } from '../records/batch.ts'
 import { buildBatch, type RecordInput } from '../records/builder.ts'
 import { recordsOf } from '../records/iterate.ts'
 import { ClosedError, ConfigError, StorageError, storageError } from './errors.ts'
+import { checkOptions, checkPath } from './options.ts'
 import { type Bytes, type LogRecord, logRecord, toBytes } from './record.ts'
 
 /** Bytes that one step of an iteration reads. */
@@ -84,6 +85,8 @@ const directories = new Map<string, { readonly directory: EngineDirectory; logs:
  * is locked or the log can't be read.
  */
 export async function openLog(options: LogOptions): Promise<Log> {
+  checkOptions('openLog', options, ['dir', 'config'] satisfies (keyof LogOptions)[])
+  checkPath('dir', options.dir)
   const { parent, name } = split(options.dir)
   const host = systemHost()
   const config = drawJitter(settings(options), () => host.random.u32())
@@ -217,6 +220,7 @@ class OpenLog implements Log {
       headers: entries.map(([name, content]) => ({ key: toBytes(name), value: toBytes(content) })),
     }
     const at = timestamp === undefined ? this.#nowMs() : Number(timestamp)
+    if (!Number.isFinite(at)) throw new TypeError(`timestamp must be a Date or milliseconds, not ${timestamp}`)
     return buildBatch([record], { baseOffset: 0, leaderEpoch: 0, timestamp: BigInt(Math.trunc(at)) })
   }
 
@@ -324,6 +328,7 @@ class OpenLog implements Log {
     if (typeof from === 'number') return from
     if (from === 'earliest') return this.startOffset
     if (from === 'latest') return this.endOffset
+    if (typeof from !== 'object') throw new TypeError(`from must be an offset, earliest, latest or a Date, not ${from}`)
     const found = await this.#awaited(this.#log.lookupTime(BigInt(from.getTime()), this.endOffset))
     if (found.code !== 0) throw new StorageError(this.#dir, new LogError(found.code, `${this.#dir} can't be searched`))
     return found.offset < 0 ? this.endOffset : found.offset

@@ -30,7 +30,14 @@ const decoder = new TextDecoder()
 export function toBytes(value: Bytes): Uint8Array
 export function toBytes(value: Bytes | null): Uint8Array | null
 export function toBytes(value: Bytes | null): Uint8Array | null {
-  return typeof value === 'string' ? encoder.encode(value) : value
+  if (typeof value === 'string') return encoder.encode(value)
+  // Not instanceof: an array of another realm, as under Jest, is as good.
+  if (value === null || Object.prototype.toString.call(value) === '[object Uint8Array]') return value
+  throw new TypeError(`keys, values and headers are a string, a Uint8Array or null, not ${kind(value)}`)
+}
+
+function kind(value: unknown): string {
+  return typeof value === 'object' && value !== null ? (value.constructor?.name ?? 'an object') : typeof value
 }
 
 class Headers implements RecordHeaders {

@@ -13,8 +13,11 @@ import { systemHost } from '../host/system.ts'
 import { NativeRuntime } from '../native/runtime.ts'
 import type { Runtime } from '../native/types.ts'
 import { ConfigError, storageError } from './errors.ts'
+import { checkChoice, checkOptions, checkPath } from './options.ts'
 
 const MEMORY = 'memory'
+
+const optionNames = ['dir', 'port', 'host', 'flush', 'config', 'logger'] satisfies (keyof BrokerOptions)[]
 
 export interface BrokerOptions {
   /** Where the data lies; created if missing. Absent: in memory, gone when the broker is closed. */
@@ -52,6 +55,9 @@ export interface Broker extends AsyncDisposable {
  * in use, another cluster's directory and the like reject with an error that says so.
  */
 export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
+  checkOptions('startBroker', options, optionNames)
+  if (options.dir !== undefined) checkPath('dir', options.dir)
+  checkChoice('flush', options.flush, ['group', 'os'])
   const logger = options.logger === false ? silentLogger : (options.logger ?? warningLogger)
   const values = new Map(Object.entries(options.config ?? {}).map(([key, value]) => [key, String(value)]))
   const resolved = resolveConfig([{ origin: 'config', values }], {
@@ -62,6 +68,8 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   })
   for (const warning of resolved.warnings) logger.warn(warning)
   if (!resolved.ok) throw new ConfigError(resolved.problems[0]!)
+  if (resolved.withoutEffect.length > 0)
+    logger.warn(`accepted, but nothing acts on it yet: ${resolved.withoutEffect.join(', ')}`)
   const host = systemHost()
   const runtime = NativeRuntime.open({ host })
   // Nothing else keeps the process alive while this waits for the disk.
@@ -76,6 +84,8 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
     await runtime.close()
     throw storageError(options.dir ?? MEMORY, error)
   }
+  if (node.report.strays.length > 0)
+    logger.warn(`folders that belong to no topic were renamed: ${node.report.strays.join(', ')}`)
   return new EmbeddedBroker(node, runtime)
 }
 

@@ -37,6 +37,33 @@ test('an append returns its offset at once and can be read', () =>
     assert.is(log.read(-1), undefined)
   }))
 
+test('what is neither text nor bytes is refused by name, and nothing is written', () =>
+  using(folder(), async log => {
+    const wrong = (value: unknown) => value as string
+    for (const value of [5, undefined, { a: 1 }, new ArrayBuffer(4), new Float64Array(2)])
+      assert.throws(() => log.append(wrong(value)), /a string, a Uint8Array or null, not (number|undefined|Object|A|F)/)
+    assert.throws(() => log.append('a', { key: wrong(5) }), /not number/)
+    assert.throws(() => log.append('a', { headers: { h: wrong(5) } }), /not number/)
+    assert.throws(() => log.append('a', { timestamp: Number.NaN }), /timestamp must be a Date or milliseconds, not NaN/)
+    assert.is(log.endOffset, 0)
+    const from = wrong('ealiest') as 'earliest'
+    const failure = log.records({ from }).next()
+    const message = await failure.then(String, String)
+    assert.match(message, /from must be .*, not ealiest/)
+  }))
+
+test('options that are missing, mistyped or no path are refused by name', async () => {
+  const open = (options?: unknown) =>
+    openLog(options as { dir: string }).then(
+      () => 'it opened',
+      (error: unknown) => `${error instanceof ConfigError} ${(error as Error).message}`,
+    )
+  assert.match(await open(), /true openLog takes an object with dir, config/)
+  assert.match(await open('./logs/a-0'), /true openLog takes an object/)
+  assert.match(await open({}), /true dir must be a path, as text, not undefined/)
+  assert.match(await open({ dir: folder(), confg: {} }), /true openLog has no option confg; the nearest is config/)
+})
+
 test('headers keep their order, and a name may come twice', () =>
   using(folder(), log => {
     log.append('a', {

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readdirSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ConfigError, type Logger, StorageError, startBroker } from '../../src/index.ts'
@@ -136,6 +136,33 @@ test('a bad setting names itself and what is allowed', async () => {
   assert.instance(error, ConfigError)
   assert.equal([error.code, error.key, error.value], ['ERR_CONFIG', 'log.segment.bytes', 'x'])
   assert.ok(error.allowed.length > 0)
+})
+
+test('an option that is mistyped or cannot be used is refused, never taken for its absence', async () => {
+  const cases: [object, RegExp][] = [
+    [{ dri: './data' }, /startBroker has no option dri; the nearest is dir/],
+    [{ dir: null }, /dir must be a path, as text, not null/],
+    [{ dir: '' }, /dir must be a path, as text, not ''/],
+    [{ flush: 'never' }, /flush must be one of group, os, not never/],
+  ]
+  for (const [options, message] of cases) {
+    const error = await refusal(startBroker({ logger: false, ...options }))
+    assert.instance(error, ConfigError)
+    assert.match(error.message, message)
+  }
+})
+
+test('settings without effect and folders that were renamed are warnings', async () => {
+  const dir = temporaryFolder('broker')
+  mkdirSync(`${dir}/audit-0`)
+  const warnings: string[] = []
+  const note = (first: string | object) => void warnings.push(String(first))
+  const logger: Logger = { debug: () => {}, info: () => {}, warn: note, error: note }
+  const broker = await startBroker({ dir, logger, config: { 'log.retention.hours': 1 } })
+  await broker.close()
+  const said = warnings.join('\n')
+  assert.match(said, /nothing acts on it yet: log\.retention\.hours/)
+  assert.match(said, /belong to no topic were renamed: .*audit-0\.[0-9a-f]+-stray/)
 })
 
 test('an unknown setting is a warning that names the nearest one', async () => {
