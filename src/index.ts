@@ -1,4 +1,6 @@
 /** The package `odradek`: a broker in this process, and its log engine. */
+// Whoever imports the types needs no lib setting and no types of Node for AsyncDisposable.
+/// <reference lib="esnext.disposable" preserve="true" />
 export { OdradekError } from './base/errors.ts'
 export type { Logger } from './base/logger.ts'
 export { ClosedError, ConfigError, StorageError } from './embed/errors.ts'

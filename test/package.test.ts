@@ -47,6 +47,20 @@ test('tells its version when the command is asked', async () => {
   assert.match(stdout, /^\d+\.\d+\.\d+/)
 })
 
+test('its types stand by themselves in a project with neither newer libs nor Node’s types', async () => {
+  const program = `
+    import { type Broker, type Log, openLog, startBroker } from 'odradek'
+    export const servers = async (): Promise<string[]> => (await startBroker({ port: 0 })).bootstrapServers
+    export const closed = (each: Broker | Log): PromiseLike<void> => each[Symbol.asyncDispose]()
+    export const opened = (): Promise<Log> => openLog({ dir: './logs/audit-0' })
+  `
+  writeFileSync(`${folder}/user.mts`, program)
+  const flags = '--ignoreConfig --noEmit --strict --target es2022 --lib es2022 --module nodenext'.split(' ')
+  const compiler = inRepository('node_modules', 'typescript', 'bin', 'tsc')
+  const { stdout, code } = await run('node', compiler, ...flags, '--types', '', 'user.mts')
+  assert.is(code, 0, stdout)
+})
+
 test('starts a broker when imported by name', async () => {
   const program = `
     const { startBroker } = await import('odradek')
