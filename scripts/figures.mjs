@@ -1,0 +1,80 @@
+/**
+ * The README's table of figures, from the kept output of `npm run bench -- broker` (docs/figures.json): medians of each
+ * peer, and the first divided by the second.
+ */
+
+const names = {
+  recordsPerSecond: 'records/s',
+  brokerCpuSecondsPerGb: 'broker CPU s/GB',
+  requestsPerSecond: 'requests/s',
+  p50Us: 'p50 µs',
+  p99Us: 'p99 µs',
+  brokerCpuUsPerRequest: 'broker CPU µs/request',
+  listeningSeconds: 'exec to listening, s',
+  firstProduceSeconds: 'exec to first produce, s',
+  idleRssAnonMb: 'RssAnon idle, MB',
+  idleRssFileMb: 'RssFile idle, MB',
+  idleCpuPercent: 'CPU idle, %',
+  rssAnonMb: 'RssAnon, MB',
+  rssFileMb: 'RssFile, MB',
+  lastTakesProduceSeconds: 'until the last takes a produce, s',
+  echoRequestsPerSecond: 'echo on node:net, requests/s',
+  echoP50Us: 'echo on node:net, p50 µs',
+}
+
+const throughput = ['recordsPerSecond', 'brokerCpuSecondsPerGb']
+const single = ['requestsPerSecond', 'p50Us', 'p99Us', 'brokerCpuUsPerRequest']
+const cases = {
+  'produce-rdkafka-100b': ['librdkafka produces 100 B records', throughput],
+  'produce-rdkafka-1k': ['librdkafka produces 1 KiB records', throughput],
+  'produce-java-1k-16k': ['ProducerPerformance, 1 KiB, 16 KiB batches', throughput],
+  'produce-java-1k-128k': ['ProducerPerformance, 1 KiB, 128 KiB batches', throughput],
+  'consume-rdkafka-1k': ['librdkafka consumes 1 KiB records, hot', throughput],
+  'single-1-connection': ['one 100 B record a request, 1 connection', [...single, 'echoP50Us']],
+  'single-1-connection-one-core': ['the same, broker and client on one core', [...single, 'echoP50Us']],
+  'single-50-connections': ['the same, 50 connections', [...single, 'echoRequestsPerSecond']],
+  'produce-java-1k-16k-fsync': ['ProducerPerformance, 1 KiB, 16 KiB batches', throughput],
+  'produce-java-1k-128k-fsync': ['ProducerPerformance, 1 KiB, 128 KiB batches', throughput],
+  'single-1-connection-fsync': ['one 100 B record a request, 1 connection', single],
+  'single-50-connections-fsync': ['the same, 50 connections', single],
+  start: [
+    'a start in an empty folder',
+    ['listeningSeconds', 'firstProduceSeconds', 'idleRssAnonMb', 'idleRssFileMb', 'idleCpuPercent'],
+  ],
+  'memory-after-2gb': ['after 2 GB produced', ['rssAnonMb', 'rssFileMb']],
+  'partitions-1000': ['a topic of 1,000 partitions', ['lastTakesProduceSeconds', 'rssAnonMb']],
+}
+
+const median = values => {
+  const sorted = values.toSorted === undefined ? [...values].sort((a, b) => a - b) : values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}
+
+const written = value =>
+  Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : `${Number(value.toPrecision(3))}`
+
+/** Markdown; says so when nothing was measured yet. */
+export const tableOfFigures = document => {
+  if (document === undefined) return 'None are kept yet: `npm run bench -- broker`.'
+  const { rows, machine } = document
+  const lines = [
+    `${machine.cores} cores (${machine.cpu}), Linux ${machine.kernel}, ${machine.node}, client and broker on the same machine; medians.`,
+    '',
+    '| what | mode | figure | Odradek | Apache Kafka | ratio |',
+    '|---|---|---|---|---|---|',
+  ]
+  for (const [name, [what, figures]] of Object.entries(cases)) {
+    const of = peer => rows.filter(row => row.case === name && row.peer === peer)
+    let [label, mode] = [what, of('odradek')[0]?.mode]
+    for (const figure of figures) {
+      const [ours, theirs] = ['odradek', 'kafka'].map(peer => median(of(peer).map(row => row.figures[figure])))
+      if (!Number.isFinite(ours) || !Number.isFinite(theirs)) continue
+      const ratio = figure.startsWith('echo') ? '' : (ours / theirs).toFixed(2)
+      lines.push(`| ${label} | ${mode} | ${names[figure]} | ${written(ours)} | ${written(theirs)} | ${ratio} |`)
+      label = ''
+      mode = ''
+    }
+  }
+  return lines.join('\n')
+}
