@@ -2,7 +2,8 @@
  * `odradek serve`: starts a broker in this process, says so in one line, and ends with it.
  *
  * Invariants: resolves with the exit code once everything is closed; the first signal stops cleanly, a second one ends the
- * process at once. A start that fails leaves nothing behind and says what to do.
+ * process at once. A start that fails closes what it opened and says what to do;
+ * an empty data folder may have been formatted by then.
  */
 import { writeSync } from 'node:fs'
 import type { Logger } from '../base/logger.ts'
