@@ -229,6 +229,6 @@ export const cases: ReadonlyMap<string, Case> = new Map<string, Case>([
   ],
   ['produce-java-1k-128k-fsync', produceByJava(131_072, 60_000, true)],
   ['produce-java-1k-16k-fsync', produceByJava(16_384, 40_000, true)],
-  ['single-50-connections-fsync', singleRecords(50, 20_000, true)],
+  ['single-50-connections-fsync', singleRecords(50, 8_000, true)],
   ['single-1-connection-fsync', singleRecords(1, 3_000, true)],
 ])
