@@ -24,7 +24,7 @@ function broker() {
   const partitions = logs.map((log, index) => {
     const partition = new Partition('t', topicId, index, 1)
     partition.lead({ leader: 1, leaderEpoch: 0, isr: [1], replicas: [1] })
-    partition.attach(log as unknown as Log, { flush: 'group', minInSyncReplicas: 1 })
+    partition.attach(log as unknown as Log, { flush: 'group', minInSyncReplicas: 1, timestampType: 'CreateTime' })
     return partition
   })
   const image = { ...emptyImage, topicsByName: new Map([['t', { name: 't', id: topicId, partitions: [{}, {}] }]]) }

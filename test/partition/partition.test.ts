@@ -14,7 +14,7 @@ const leadership = (leaderEpoch: number, leader = NODE) => ({ leader, leaderEpoc
 const opened = (log: HandLog, flush: 'group' | 'os' = 'group', epoch = 0) => {
   const partition = new Partition('t', topicId, 0, NODE)
   partition.lead(leadership(epoch))
-  partition.attach(log as unknown as Log, { flush, minInSyncReplicas: 1 })
+  partition.attach(log as unknown as Log, { flush, minInSyncReplicas: 1, timestampType: 'CreateTime' })
   return partition
 }
 
@@ -131,7 +131,7 @@ test('acks=all is refused when fewer replicas are in sync than the topic asks fo
   const log = new HandLog()
   const partition = new Partition('t', topicId, 0, NODE)
   partition.lead({ leader: NODE, leaderEpoch: 0, isr: [NODE], replicas: [NODE, 2, 3] })
-  partition.attach(log as unknown as Log, { flush: 'group', minInSyncReplicas: 2 })
+  partition.attach(log as unknown as Log, { flush: 'group', minInSyncReplicas: 2, timestampType: 'CreateTime' })
   const sink = new Sink()
   assert.is(partition.append(batch, -1, sink, 0), ErrorCode.NOT_ENOUGH_REPLICAS)
   assert.is(partition.append(batch, 1, sink, 1), 0)

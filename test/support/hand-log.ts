@@ -91,6 +91,7 @@ export class HandLog {
       oldestOpenTransaction: -1,
       closedTransactionFirst: -1,
       duplicate: false,
+      answered: false,
       recordErrors: [],
       ...result,
     })
