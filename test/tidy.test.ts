@@ -31,6 +31,7 @@ const exceptions: readonly (readonly [rule: string, file: string, why: string])[
   ['dead file', 'src/base/prng.ts', 'the seeded source of chance of the simulated host'],
   ['rust unsafe', 'native/engine/src/vfs/', 'libc calls of the posix Vfs'],
   ['rust unsafe', 'native/reactor/src/os.rs', 'sendfile and socket options'],
+  ['rust unsafe', 'native/reactor/src/memory.rs', 'the memory of a large frame is mapped and moved by pages'],
   ['rust unsafe', 'native/reactor/src/transport.rs', 'a buffer is read into before it is initialised'],
   ['rust unsafe', 'native/addon/src/', 'N-API is a C interface'],
 ]

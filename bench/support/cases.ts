@@ -4,7 +4,7 @@
 import { readdirSync } from 'node:fs'
 import { busySeconds, cpuSeconds, memory } from './machine.ts'
 import { type RunningBroker, startKafka, startOdradek } from './peers.ts'
-import { pinnedLoop, rawLoop } from './raw.ts'
+import { echoLoop, pinnedLoop, rawLoop } from './raw.ts'
 import { javaProduce, rdkafkaConsume, rdkafkaProduce } from './tools.ts'
 import { createTopic } from './topics.ts'
 
@@ -100,7 +100,15 @@ function singleRecords(connections: number, requests: number, fsync: boolean): C
     async run({ broker, topic, scale }) {
       if (broker === undefined) throw new Error('needs a running broker')
       await createTopic(broker, topic)
-      return await rawLoop(broker, topic, { connections, requests: Math.round(requests * scale), recordBytes: 100 })
+      const options = { connections, requests: Math.round(requests * scale), recordBytes: 100 }
+      const figures = await rawLoop(broker, topic, options)
+      if (fsync) return figures
+      const echo = await echoLoop(options)
+      return {
+        ...figures,
+        echoRequestsPerSecond: echo.requestsPerSecond ?? Number.NaN,
+        echoP50Us: echo.p50Us ?? Number.NaN,
+      }
     },
   }
 }

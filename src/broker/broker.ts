@@ -260,12 +260,15 @@ function setUpFrames(runtime: Runtime, config: BrokerConfig): void {
     runtime.registerSkim('request', produce.key, version, skimProgram('request', produce, version))
 }
 
+/** What an empty host in `listeners` binds. */
+const EVERY_INTERFACE = '0.0.0.0'
+
 function bind(runtime: Runtime, config: BrokerConfig, address: ListenerAddress, handler: ListenerHandler): Listener {
   const idleMs = config.number('connections.max.idle.ms')
   return listen(
     runtime,
     {
-      host: address.host,
+      host: address.host === '' ? EVERY_INTERFACE : address.host,
       port: address.port,
       maxFrameBytes: config.number('socket.request.max.bytes'),
       overlapKeys: OVERLAP_KEYS,

@@ -15,6 +15,12 @@ function portNumber(text: string): number {
   return Number(text)
 }
 
+function hostAddress(text: string): string {
+  const host = text.trim().replace(/^\[(.*)\]$/, '$1')
+  if (host === '') throw new InvalidArgumentError('It takes a name or an address; 0.0.0.0 or :: for all.')
+  return host
+}
+
 function program(): Command {
   const odradek = new Command('odradek')
     .description('A broker that every Kafka client can talk to.')
@@ -27,7 +33,7 @@ function program(): Command {
     .command('serve')
     .description('Start a broker and serve until Ctrl-C.')
     .option('--port <port>', 'port to listen on, 0 for a free one (default: 9092)', portNumber)
-    .option('--host <address>', 'address to listen on, 0.0.0.0 or :: for all (default: 127.0.0.1)')
+    .option('--host <address>', 'address to listen on, 0.0.0.0 or :: for all (default: 127.0.0.1)', hostAddress)
     .addOption(new Option('--dir <directory>', 'where the data lies (default: ./data)').conflicts('memory'))
     .option('--memory', 'keep the data in memory and forget it at the end')
     .addOption(

@@ -120,7 +120,7 @@ function addressProblems(texts: ReadonlyMap<string, string>, config: BrokerConfi
   for (const { name, protocol } of config.listeners) {
     if (protocol === 'PLAINTEXT') continue
     problems.push(
-      problem('listeners', listeners, `served without TLS and SASL so far: ${name} is mapped to ${protocol}`),
+      problem('listeners', listeners, `of protocol PLAINTEXT so far, without TLS and SASL: ${name} is ${protocol}`),
     )
   }
   for (const { name, host } of config.advertised) {
@@ -211,7 +211,7 @@ export function resolveConfig(layers: readonly ConfigLayer[], options: AddressOp
   const withoutEffect = [...chosen.keys()].filter(key => {
     const definition = brokerConfigs.get(key)
     if (!definition) return pluginKey.test(key)
-    return !definition.effective && !shipped.has(key) && config.text(key) !== (definition.default ?? null)
+    return !definition.effective && config.text(key) !== (shipped.get(key) ?? definition.default ?? null)
   })
   return { ok: true, config, warnings, withoutEffect }
 }

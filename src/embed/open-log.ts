@@ -27,7 +27,10 @@ const CHUNK_BYTES = 1 << 20
 const FLUSH_AT_EXIT_MS = 10_000
 
 export interface LogOptions {
-  /** The log's folder, named as Kafka names a partition's: `./data/audit-0`. Created if missing. */
+  /**
+   * The log's folder, named as Kafka names a partition's: `./logs/audit-0`. Created if missing. Not in a
+   * broker's directory: a broker renames the folders there that no topic of its own has.
+   */
   dir: string
   /** Kafka's topic settings by Kafka's names. */
   config?: Record<string, string | number | boolean>
@@ -127,7 +130,7 @@ function split(dir: string): { parent: string; name: string } {
   const slash = path.lastIndexOf('/')
   const name = path.slice(slash + 1)
   if (!/^[a-zA-Z0-9._-]+-\d+$/.test(name)) {
-    const allowed = 'a folder named as Kafka names that of a partition, such as ./data/audit-0'
+    const allowed = 'a folder named as Kafka names that of a partition, such as ./logs/audit-0'
     throw new ConfigError({ key: 'dir', value: dir, allowed, message: `dir must be ${allowed}; '${dir}' is not` })
   }
   const parent =

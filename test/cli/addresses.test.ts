@@ -10,10 +10,10 @@ import { WireClient } from '../support/wire-client.ts'
 
 const addresses = suite('addresses')
 
-/** Starts on `host`; what a client that dials `dial` is told by two APIs, and what the broker warned of. */
-async function told(host: string, dial: string, ...args: string[]) {
+/** Starts on `host`, if one is given; what a client that dials `dial` is told by two APIs, and what the broker warned of. */
+async function told(host: string | undefined, dial: string, ...args: string[]) {
   const [program, before] = odradekCommand()
-  const flags = ['serve', '--memory', '--host', host, '--port', '0', ...args]
+  const flags = ['serve', '--memory', ...(host === undefined ? [] : ['--host', host]), '--port', '0', ...args]
   const running = startProgram(program, [...before, ...flags], { env: { ODRADEK_LOG_FORMAT: 'json' } })
   const [, port] = await running.sees(/listening on \S+:(\d+) /)
   const client = await WireClient.connect(Number(port), dial)
@@ -41,6 +41,13 @@ addresses('the address that was dialled is told when all are bound', async () =>
     assert.match(warnings, /0\.0\.0\.0:\d+ accepts anyone/)
     assert.match(warnings, /set advertised\.listeners/)
   }
+})
+
+addresses('all are bound when listeners names no host, as in the file that Kafka ships', async () => {
+  const listeners = ['-c', 'listeners=PLAINTEXT://:0,CONTROLLER://:9093']
+  const { warnings, ...address } = await told(undefined, '127.0.0.2', ...listeners)
+  assert.equal(address, { host: '127.0.0.2', port: 'own' })
+  assert.match(warnings, /0\.0\.0\.0:\d+ accepts anyone/)
 })
 
 addresses('an IPv6 address is told without brackets when bound or dialled', async () => {

@@ -31,6 +31,7 @@ command('wrong usage ends with 2 and a hint when it is tried', async () => {
     [['serve', '--flush', 'never'], /Allowed choices are group, os/],
     [['serve', '--memory', '--dir', 'x'], /cannot be used with/],
     [['serve', '-c', 'log.segment.bytes=1'], /log\.segment\.bytes=1 \(-c\) is not allowed/],
+    [['serve', '--host', ''], /takes a name or an address/],
     [['serve', '--config', '/nowhere'], /cannot read \/nowhere/],
     [['sevre'], /unknown command/],
     [[], /Usage: odradek/],

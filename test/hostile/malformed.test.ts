@@ -6,6 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { handlers } from '../../src/broker/handlers/index.ts'
 import type { Api } from '../../src/protocol/api.ts'
+import { produce } from '../../src/protocol/apis/00-produce.ts'
 import { planFor } from '../../src/protocol/compile.ts'
 import { requestHeader, requestHeaderVersion } from '../../src/protocol/headers.ts'
 import { encodeMessage } from '../../src/protocol/messages.ts'
@@ -21,6 +22,8 @@ import { type LengthField, lengthFieldsOf } from '../support/walk.ts'
 export const timeoutMs = 300_000
 
 const AT_ONCE = 32
+/** Of records that stay native. */
+const LARGE = 5000
 /** A broker that made anything from the lengths it is told would need gigabytes. */
 const MOST_GROWTH_BYTES = 128 << 20
 
@@ -50,14 +53,22 @@ interface Example {
   readonly lengths: readonly LengthField[]
 }
 
+/** Every records field becomes so long that the frame is skimmed: its records never reach JavaScript. */
+const enlarged = (value: unknown): unknown => {
+  if (value instanceof Uint8Array) return new Uint8Array(LARGE)
+  if (Array.isArray(value)) return value.map(enlarged)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, enlarged(field)]))
+}
+
 /** One request of each version, each field other than its default, and where its lengths and counts stand. */
-const examplesOf = (api: Api): Example[] =>
+const examplesOf = (api: Api, shaped: (value: unknown) => unknown = value => value): Example[] =>
   versionsOf(api.request).map(version => {
     const headerVersion = requestHeaderVersion(api, version)
     const named = { requestApiKey: api.key, requestApiVersion: version, correlationId: 7, clientId: 'malformed' }
     const header = encodeMessage(requestHeader, headerVersion, named)
     const plan = planFor(api.request, version)
-    const body = encodeMessage(api.request, version, exampleOf(plan, 'full') as never)
+    const body = encodeMessage(api.request, version, shaped(exampleOf(plan, 'full')) as never)
     const moved = lengthFieldsOf(plan, body).map(field => ({ ...field, at: field.at + header.length }))
     return {
       version,
@@ -103,9 +114,9 @@ function* withLengths(
   }
 }
 
-function* cutShort(examples: readonly Example[]): Iterable<Sent> {
+function* cutShort(examples: readonly Example[], step = 1): Iterable<Sent> {
   for (const { version, frame } of examples) {
-    for (let length = 1; length < frame.length; length += 1) {
+    for (let length = 1; length < frame.length; length += step) {
       yield { what: `version ${version}, ${length} of ${frame.length} bytes`, frame: frame.subarray(0, length) }
     }
   }
@@ -154,5 +165,22 @@ for (const { apiKey } of handlers) {
       }),
     ))
 }
+
+test('Produce whose records stay native is read, and ends the connection when it is broken', () =>
+  boundedMemory(async () => {
+    const examples = examplesOf(produce, enlarged)
+    await eachOf(examples, AT_ONCE, async ({ version, frame }) => {
+      assert.equal(await outcomeOf(broker.port, framed(frame)), { answers: 1, closed: false }, `version ${version}`)
+    })
+    for (const broken of [cutShort(examples, 101), withLengths(examples, tooLong)]) {
+      await eachOf(broken, AT_ONCE, async ({ what, frame }) => {
+        assert.equal(await outcomeOf(broker.port, framed(frame)), { answers: 0, closed: true }, what)
+      })
+    }
+    await eachOf(withLengths(examples, otherwise), AT_ONCE, async ({ what, frame }) => {
+      const { answers, closed } = await outcomeOf(broker.port, framed(frame))
+      assert.ok(closed ? answers === 0 : answers === 1, `${what}: ${answers} answers, closed: ${closed}`)
+    })
+  }))
 
 test.run()

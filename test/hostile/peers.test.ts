@@ -221,6 +221,17 @@ test('frames that are begun and never finished do not keep others from being ser
   await meanwhile(5)
 })
 
+test('a crowd that asks half a million questions at once is answered, in bounded memory', async () => {
+  const count = 500_000
+  // ListOffsets 11: topics without a name and without partitions, three bytes each, before the time limit.
+  const head = [0, 2, 0, 11, 0, 0, 0, 1, 255, 255, 0, 255, 255, 255, 255, 0, 0xa1, 0xc2, 0x1e]
+  const frame = framed(Uint8Array.from([...head, ...joined(Uint8Array.of(1, 1, 0), count), 0, 0, 0, 0, 0]))
+  await within(768 * MEBIBYTE, async () => {
+    const outcomes = await Promise.all(Array.from({ length: 8 }, () => outcomeOf(broker.port, frame)))
+    for (const outcome of outcomes) assert.equal(outcome, { answers: 1, closed: false })
+  })
+})
+
 test('ten thousand connections that declare 100 MiB and send 8 bytes cost less than 64 MiB, and others are served', async () => {
   requires('linux')
   const program = siblingUrl('../net/programs/idle-clients', import.meta.url)

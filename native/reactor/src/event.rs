@@ -93,6 +93,8 @@ pub struct Answer {
     pub mute: Duration,
 }
 
+const SHORT_ANSWER: u64 = 16 << 10;
+
 /// Limits of a listener.
 #[derive(Clone, Debug)]
 pub struct ListenerOptions {
@@ -139,6 +141,16 @@ pub enum Command {
     Warmed {
         connection: ConnectionId,
     },
+}
+
+impl Command {
+    /// An answer that is written in one go and has no consequences.
+    pub(crate) fn is_short_answer(&self) -> bool {
+        let Command::Answer { answer, .. } = self else { return false };
+        let in_memory = answer.rest.iter().all(|part| matches!(part, Part::Memory(_)));
+        let length = || answer.head.len() as u64 + answer.rest.iter().map(Part::length).sum::<u64>();
+        !answer.close_after && answer.mute.is_zero() && in_memory && length() <= SHORT_ANSWER
+    }
 }
 
 /// The other side of the reactor. Called on the reactor's thread; must not block.

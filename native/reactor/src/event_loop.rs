@@ -1,7 +1,8 @@
 //! The one thread that owns the sockets.
 //!
 //! Invariants: it never waits for a disk nor for another thread; it sleeps only in `poll`, and only as long as neither
-//! its own deadlines nor the delegate's come due. Readiness is edge-triggered: a connection's `readable` and `writable`
+//! its own deadlines nor the delegate's come due. While it sleeps it lies in `Shared::parked`, where whoever submits a
+//! short answer may write it; all else is left to the thread. Readiness is edge-triggered: a connection's `readable` and `writable`
 //! stay set until the socket has said otherwise, and whatever opens a gate puts the connection back on a list.
 
 use crate::connection::Connection;
@@ -13,7 +14,7 @@ use crate::pool::{self, Pool};
 use crate::reactor::{Handle, WAKE, lock};
 use crate::transport::Transport;
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Registry, Token};
 use std::collections::{BTreeSet, VecDeque};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -44,7 +45,7 @@ const LONGEST_IDLE_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct EventLoop {
     handle: Handle,
     delegate: Arc<dyn Delegate>,
-    poll: Poll,
+    registry: Registry,
     listeners: Vec<Listener>,
     connections: Vec<Option<Box<Connection>>>,
     generations: Vec<u32>,
@@ -73,11 +74,11 @@ pub(crate) struct EventLoop {
 }
 
 impl EventLoop {
-    pub fn new(handle: Handle, poll: Poll, delegate: Arc<dyn Delegate>) -> EventLoop {
+    pub fn new(handle: Handle, registry: Registry, delegate: Arc<dyn Delegate>) -> EventLoop {
         EventLoop {
             handle,
             delegate,
-            poll,
+            registry,
             listeners: Vec::new(),
             connections: Vec::new(),
             generations: Vec::new(),
@@ -101,59 +102,78 @@ impl EventLoop {
         }
     }
 
-    pub fn run(mut self) {
+    pub fn run(self, mut poll: Poll) {
+        let mut this = Box::new(self);
         let mut polled = Events::with_capacity(1024);
         let mut commands = Vec::new();
         loop {
             let stop = {
-                let mut mailbox = lock(&self.handle.shared.mailbox);
+                let mut mailbox = lock(&this.handle.shared.mailbox);
                 std::mem::swap(&mut commands, &mut mailbox.commands);
                 mailbox.stop
             };
-            self.now = Instant::now();
+            this.now = Instant::now();
             for command in commands.drain(..) {
-                self.obey(command);
+                this.obey(command);
             }
             if stop {
                 // The last answers leave as far as their sockets take them.
-                self.write_dirty();
+                this.write_dirty();
                 return;
             }
-            self.obey_deadlines();
-            if self.accepting {
-                self.accept();
+            this.obey_deadlines();
+            if this.accepting {
+                this.accept();
             }
-            self.write_dirty();
-            self.feed_starved();
-            self.read_ready();
-            if !self.events.is_empty() {
-                self.delegate.deliver(&mut self.events, std::mem::take(&mut self.urgent));
+            this.write_dirty();
+            this.feed_starved();
+            this.read_ready();
+            if !this.events.is_empty() {
+                this.delegate.deliver(&mut this.events, std::mem::take(&mut this.urgent));
             }
-            let timeout = self.sleep_for();
-            if self.sleep_unless_called(&mut polled, timeout).is_err() {
-                continue;
-            }
-            for event in polled.iter() {
-                self.note(event);
+            let outcome;
+            (this, outcome) = this.sleep(&mut poll, &mut polled);
+            if outcome.is_ok() {
+                for event in polled.iter() {
+                    this.note(event);
+                }
             }
         }
     }
 
-    fn sleep_unless_called(&mut self, polled: &mut Events, timeout: Option<Duration>) -> std::io::Result<()> {
-        let mut timeout = timeout;
-        if timeout != Some(Duration::ZERO) {
-            self.handle.shared.asleep.store(true, Ordering::SeqCst);
-            let mailbox = lock(&self.handle.shared.mailbox);
-            let held = self.handle.budget.held();
-            let fed = !self.starved.is_empty()
-                && (!self.handle.budget.spent() || self.overdrawn.is_some_and(|mark| held < mark));
-            if mailbox.stop || !mailbox.commands.is_empty() || fed {
-                timeout = Some(Duration::ZERO);
-            }
+    fn sleep(mut self: Box<Self>, poll: &mut Poll, polled: &mut Events) -> (Box<Self>, std::io::Result<()>) {
+        let timeout = self.sleep_for();
+        if timeout == Some(Duration::ZERO) || self.is_called() {
+            let outcome = poll.poll(polled, Some(Duration::ZERO));
+            self.handle.shared.asleep.store(false, Ordering::SeqCst);
+            return (self, outcome);
         }
-        let outcome = self.poll.poll(polled, timeout);
-        self.handle.shared.asleep.store(false, Ordering::SeqCst);
-        outcome
+        let shared = Arc::clone(&self.handle.shared);
+        *shared.parked() = Some(self);
+        let outcome = poll.poll(polled, timeout);
+        shared.asleep.store(false, Ordering::SeqCst);
+        let this = shared.parked().take().expect("nobody takes the sleeping event loop away");
+        (this, outcome)
+    }
+
+    /// Announces that it sleeps, and looks whether it was called before that.
+    fn is_called(&self) -> bool {
+        self.handle.shared.asleep.store(true, Ordering::SeqCst);
+        let mailbox = lock(&self.handle.shared.mailbox);
+        let held = self.handle.budget.held();
+        let fed =
+            !self.starved.is_empty() && (!self.handle.budget.spent() || self.overdrawn.is_some_and(|mark| held < mark));
+        mailbox.stop || !mailbox.commands.is_empty() || fed
+    }
+
+    /// Called while it sleeps, on the thread that submits: writes short answers. True: something is left to do.
+    pub fn answer_now(&mut self, answers: &mut Vec<Command>) -> bool {
+        self.now = Instant::now();
+        for answer in answers.drain(..) {
+            self.obey(answer);
+        }
+        self.write_dirty();
+        !self.ready.is_empty() || !self.dirty.is_empty() || !self.events.is_empty() || self.accepting
     }
 
     fn sleep_for(&mut self) -> Option<Duration> {
@@ -253,7 +273,7 @@ impl EventLoop {
         let mut socket = mio::net::TcpListener::from_std(socket);
         let token = Token((FIRST_LISTENER as usize) | self.listeners.len());
         // Registering fails only for lack of memory or descriptors; then nothing is accepted on this port.
-        if self.poll.registry().register(&mut socket, token, Interest::READABLE).is_ok() {
+        if self.registry.register(&mut socket, token, Interest::READABLE).is_ok() {
             self.listeners.push(Listener::new(id, socket, options));
             self.accepting = true;
         }
@@ -346,7 +366,7 @@ impl EventLoop {
         let token = Token(((id.generation as usize) << 32) | slot as usize);
         // Small answers must not wait for the acknowledgement of earlier ones; a socket that refuses works all the same.
         let _ = stream.set_nodelay(true);
-        let registered = self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE);
+        let registered = self.registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE);
         let local = if connecting { Ok(peer) } else { stream.local_addr() };
         let idle_timeout = options.idle_timeout;
         let inflow = Inflow::new(options.max_frame_bytes, &self.handle.budget, &self.pool, self.now);
@@ -394,7 +414,7 @@ impl EventLoop {
         find(&mut self.connections, id)?;
         let mut connection = self.connections[id.slot as usize].take()?;
         // Closing the descriptor deregisters it as well; an error here changes nothing.
-        let _ = self.poll.registry().deregister(connection.transport.stream());
+        let _ = self.registry.deregister(connection.transport.stream());
         self.generations[id.slot as usize] = id.generation.wrapping_add(1);
         self.free.push(id.slot);
         self.handle.shared.counters.connections.fetch_sub(1, Ordering::Relaxed);

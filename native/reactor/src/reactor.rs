@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+/// Answers that the submitting thread writes itself, at most.
+const AT_ONCE: usize = 2;
 pub(crate) const WAKE: Token = Token(usize::MAX);
 
 /// What has happened since the start.
@@ -24,6 +26,8 @@ pub struct Counters {
     pub bytes_out: AtomicU64,
     pub sendfile_bytes: AtomicU64,
     pub connections: AtomicU64,
+    /// Answers that the thread which submitted them wrote.
+    pub answered_at_once: AtomicU64,
 }
 
 pub(crate) struct Mailbox {
@@ -39,12 +43,42 @@ pub(crate) struct Shared {
     /// Set by the thread before it looks at the mailbox for the last time and polls.
     pub asleep: AtomicBool,
     waker: Waker,
+    /// The event loop, while its thread sleeps in `poll`.
+    parked: Mutex<Option<Box<EventLoop>>>,
     pub skims: RwLock<BTreeMap<SkimKey, Arc<Program>>>,
     pub counters: Counters,
     pub started: Instant,
 }
 
 impl Shared {
+    pub fn parked(&self) -> MutexGuard<'_, Option<Box<EventLoop>>> {
+        // Whoever panicked while it wrote an answer has left the event loop in no state to go on.
+        self.parked.lock().expect("no panic while an answer was written")
+    }
+
+    /// Writes a short answer or two on the caller's thread if the event loop sleeps, which saves waking it. False: nothing
+    /// was done. More of them are for the event loop, which writes them while the caller goes on.
+    fn answer_now(&self, commands: &mut Vec<Command>) -> bool {
+        let few = commands.len() <= AT_ONCE && self.asleep.load(Ordering::SeqCst);
+        if !few || !commands.iter().all(Command::is_short_answer) {
+            return false;
+        }
+        // Not held by the event loop for long, but neither worth waiting for.
+        let Ok(mut parked) = self.parked.try_lock() else { return false };
+        let Some(event_loop) = parked.as_mut() else { return false };
+        // What was submitted before comes first.
+        if !lock(&self.mailbox).commands.is_empty() {
+            return false;
+        }
+        self.counters.answered_at_once.fetch_add(commands.len() as u64, Ordering::Relaxed);
+        let left = event_loop.answer_now(commands);
+        drop(parked);
+        if left {
+            self.wake();
+        }
+        true
+    }
+
     fn wake(&self) {
         if self.asleep.swap(false, Ordering::SeqCst) {
             // Fails only when the poll is gone, and with it whoever would have to wake.
@@ -61,13 +95,15 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Takes all commands out of the list, in order.
+    /// Takes all commands out of the list, in order. May write an answer or two to their sockets; never waits for them.
     pub fn submit(&self, commands: &mut Vec<Command>) {
         if commands.is_empty() {
             return;
         }
-        lock(&self.shared.mailbox).commands.append(commands);
-        self.shared.wake();
+        if !self.shared.answer_now(commands) {
+            lock(&self.shared.mailbox).commands.append(commands);
+            self.shared.wake();
+        }
     }
 
     /// Makes the reactor call `before_sleep` again, if it sleeps.
@@ -107,6 +143,7 @@ impl Reactor {
             mailbox: Mutex::new(Mailbox { commands: Vec::new(), stop: false }),
             asleep: AtomicBool::new(false),
             waker: Waker::new(poll.registry(), WAKE)?,
+            parked: Mutex::new(None),
             skims: RwLock::default(),
             counters: Counters::default(),
             started: Instant::now(),
@@ -116,9 +153,10 @@ impl Reactor {
         let handle = Handle { shared, budget };
         let delegate = delegate(handle.clone());
         let inside = handle.clone();
+        let registry = poll.registry().try_clone()?;
         let thread = std::thread::Builder::new().name("odradek-reactor".into()).spawn(move || {
             let told = Arc::clone(&delegate);
-            let run = move || EventLoop::new(inside, poll, delegate).run();
+            let run = move || EventLoop::new(inside, registry, delegate).run(poll);
             if let Err(panic) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
                 let text = panic.downcast_ref::<String>().map(String::as_str);
                 let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");

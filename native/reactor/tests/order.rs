@@ -4,6 +4,7 @@ mod support;
 
 use odradek_reactor::*;
 use std::net::Shutdown;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use support::*;
 
@@ -230,4 +231,76 @@ fn binding_a_port_in_use_fails_at_once() {
     let bench = Bench::new();
     let error = bind("127.0.0.1", bench.address.port(), 16).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+}
+
+#[test]
+fn short_answers_are_written_by_who_submits_them_while_the_reactor_sleeps() {
+    let bench = Bench::new();
+    let mut stream = bench.connect();
+    let at_once = || bench.reactor.handle().counters().answered_at_once.load(Ordering::Relaxed);
+    for mark in 0..20 {
+        send(&mut stream, &request(3, mark));
+        let frame = bench.frame();
+        std::thread::sleep(Duration::from_millis(5));
+        bench.reply(&frame, &[mark]);
+        assert_eq!(receive(&mut stream, 5)[4], mark);
+    }
+    // Its sleep may have been disturbed now and then.
+    assert!(at_once() > 10, "{} of 20", at_once());
+    // What has consequences, or is long, is the reactor's.
+    send(&mut stream, &request(3, 20));
+    let before = at_once();
+    let frame = bench.frame();
+    std::thread::sleep(Duration::from_millis(5));
+    let mute = Duration::from_millis(1);
+    bench.answer(&frame, Answer { head: framed(&[20]), mute, ..Answer::default() });
+    assert_eq!(receive(&mut stream, 5)[4], 20);
+    send(&mut stream, &request(3, 21));
+    let frame = bench.frame();
+    std::thread::sleep(Duration::from_millis(5));
+    bench.answer(&frame, Answer { head: framed(&[21; 20_000]), close_after: true, ..Answer::default() });
+    assert_eq!(drain(&mut stream).len(), 20_004);
+    assert_eq!(bench.closed(), "closed after the answer");
+    assert_eq!(at_once(), before);
+}
+
+#[test]
+fn the_order_of_answers_holds_whoever_writes_them() {
+    const ANSWERS: usize = 400;
+    let bench = Bench::new();
+    let mut stream = bench.connect();
+    let mut reading = stream.try_clone().unwrap();
+    // Reads slowly at first, so that the socket is full now and then.
+    let reader = std::thread::spawn(move || {
+        let mut numbers = Vec::new();
+        for count in 0..ANSWERS {
+            if count % 50 == 0 {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            let length = i32::from_be_bytes(receive(&mut reading, 4).try_into().unwrap());
+            let body = receive(&mut reading, length as usize);
+            assert!(body.chunks(2).all(|pair| pair == &body[..2]));
+            numbers.push(usize::from(u16::from_be_bytes([body[0], body[1]])));
+        }
+        numbers
+    });
+    let mut frames = Vec::new();
+    for number in 0..ANSWERS {
+        send(&mut stream, &request(0, number as u8));
+        frames.push(bench.frame());
+        // Answered singly and by three, later ones first, short and long.
+        if number % 7 < 4 || frames.len() == 3 || number + 1 == ANSWERS {
+            let mut answers = Vec::new();
+            for frame in frames.drain(..).rev() {
+                let body = (frame.sequence as u16).to_be_bytes().repeat(if number % 5 == 0 { 200_000 } else { 3 });
+                let answer = Answer { head: framed(&body), ..Answer::default() };
+                answers.push(Command::Answer { connection: frame.connection, sequence: frame.sequence, answer });
+            }
+            bench.reactor.handle().submit(&mut answers);
+        }
+        if number % 11 == 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    assert_eq!(reader.join().unwrap(), (0..ANSWERS).collect::<Vec<_>>());
 }

@@ -15,6 +15,7 @@ import type { ListOffsetsRequest } from '../../protocol/apis/02-list-offsets.ts'
 import { listOffsets } from '../../protocol/apis/02-list-offsets.ts'
 import type { KafkaErrorCode } from '../../protocol/error-codes.ts'
 import { ErrorCode } from '../../protocol/error-codes.ts'
+import { Answers } from '../answers.ts'
 import type { Handler, RequestContext } from '../context.ts'
 import { findPartition } from '../find-partition.ts'
 
@@ -58,17 +59,20 @@ export const listOffsetsHandler: Handler<ListOffsetsRequest> = {
   async handle(context, request) {
     const repeated = repeatedPartitions(request)
     const answered = new Set<string>()
-    const topics = request.topics.map(async topic => ({
-      name: topic.name,
-      partitions: await Promise.all(
-        topic.partitions.filter(once(answered, topic.name)).map(question => {
-          if (repeated.has(`${topic.name}/${question.partitionIndex}`))
-            return failed(question, ErrorCode.INVALID_REQUEST)
-          return answer(context, request, topic.name, question)
-        }),
-      ),
-    }))
-    return { topics: await Promise.all(topics) }
+    const answers = new Answers()
+    const topics = request.topics.map(({ name, partitions: questions }) => {
+      const partitions: PartitionAnswer[] = []
+      for (const question of questions.filter(once(answered, name))) {
+        const isRepeated = repeated.has(`${name}/${question.partitionIndex}`)
+        answers.add(
+          partitions,
+          isRepeated ? failed(question, ErrorCode.INVALID_REQUEST) : answer(context, request, name, question),
+        )
+      }
+      return { name, partitions }
+    })
+    await answers.all()
+    return { topics }
   },
 
   failure(request, errorCode) {
@@ -107,12 +111,12 @@ function repeatedPartitions(request: ListOffsetsRequest): Set<string> {
   return repeated
 }
 
-async function answer(
+function answer(
   context: RequestContext,
   request: ListOffsetsRequest,
   topic: string,
   question: Question,
-): Promise<PartitionAnswer> {
+): PartitionAnswer | Promise<PartitionAnswer> {
   const { version } = context
   const { timestamp } = question
   if (timestamp < 0n && version < (sinceVersion.get(timestamp) ?? Infinity))
@@ -122,6 +126,18 @@ async function answer(
   const refused = partition.access(question.currentLeaderEpoch, request.replicaId !== DEBUGGER)
   const log = partition.log
   if (refused !== 0 || log === undefined) return failed(question, refused)
+  return ask(context, request, question, partition, log)
+}
+
+async function ask(
+  context: RequestContext,
+  request: ListOffsetsRequest,
+  question: Question,
+  partition: Partition,
+  log: Log,
+): Promise<PartitionAnswer> {
+  const { version } = context
+  const { timestamp } = question
   const answered = (offset: number, at: bigint, leaderEpoch: number): PartitionAnswer => {
     const result = { partitionIndex: question.partitionIndex, errorCode: 0, timestamp: at, offset }
     return version >= LEADER_EPOCH_SINCE_VERSION ? { ...result, leaderEpoch } : result

@@ -8,6 +8,7 @@ import type { OffsetForLeaderEpochRequest } from '../../protocol/apis/23-offset-
 import { offsetForLeaderEpoch } from '../../protocol/apis/23-offset-for-leader-epoch.ts'
 import type { KafkaErrorCode } from '../../protocol/error-codes.ts'
 import { ErrorCode } from '../../protocol/error-codes.ts'
+import { Answers } from '../answers.ts'
 import type { Handler, RequestContext } from '../context.ts'
 import { findPartition } from '../find-partition.ts'
 
@@ -17,24 +18,13 @@ export const offsetForLeaderEpochHandler: Handler<OffsetForLeaderEpochRequest> =
   apiKey: offsetForLeaderEpoch.key,
 
   async handle(context, request) {
-    // A request may name very many topics: only what must be asked of a log costs a promise.
-    const topics: { topic: string; partitions: PartitionAnswer[] }[] = []
-    const asked: Promise<void>[] = []
-    for (const { topic, partitions } of request.topics) {
-      const answers: PartitionAnswer[] = []
-      topics.push({ topic, partitions: answers })
-      for (const [index, question] of partitions.entries()) {
-        const answered = answer(context, topic, question)
-        if (answered instanceof Promise) {
-          asked.push(
-            answered.then(each => {
-              answers[index] = each
-            }),
-          )
-        } else answers[index] = answered
-      }
-    }
-    await Promise.all(asked)
+    const answers = new Answers()
+    const topics = request.topics.map(({ topic, partitions: questions }) => {
+      const partitions: PartitionAnswer[] = []
+      for (const question of questions) answers.add(partitions, answer(context, topic, question))
+      return { topic, partitions }
+    })
+    await answers.all()
     return { topics }
   },
 
