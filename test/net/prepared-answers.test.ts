@@ -109,7 +109,8 @@ test('leave with the offset of their batch, in order, and the request behind the
 
 test('one after another, the completion is known before the next request is handled', async () => {
   await openLog()
-  for (let index = 0; index < 300; index++) {
+  // A test build of the addon loses one wake-up in a thousand.
+  for (let index = 0; runtime.counters().wakeUps < 1200; index++) {
     socket.send(produced())
     assert.equal(await socket.receive(), withOffset(index))
     socket.send(end())
