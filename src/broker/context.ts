@@ -9,6 +9,7 @@
 import type { Logger } from '../base/logger.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
 import type { Host } from '../host/host.ts'
+import type { PreparedAnswer } from '../log/log.ts'
 import type { MetadataImage } from '../metadata/image.ts'
 import type { Connection } from '../net/net.ts'
 import type { Partition } from '../partition/partition.ts'
@@ -86,6 +87,13 @@ export interface RequestContext {
   answer(response: object): void
   /** The request counts as answered and nothing is sent (acks=0). */
   answerNothing(): void
+  /**
+   * Writes an answer ahead, for an append to send. Its one unknown is the offset of the batch: `response` has
+   * `UNKNOWN_OFFSET` there and no handles. `answeredAhead` must follow when it has left, an answer when it has not.
+   */
+  prepare(response: object): PreparedAnswer
+  /** The prepared answer has left. */
+  answeredAhead(): void
   /** Closes the connection instead of answering. */
   close(reason: string): void
   /** For a request that waits for news: `abandoned` is called if the connection ends before it is answered. */

@@ -185,8 +185,10 @@ export class Replicas implements ReplicaPort {
   }
 
   #partitionSettings(topic: string, image: MetadataImage) {
-    const minInSyncReplicas = topicValue('min.insync.replicas', topicConfigs(image, topic), this.#config)
-    return { flush: this.#config.flush, minInSyncReplicas: minInSyncReplicas as number }
+    const configs = topicConfigs(image, topic)
+    const minInSyncReplicas = topicValue('min.insync.replicas', configs, this.#config) as number
+    const { timestampType } = logConfigFor(configs, this.#config)
+    return { flush: this.#config.flush, minInSyncReplicas, timestampType }
   }
 
   #follow(image: TopicImage, metadata: MetadataImage): void {

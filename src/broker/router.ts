@@ -6,7 +6,9 @@
  * an unsupported version close the connection, as Kafka does, except that ApiVersions of an unknown version is answered in
  * version 0 with UNSUPPORTED_VERSION. A handler that throws fails its own request alone, with UNKNOWN_SERVER_ERROR.
  */
+import { assert } from '../base/assert.ts'
 import type { Logger } from '../base/logger.ts'
+import type { PreparedAnswer } from '../log/log.ts'
 import type { Connection, IncomingRequest, ListenerHandler } from '../net/net.ts'
 import type { Api } from '../protocol/api.ts'
 import { apiVersions } from '../protocol/apis/18-api-versions.ts'
@@ -19,6 +21,7 @@ import { Reader } from '../protocol/reader.ts'
 import { findApi } from '../protocol/registry.ts'
 import { Writer } from '../protocol/writer.ts'
 import type { BrokerPorts, Handler, RequestContext } from './context.ts'
+import { unknownOffsetAt } from './unknown-offset.ts'
 
 interface Route {
   readonly api: Api
@@ -186,6 +189,16 @@ class Request implements RequestContext {
     const { frame } = this
     this.#end()
     this.connection.reply(this.#sequence, frame, [], { noAnswer: true })
+  }
+
+  prepare(response: object): PreparedAnswer {
+    const [bytes] = this.#router.encode(this.#route.api, this.version, this.correlationId, response)
+    assert(bytes instanceof Uint8Array, 'a prepared answer is all bytes')
+    return this.connection.prepare(this.#sequence, bytes, unknownOffsetAt(bytes))
+  }
+
+  answeredAhead(): void {
+    if (!this.#answered) this.#end()
   }
 
   answerUnsupportedApiVersions(): void {

@@ -13,6 +13,7 @@ import type {
   MarksRecord,
   OpenedLog,
   Outcome,
+  PreparedAnswer,
   ReadFields,
   ReadRecord,
   Runtime,
@@ -83,12 +84,18 @@ export class EngineLog implements Log {
     this.#listener = listener
   }
 
-  append(batch: BatchSource, options: AppendOptions, done: (result: Appended) => void): void {
-    this.#runtime.append(this.#handle, batch, appendFields(options), record => {
+  append(
+    batch: BatchSource,
+    options: AppendOptions,
+    done: (result: Appended) => void,
+    prepared?: PreparedAnswer | undefined,
+  ): void {
+    const completed = (record: AppendedRecord) => {
       const result = this.#appended(record)
       done(result)
       if (result.code === 0 && !result.duplicate) this.#listener?.onAppended(result.end, result.bytesEnd)
-    })
+    }
+    this.#runtime.append(this.#handle, batch, appendFields(options), completed, prepared)
   }
 
   /** The same, blocking until it is written. For a log whose one user is the calling thread; never in a broker. */
@@ -114,6 +121,7 @@ export class EngineLog implements Log {
       oldestOpenTransaction: record.oldestOpenTransaction,
       closedTransactionFirst: record.closedTransactionFirst,
       duplicate: record.duplicate,
+      answered: record.answered,
       recordErrors: record.recordErrors.map(error => ({ index: error.index, code: logErrorCode(error.code) })),
       message: succeeded ? undefined : record.text,
     }

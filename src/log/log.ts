@@ -7,9 +7,11 @@
  * An int64 is a number, saturated at 2^53-1.
  */
 import type { LogConfig } from '../config/log-config.ts'
+import type { PreparedAnswer } from '../native/types.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 
 export type { LogConfig } from '../config/log-config.ts'
+export type { PreparedAnswer } from '../native/types.ts'
 
 /** Bytes of one record batch: inside a request's frame that is still native, or in JavaScript memory. */
 export type BatchSource = { readonly frame: number; readonly position: number; readonly length: number } | Uint8Array
@@ -43,6 +45,8 @@ export interface Appended {
   oldestOpenTransaction: number
   closedTransactionFirst: number
   duplicate: boolean
+  /** The prepared answer has left: nobody needs to answer. */
+  answered: boolean
   recordErrors: { index: number; code: KafkaErrorCode }[]
   /** Why it was refused, for the answer's error message; undefined when accepted. */
   message?: string | undefined
@@ -104,7 +108,13 @@ export interface Log extends Readonly<LogMarks> {
   /** What opening found and did. */
   readonly opened: OpenReport
   setListener(listener: LogListener): void
-  append(batch: BatchSource, options: AppendOptions, done: (result: Appended) => void): void
+  /** `prepared` leaves once the batch is written; whether it did, `Appended.answered` says. */
+  append(
+    batch: BatchSource,
+    options: AppendOptions,
+    done: (result: Appended) => void,
+    prepared?: PreparedAnswer | undefined,
+  ): void
   read(options: ReadOptions, done: (result: ReadResult) => void): void
   /** Copies `into.length` bytes of a read, from its byte `position` on. The read must have asked for `toMemory`. */
   copy(handle: number, position: number, into: Uint8Array): void

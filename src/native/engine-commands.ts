@@ -28,6 +28,7 @@ import type {
   OpenedLog,
   OpenLogOptions,
   Outcome,
+  PreparedAnswer,
   ReadFields,
   ReadRecord,
 } from './types.ts'
@@ -162,8 +163,29 @@ export abstract class EngineCommands extends RuntimeCore {
     this.outbox.u32(ticket)
   }
 
-  append(log: LogHandle, batch: Batch, fields: AppendFields, done: (appended: AppendedRecord) => void): void {
-    this.#append(log, batch, fields, this.#ticket({ form: 'appended', done }))
+  append(
+    log: LogHandle,
+    batch: Batch,
+    fields: AppendFields,
+    done: (appended: AppendedRecord) => void,
+    prepared?: PreparedAnswer | undefined,
+  ): void {
+    const ticket = this.#ticket({ form: 'appended', done })
+    if (prepared !== undefined) this.#prepare(ticket, prepared)
+    this.#append(log, batch, fields, ticket)
+  }
+
+  /** Stands before its append, so that it is there when that one completes. */
+  #prepare(ticket: number, { connection, sequence, bytes, offsetAt }: PreparedAnswer): void {
+    const out = this.outbox
+    const { length } = bytes
+    out.begin(layout.PREPARE, 0, connection.slot, connection.generation, 20 + length)
+    out.u32(ticket)
+    out.u32(sequence)
+    out.u32(4 + offsetAt)
+    out.u32(4 + length)
+    out.lengthPrefix(length)
+    out.bytes(bytes)
   }
 
   appendSync(log: LogHandle, batch: Batch, fields: AppendFields): AppendedRecord {

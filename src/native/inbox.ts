@@ -3,7 +3,14 @@
  *
  * Invariants: nothing that these functions return points into the inbox, except the bytes of a frame.
  */
-import { APPENDED_DUPLICATE, CONNECTED_OUTGOING, HEADER_BYTES, OPENED_CREATED, REQUEST_MORE } from './layout.ts'
+import {
+  APPENDED_ANSWERED,
+  APPENDED_DUPLICATE,
+  CONNECTED_OUTGOING,
+  HEADER_BYTES,
+  OPENED_CREATED,
+  REQUEST_MORE,
+} from './layout.ts'
 import type {
   AppendedRecord,
   ArrivedFrame,
@@ -145,6 +152,7 @@ export class Inbox {
 
   appended(at: number): AppendedRecord {
     const count = this.u32(at + 80)
+    const flags = this.u16(at + 6)
     return {
       code: this.u32(at + 20),
       base: this.f64(at + 24),
@@ -154,7 +162,8 @@ export class Inbox {
       bytesEnd: this.f64(at + 56),
       oldestOpenTransaction: this.f64(at + 64),
       closedTransactionFirst: this.f64(at + 72),
-      duplicate: (this.u16(at + 6) & APPENDED_DUPLICATE) !== 0,
+      duplicate: (flags & APPENDED_DUPLICATE) !== 0,
+      answered: (flags & APPENDED_ANSWERED) !== 0,
       recordErrors: count === 0 ? NO_ERRORS : this.#recordErrors(at + 88, count),
       text: this.text(at + 88 + 8 * count, this.u32(at + 84)),
     }

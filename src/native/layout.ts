@@ -44,11 +44,14 @@ export const CLOSE_LOG = 56
 export const DELETE_LOG = 57
 export const ROLL = 58
 export const SET_ASIDE = 59
+export const PREPARE = 60
 
 // Flags, each of the kind in its name.
 /** The bytes are cut; the frame is held and the rest is copied out of it. */
 export const REQUEST_MORE = 1
 export const APPENDED_DUPLICATE = 1
+/** A prepared answer has left. */
+export const APPENDED_ANSWERED = 2
 export const OPENED_CREATED = 1
 export const CONNECTED_OUTGOING = 1
 export const REPLY_CLOSE_AFTER = 1

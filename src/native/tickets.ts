@@ -126,6 +126,7 @@ export function noAppend(code: number, text: string): AppendedRecord {
     oldestOpenTransaction: -1,
     closedTransactionFirst: -1,
     duplicate: false,
+    answered: false,
     recordErrors: [],
   }
 }

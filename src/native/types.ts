@@ -96,6 +96,18 @@ export interface AppendFields {
   expectedBase: number
 }
 
+/**
+ * The answer to a produce request that leaves as soon as its append is written, at the time its producer gave it and not
+ * as a duplicate; otherwise it is forgotten. `bytes` are without the length and copied during the call.
+ */
+export interface PreparedAnswer {
+  readonly connection: ConnectionHandle
+  readonly sequence: number
+  readonly bytes: Uint8Array
+  /** Where in `bytes` the batch's first offset goes: 8 bytes. */
+  readonly offsetAt: number
+}
+
 export interface AppendedRecord extends Outcome {
   readonly base: number
   readonly end: number
@@ -105,6 +117,8 @@ export interface AppendedRecord extends Outcome {
   readonly oldestOpenTransaction: number
   readonly closedTransactionFirst: number
   readonly duplicate: boolean
+  /** The prepared answer has left. */
+  readonly answered: boolean
   /** `code` is the engine's, per refused record of the batch. */
   readonly recordErrors: readonly { readonly index: number; readonly code: number }[]
 }
@@ -275,7 +289,13 @@ export interface Runtime {
   openLog(options: OpenLogOptions, sink: LogSink, done: (opened: OpenedLog) => void): LogHandle
   closeLog(log: LogHandle, clean: boolean, done: (outcome: Outcome) => void): void
   deleteLog(log: LogHandle, done: (outcome: Outcome) => void): void
-  append(log: LogHandle, batch: Batch, fields: AppendFields, done: (appended: AppendedRecord) => void): void
+  append(
+    log: LogHandle,
+    batch: Batch,
+    fields: AppendFields,
+    done: (appended: AppendedRecord) => void,
+    prepared?: PreparedAnswer | undefined,
+  ): void
   /** Waits for the lane on this thread, and for nothing else; for logs that this thread alone appends to. */
   appendSync(log: LogHandle, batch: Batch, fields: AppendFields): AppendedRecord
   read(log: LogHandle, fields: ReadFields, done: (read: ReadRecord) => void): void

@@ -7,6 +7,8 @@
  * still releases its frame and handles.
  */
 
+import type { PreparedAnswer } from '../native/types.ts'
+
 /** Bytes made here, or a range of a pinned read (`ReadResult.handle`), or a staged buffer. */
 export type Part = Uint8Array | { readonly handle: number; readonly from: number; readonly length: number }
 
@@ -57,6 +59,11 @@ export interface Connection {
   context: unknown
   /** `parts` without the 4-byte length: it is added here. */
   reply(sequence: number, frame: number, parts: readonly Part[], options?: ReplyOptions): void
+  /**
+   * Names an answer that leaves with the append it is given to; `bytes` as for `reply`, complete but for 8 at `offsetAt`.
+   * Whoever handles the append hears whether it has left; if not, `reply` is still due.
+   */
+  prepare(sequence: number, bytes: Uint8Array, offsetAt: number): PreparedAnswer
   /** Gives a held frame back before its reply (which then names frame 0): a request that waits holds no frame. */
   releaseFrame(frame: number): void
   close(reason: string): void

@@ -12,6 +12,7 @@ import type {
   ConnectionHandle,
   ConnectionInfo,
   ConnectionSink,
+  PreparedAnswer,
   Runtime,
 } from '../native/types.ts'
 import type {
@@ -166,6 +167,10 @@ class ReactorConnection implements Connection {
 
   reply(sequence: number, frame: number, parts: readonly Part[], options: ReplyOptions = NO_OPTIONS): void {
     this.#runtime.reply(this.#handle, sequence, frame, parts, options)
+  }
+
+  prepare(sequence: number, bytes: Uint8Array, offsetAt: number): PreparedAnswer {
+    return { connection: this.#handle, sequence, bytes, offsetAt }
   }
 
   releaseFrame(frame: number): void {

@@ -12,7 +12,7 @@
  * offset of each closed transaction whose marker is not yet below the high watermark.
  */
 import { assert } from '../base/assert.ts'
-import type { Appended, AppendOptions, BatchSource, Log, LogListener } from '../log/log.ts'
+import type { Appended, AppendOptions, BatchSource, Log, LogListener, PreparedAnswer } from '../log/log.ts'
 import { Origin, Wake } from '../log/log.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
@@ -33,6 +33,13 @@ export interface FetchWaiter {
   interrupted(partition: Partition): void
 }
 
+/** What the partition has of its topic's and its broker's configuration. */
+export interface PartitionSettings {
+  readonly flush: 'group' | 'os'
+  readonly minInSyncReplicas: number
+  readonly timestampType: 'CreateTime' | 'LogAppendTime'
+}
+
 /** What the metadata image says of the partition, as far as its replicas act on it. */
 export interface Leadership {
   readonly leader: number
@@ -50,6 +57,7 @@ export class Partition implements LogListener {
 
   #log: Log | undefined
   #countsToSyncedEnd = true
+  #stampsBatches = false
   #minInSyncReplicas = 1
   #leadership: Leadership = { leader: -1, leaderEpoch: -1, isr: [], replicas: [] }
   /** The leadership that takes effect once the appends of the present one are completed. */
@@ -154,7 +162,7 @@ export class Partition implements LogListener {
   }
 
   /** Gives the partition its opened log. Leadership comes before or after, by `lead`. */
-  attach(log: Log, settings: { flush: 'group' | 'os'; minInSyncReplicas: number }): void {
+  attach(log: Log, settings: PartitionSettings): void {
     assert(this.#log === undefined, 'a partition gets one log')
     this.#log = log
     this.#offlineCode = 0
@@ -172,9 +180,10 @@ export class Partition implements LogListener {
     this.#assume(this.#leadership)
   }
 
-  configure(settings: { flush: 'group' | 'os'; minInSyncReplicas: number }): void {
+  configure(settings: PartitionSettings): void {
     this.#countsToSyncedEnd = settings.flush === 'group'
     this.#minInSyncReplicas = settings.minInSyncReplicas
+    this.#stampsBatches = settings.timestampType === 'LogAppendTime'
     this.#renewAppendOptions()
   }
 
@@ -225,11 +234,28 @@ export class Partition implements LogListener {
   }
 
   /**
+   * Whether an append that is accepted and written has nothing left to wait for and nothing unknown but its offset, so
+   * that its answer may be prepared.
+   */
+  answersWhenWritten(requiredAcks: number): boolean {
+    if (this.#stampsBatches || !this.isLeader) return false
+    if (requiredAcks !== -1) return requiredAcks === 1
+    const { isr } = this.#leadership
+    return !this.#countsToSyncedEnd && isr.length === 1 && isr[0] === this.nodeId
+  }
+
+  /**
    * Appends one batch. Completions reach `sink` in append order, except that acks=all (-1) ones wait for the high
-   * watermark.
+   * watermark. `prepared` is the answer, where `answersWhenWritten`.
    * @returns 0 when it was accepted; otherwise Kafka's code, and `sink` hears nothing.
    */
-  append(batch: BatchSource, requiredAcks: number, sink: AppendSink, slot: number): KafkaErrorCode {
+  append(
+    batch: BatchSource,
+    requiredAcks: number,
+    sink: AppendSink,
+    slot: number,
+    prepared?: PreparedAnswer | undefined,
+  ): KafkaErrorCode {
     const unavailable = this.unavailable
     if (unavailable !== 0) return unavailable
     const leadership = this.#leadership
@@ -238,15 +264,23 @@ export class Partition implements LogListener {
     if (all && leadership.isr.length < Math.min(this.#minInSyncReplicas, leadership.replicas.length))
       return ErrorCode.NOT_ENOUGH_REPLICAS
     this.#appendsInFlight++
-    const options = all ? this.#awaitingSync : requiredAcks === 1 ? this.#awaitingAppend : this.#awaitingNothing
-    ;(this.#log as Log).append(batch, options, result => {
+    const completed = (result: Appended) => {
       this.#completed(result)
-      if (result.code !== 0 || !all || result.end <= this.#highWatermark) sink.appended(slot, result)
+      const waits = all && result.code === 0 && !result.answered && result.end > this.#highWatermark
+      if (!waits) sink.appended(slot, result)
       else if (this.unavailable !== 0) sink.appended(slot, { ...result, code: this.unavailable })
       else this.#waiters.add(new DelayedAppend(result, sink, slot))
       if (this.#appendsInFlight === 0 && this.#nextLeadership !== undefined) this.#assume(this.#nextLeadership)
-    })
+    }
+    ;(this.#log as Log).append(batch, this.#appendOptions(requiredAcks, prepared !== undefined), completed, prepared)
     return 0
+  }
+
+  /** Nobody waits for the completion of an append whose answer is prepared; if that can't leave, it is told at once. */
+  #appendOptions(requiredAcks: number, prepared: boolean): AppendOptions {
+    if (prepared) return this.#awaitingNothing
+    if (requiredAcks === -1) return this.#awaitingSync
+    return requiredAcks === 1 ? this.#awaitingAppend : this.#awaitingNothing
   }
 
   /** Calls back once everything below `offset` is readable (code 0), or when it never will be. Maybe at once. */

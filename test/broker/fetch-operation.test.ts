@@ -25,7 +25,7 @@ function broker(end = 0) {
   const log = new HandLog(end)
   const partition = new Partition('t', topicId, 0, 1)
   partition.lead({ leader: 1, leaderEpoch: 0, isr: [1], replicas: [1] })
-  partition.attach(log as unknown as Log, { flush: 'group', minInSyncReplicas: 1 })
+  partition.attach(log as unknown as Log, { flush: 'group', minInSyncReplicas: 1, timestampType: 'CreateTime' })
   const image = { ...emptyImage, topicsByName: new Map([['t', { name: 't', id: topicId, partitions: [{}] }]]) }
   const ports = {
     deadlines: new Deadlines(host),

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert'
 import type { RequestContext } from '../../src/broker/context.ts'
 import { Deadlines } from '../../src/broker/deadlines.ts'
 import { produceHandler } from '../../src/broker/handlers/00-produce.ts'
+import { UNKNOWN_OFFSET } from '../../src/broker/unknown-offset.ts'
 import { SimulatedHost } from '../../src/host/simulated.ts'
 import type { Log } from '../../src/log/log.ts'
 import { emptyImage } from '../../src/metadata/image.ts'
@@ -18,13 +19,13 @@ const topicId = 'AAAAAAAAAAAAAAAAAAAAAQ'
 const TIMEOUT_MS = 1000
 
 /** Two partitions of one topic on logs that complete when the test says so, and a clock that it moves. */
-function broker() {
+function broker(flush: 'group' | 'os' = 'group') {
   const host = new SimulatedHost({ seed: 1 })
   const logs = [new HandLog(), new HandLog()]
   const partitions = logs.map((log, index) => {
     const partition = new Partition('t', topicId, index, 1)
     partition.lead({ leader: 1, leaderEpoch: 0, isr: [1], replicas: [1] })
-    partition.attach(log as unknown as Log, { flush: 'group', minInSyncReplicas: 1 })
+    partition.attach(log as unknown as Log, { flush, minInSyncReplicas: 1, timestampType: 'CreateTime' })
     return partition
   })
   const image = { ...emptyImage, topicsByName: new Map([['t', { name: 't', id: topicId, partitions: [{}, {}] }]]) }
@@ -58,6 +59,12 @@ function broker() {
       bytes: records,
       answer: ({ responses }: ProduceResponseInput) =>
         void said.push(`${name}[${responses[0]!.partitionResponses.map(each => each.errorCode)}]`),
+      prepare: ({ responses }: ProduceResponseInput) => {
+        const { baseOffset } = responses[0]!.partitionResponses[0]!
+        assert.is(baseOffset, UNKNOWN_OFFSET)
+        return name
+      },
+      answeredAhead: () => void said.push(`${name}ahead`),
       answerNothing: () => void said.push(`${name}nothing`),
       close: () => void said.push(`${name}closed`),
     }
@@ -120,6 +127,28 @@ test('acks=0 is answered by nothing when written, and closes the connection when
   logs[0]!.written()
   logs[1]!.complete({ code: ErrorCode.CORRUPT_MESSAGE })
   assert.equal(said, ['good nothing', 'bad closed'])
+})
+
+test('an answer is written ahead for one partition, and is given once, here or there', async () => {
+  const { host, logs, said, produce } = broker('os')
+  const prepared = () => logs[0]!.appends.at(-1)?.prepared as unknown
+  produce(-1, [0], 'a')
+  assert.is(prepared(), 'a')
+  assert.is(host.nextTimerMs, undefined)
+  logs[0]!.written(1, { answered: true })
+  produce(1, [0], 'b')
+  assert.is(prepared(), 'b')
+  logs[0]!.complete({ code: ErrorCode.CORRUPT_MESSAGE })
+  produce(-1, [0], 'c')
+  logs[0]!.complete({ base: 0, end: 1, duplicate: true })
+  produce(0, [0], 'd ')
+  assert.is(prepared(), undefined)
+  logs[0]!.written()
+  produce(1, [0, 1], 'e')
+  assert.is(prepared(), undefined)
+  logs[0]!.written()
+  logs[1]!.written()
+  assert.equal(said, ['aahead', 'b[2]', 'c[0]', 'd nothing', 'e[0,0]'])
 })
 
 test('a code that stays inside the broker is never told to a client', () => {

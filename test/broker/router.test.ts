@@ -170,4 +170,26 @@ test('a router is idle when nothing is unanswered, or after the time that is giv
   assert.is(idle, true)
 })
 
+test('a request whose answer was sent ahead is counted as answered, once, and nothing is sent for it', async () => {
+  const sent: (() => void)[] = []
+  const { router, done, send } = routed(context => {
+    sent.push(() => context.answeredAhead())
+    return undefined
+  })
+  send()
+  send()
+  let idle = false
+  void router.idle(1000).then(() => {
+    idle = true
+  })
+  sent[0]?.()
+  sent[0]?.()
+  await settled()
+  assert.is(idle, false)
+  sent[1]?.()
+  await settled()
+  assert.is(idle, true)
+  assert.equal(done, ['release 5', 'release 5'])
+})
+
 test.run()

@@ -1,6 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Appended, Log } from '../../src/log/log.ts'
+import type { Appended, Log, PreparedAnswer } from '../../src/log/log.ts'
+import { Wake } from '../../src/log/log.ts'
 import { Partition } from '../../src/partition/partition.ts'
 import { ErrorCode } from '../../src/protocol/error-codes.ts'
 import { HandLog } from '../support/hand-log.ts'
@@ -14,7 +15,7 @@ const leadership = (leaderEpoch: number, leader = NODE) => ({ leader, leaderEpoc
 const opened = (log: HandLog, flush: 'group' | 'os' = 'group', epoch = 0) => {
   const partition = new Partition('t', topicId, 0, NODE)
   partition.lead(leadership(epoch))
-  partition.attach(log as unknown as Log, { flush, minInSyncReplicas: 1 })
+  partition.attach(log as unknown as Log, { flush, minInSyncReplicas: 1, timestampType: 'CreateTime' })
   return partition
 }
 
@@ -54,6 +55,43 @@ test('with flush=os what is written is readable and acks=all is answered at once
   log.written(2)
   assert.equal(sink.results, ['7@0'])
   assert.is(partition.highWatermark, 2)
+})
+
+test('an answer may be prepared where being written is all that an append waits for', () => {
+  const answers = (partition: Partition) => [-1, 0, 1].map(acks => partition.answersWhenWritten(acks))
+  const os = opened(new HandLog(), 'os')
+  assert.equal(answers(os), [true, false, true])
+  assert.equal(answers(opened(new HandLog())), [false, false, true])
+  os.configure({ flush: 'os', minInSyncReplicas: 1, timestampType: 'LogAppendTime' })
+  assert.equal(answers(os), [false, false, false])
+  os.configure({ flush: 'os', minInSyncReplicas: 1, timestampType: 'CreateTime' })
+  os.lead({ leader: NODE, leaderEpoch: 0, isr: [NODE, 2], replicas: [NODE, 2] })
+  assert.equal(answers(os), [false, false, true])
+  os.lead(leadership(1, 2))
+  assert.equal(answers(os), [false, false, false])
+})
+
+test('a prepared answer goes with its append, which wakes nobody, and moves the limits when it has left', () => {
+  const log = new HandLog()
+  const partition = opened(log, 'os')
+  const sink = new Sink()
+  const prepared: PreparedAnswer = {
+    connection: { slot: 1, generation: 1 },
+    sequence: 0,
+    bytes: new Uint8Array(8),
+    offsetAt: 0,
+  }
+  partition.append(batch, -1, sink, 7, prepared)
+  assert.is(log.appends[0]?.prepared, prepared)
+  assert.is(log.appends[0]?.options.wake, Wake.never)
+  log.written(2, { answered: true })
+  assert.equal(sink.results, ['7@0'])
+  assert.is(partition.highWatermark, 2)
+  // It has left: what was decided since can't hold it back.
+  partition.append(batch, -1, sink, 8, prepared)
+  partition.configure({ flush: 'group', minInSyncReplicas: 1, timestampType: 'CreateTime' })
+  log.written(2, { answered: true })
+  assert.equal(sink.results, ['7@0', '8@2'])
 })
 
 test('a duplicate waits for the end of the original batch and moves nothing', () => {
@@ -131,7 +169,7 @@ test('acks=all is refused when fewer replicas are in sync than the topic asks fo
   const log = new HandLog()
   const partition = new Partition('t', topicId, 0, NODE)
   partition.lead({ leader: NODE, leaderEpoch: 0, isr: [NODE], replicas: [NODE, 2, 3] })
-  partition.attach(log as unknown as Log, { flush: 'group', minInSyncReplicas: 2 })
+  partition.attach(log as unknown as Log, { flush: 'group', minInSyncReplicas: 2, timestampType: 'CreateTime' })
   const sink = new Sink()
   assert.is(partition.append(batch, -1, sink, 0), ErrorCode.NOT_ENOUGH_REPLICAS)
   assert.is(partition.append(batch, 1, sink, 1), 0)

@@ -4,6 +4,7 @@ import type {
   BatchSource,
   LogListener,
   OpenReport,
+  PreparedAnswer,
   ReadOptions,
   ReadResult,
 } from '../../src/log/log.ts'
@@ -19,7 +20,11 @@ export class HandLog {
   readonly topicId = 'AAAAAAAAAAAAAAAAAAAAAQ'
   readonly opened: OpenReport
   readonly calls: string[] = []
-  readonly appends: { options: AppendOptions; done: (result: Appended) => void }[] = []
+  readonly appends: {
+    options: AppendOptions
+    done: (result: Appended) => void
+    prepared: PreparedAnswer | undefined
+  }[] = []
   readonly reads: { options: ReadOptions; done: (result: ReadResult) => void }[] = []
   listener: LogListener | undefined
   bytes: number
@@ -45,8 +50,8 @@ export class HandLog {
   setListener(listener: LogListener) {
     this.listener = listener
   }
-  append(_batch: BatchSource, options: AppendOptions, done: (result: Appended) => void) {
-    this.appends.push({ options, done })
+  append(_batch: BatchSource, options: AppendOptions, done: (result: Appended) => void, prepared?: PreparedAnswer) {
+    this.appends.push({ options, done, prepared })
   }
   read(options: ReadOptions, done: (result: ReadResult) => void) {
     this.reads.push({ options, done })
@@ -91,6 +96,7 @@ export class HandLog {
       oldestOpenTransaction: -1,
       closedTransactionFirst: -1,
       duplicate: false,
+      answered: false,
       recordErrors: [],
       ...result,
     })

@@ -236,6 +236,7 @@ class MemoryLog implements Log {
         oldestOpenTransaction: Number.MAX_SAFE_INTEGER,
         closedTransactionFirst: Number.MAX_SAFE_INTEGER,
         duplicate: false,
+        answered: false,
         recordErrors: [],
         message: code === 0 ? undefined : 'refused by a test',
       })

@@ -108,14 +108,18 @@ impl<'a> Inbox<'a> {
                 Event::Closed { connection, reason } => self.encode_text(CLOSED, pair(*connection), 0, cut(reason)),
                 Event::ConnectFailed { token, reason } => self.encode_text(CONNECT_FAILED, (*token, 0), 0, cut(reason)),
             },
-            Item::Engine(completion) => self.encode_completion(completion),
+            Item::Engine(completion) => self.encode_completion(completion, 0),
+            Item::Answered(completion) => self.encode_completion(completion, APPENDED_ANSWERED),
         }
     }
 
-    fn encode_completion(&mut self, completion: &Completion) -> bool {
+    /// `appended` is added to the flags of an APPENDED.
+    fn encode_completion(&mut self, completion: &Completion, appended: u16) -> bool {
         match completion {
             Completion::Opened { log, ticket, outcome } => self.encode_opened(*log, *ticket, outcome),
-            Completion::Appended { log, ticket, code, info } => self.encode_appended(*log, *ticket, *code, info),
+            Completion::Appended { log, ticket, code, info } => {
+                self.encode_appended(*log, *ticket, *code, info, appended)
+            }
             Completion::Synced { log, synced_end } => {
                 self.record(SYNCED, 0, (log.slot, log.generation), 8, |record| record.f64(number(*synced_end)))
             }
@@ -209,8 +213,8 @@ impl<'a> Inbox<'a> {
 
     /// u32 ticket, u32 code, f64 base, end, logAppendTime, logStart, bytesEnd, oldestOpenTransaction,
     /// closedTransactionFirst, u32 n, u32 textLength; n x {u32 record, u32 code}; text.
-    fn encode_appended(&mut self, log: LogRef, ticket: u32, code: Code, info: &AppendedInfo) -> bool {
-        let flags = if info.duplicate { APPENDED_DUPLICATE } else { 0 };
+    fn encode_appended(&mut self, log: LogRef, ticket: u32, code: Code, info: &AppendedInfo, flags: u16) -> bool {
+        let flags = flags | if info.duplicate { APPENDED_DUPLICATE } else { 0 };
         let most = self.memory.len() / 2 / 8 - 1024;
         let errors = &info.record_errors[..info.record_errors.len().min(most)];
         let text = cut(&info.text);

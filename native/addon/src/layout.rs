@@ -47,11 +47,14 @@ pub const CLOSE_LOG: u16 = 56;
 pub const DELETE_LOG: u16 = 57;
 pub const ROLL: u16 = 58;
 pub const SET_ASIDE: u16 = 59;
+pub const PREPARE: u16 = 60;
 
 // Flags, each of the kind in its name.
 /// The bytes are cut; the frame is held and the rest is copied out of it.
 pub const REQUEST_MORE: u16 = 1;
 pub const APPENDED_DUPLICATE: u16 = 1;
+/// A prepared answer has left.
+pub const APPENDED_ANSWERED: u16 = 2;
 pub const OPENED_CREATED: u16 = 1;
 pub const CONNECTED_OUTGOING: u16 = 1;
 pub const REPLY_CLOSE_AFTER: u16 = 1;

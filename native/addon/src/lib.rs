@@ -15,5 +15,6 @@ mod layout;
 mod news;
 mod outbox;
 mod pinned;
+mod prepared;
 mod raw;
 mod runtime;

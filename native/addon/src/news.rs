@@ -24,6 +24,8 @@ const GUARDED: Duration = Duration::from_millis(3);
 pub enum Item {
     Net(net::Event),
     Engine(Completion),
+    /// An append whose prepared answer leaves without JavaScript.
+    Answered(Completion),
 }
 
 struct ThreadsafeFunction(sys::napi_threadsafe_function);

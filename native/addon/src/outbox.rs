@@ -8,6 +8,7 @@
 use crate::held::{Held, HeldTable};
 use crate::layout::*;
 use crate::pinned::Pinned;
+use crate::prepared::Prepared;
 use bytes::Bytes;
 use odradek_engine::command::{
     AppendedInfo, Command, Completion, Failure, LogRef, Lookup, OpenLog, Origin, ReadFlags, Wake, WatchLimit,
@@ -23,6 +24,8 @@ use std::time::Duration;
 pub struct Orders {
     pub net: Vec<net::Command>,
     pub engine: Vec<Command>,
+    /// Answers that appends will send, by ticket.
+    pub prepared: Vec<(u32, Prepared)>,
     /// Answers to commands that could not be passed on.
     pub refused: Vec<Completion>,
 }
@@ -128,6 +131,15 @@ fn decode_record(kind: u16, flags: u16, record: &[u8], held: &mut HeldTable, ord
             orders.net.push(net::Command::Close { connection, reason });
         }
         RELEASE => held.release(r.u32()?),
+        PREPARE => {
+            let (ticket, sequence) = (r.u32()?, r.u32()?);
+            let (offset_at, length) = (r.u32()? as usize, r.u32()? as usize);
+            if offset_at.checked_add(8)? > length {
+                return None;
+            }
+            let bytes = r.bytes(length)?.to_vec();
+            orders.prepared.push((ticket, Prepared { connection, sequence, bytes, offset_at }));
+        }
         APPEND => decode_append(log, r, held, orders)?,
         READ => {
             let (ticket, max_bytes) = (r.u32()?, r.u32()?);

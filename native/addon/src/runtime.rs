@@ -8,6 +8,7 @@ use crate::held::{Held, HeldTable};
 use crate::inbox::Inbox;
 use crate::news::{Item, News};
 use crate::outbox::{self, BadRecord, Orders};
+use crate::prepared::PreparedAnswers;
 use bytes::Bytes;
 use napi::sys;
 use odradek_engine::command::{Completion, Failure, Sink};
@@ -28,6 +29,7 @@ const DEFAULT_FRAME_BUDGET: u64 = 64 << 20;
 
 pub struct Runtime {
     news: Arc<News>,
+    sink: Arc<EngineSink>,
     engine: Engine,
     /// None in manual mode.
     sockets: Option<Sockets>,
@@ -55,15 +57,27 @@ struct Cold {
     length: u64,
 }
 
-struct EngineSink(Arc<News>);
+struct EngineSink {
+    news: Arc<News>,
+    prepared: PreparedAnswers,
+}
+
+impl EngineSink {
+    fn settle(&self, completions: impl Iterator<Item = Completion>, urgent: bool) {
+        let settled = self.prepared.settle(completions);
+        // Listed first, sent then: what their readers send next is handled behind them.
+        self.news.push(settled.items.into_iter(), urgent || settled.dropped);
+        self.prepared.send(settled.answers);
+    }
+}
 
 impl Sink for EngineSink {
     fn complete(&self, completion: Completion, urgent: bool) {
-        self.0.push(std::iter::once(Item::Engine(completion)), urgent);
+        self.settle(std::iter::once(completion), urgent);
     }
 
     fn complete_all(&self, completions: Vec<Completion>, urgent: bool) {
-        self.0.push(completions.into_iter().map(Item::Engine), urgent);
+        self.settle(completions.into_iter(), urgent);
     }
 }
 
@@ -132,10 +146,15 @@ pub type Failed = String;
 impl Runtime {
     fn start(manual: bool) -> std::io::Result<Runtime> {
         let news = Arc::new(News::new());
-        let engine = Engine::start(EngineOptions { manual }, Arc::new(EngineSink(Arc::clone(&news))));
+        let sink = Arc::new(EngineSink { news: Arc::clone(&news), prepared: PreparedAnswers::default() });
+        let engine = Engine::start(EngineOptions { manual }, sink.clone());
         let sockets = if manual { None } else { Some(Sockets::start(&news)?) };
+        if let Some(sockets) = &sockets {
+            sink.prepared.set_reactor(sockets.reactor.handle().clone());
+        }
         Ok(Runtime {
             news,
+            sink,
             engine,
             sockets,
             held: HeldTable::default(),
@@ -176,11 +195,13 @@ impl Runtime {
                 None => self.orders.net.clear(),
             }
         }
+        // Before their appends, which complete on another thread.
+        self.sink.prepared.enter(&mut self.orders.prepared);
         if !self.orders.engine.is_empty() {
             self.engine.submit(std::mem::take(&mut self.orders.engine));
         }
         if !self.orders.refused.is_empty() {
-            self.news.push(self.orders.refused.drain(..).map(Item::Engine), true);
+            self.sink.settle(self.orders.refused.drain(..), true);
         }
         decoded.map_err(|BadRecord(kind)| format!("a record of kind {kind} in the outbox is malformed"))
     }
