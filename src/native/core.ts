@@ -59,6 +59,9 @@ export abstract class RuntimeCore {
   /** Tells everybody who waits that nothing comes any more. */
   protected abstract failEverything(text: string): void
 
+  /** Requests that the present round of the drain brought: how busy it is. */
+  requestsAtHand = 0
+
   // Life.
 
   ref(): void {
@@ -152,6 +155,10 @@ export abstract class RuntimeCore {
       outbox.sent()
       const filled = this.binding.turn(this.id, outbox.memory, length, inbox.memory)
       if (filled === 0) return false
+      this.requestsAtHand = 0
+      for (let at = 0; at < filled; at += inbox.size(at)) {
+        if (inbox.kind(at) === layout.REQUEST) this.requestsAtHand++
+      }
       for (let at = 0; at < filled; at += inbox.size(at)) {
         const kind = inbox.kind(at)
         if (kind === layout.FATAL) this.fatal(inbox.plainText(at))

@@ -272,6 +272,8 @@ export interface Runtime {
   /** Keeps the process alive while at least one holder has called `ref`. */
   ref(): void
   unref(): void
+  /** Requests that the present round of the drain brought: how busy it is. */
+  readonly requestsAtHand: number
   /** Dispatches what is queued and handles what has arrived, now. Manual mode's step, and the last act before exit. */
   drain(): void
   /** Manual mode: runs one task; false if the role had none. */

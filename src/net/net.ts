@@ -59,6 +59,8 @@ export interface Connection {
   context: unknown
   /** `parts` without the 4-byte length: it is added here. */
   reply(sequence: number, frame: number, parts: readonly Part[], options?: ReplyOptions): void
+  /** Few requests are at hand: writing an answer ahead saves a wake-up, where many would share one. */
+  readonly quiet: boolean
   /**
    * Names an answer that leaves with the append it is given to; `bytes` as for `reply`, complete but for 8 at `offsetAt`.
    * Whoever handles the append hears whether it has left; if not, `reply` is still due.

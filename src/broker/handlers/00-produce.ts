@@ -138,7 +138,7 @@ class ProduceOperation extends Deadline implements AppendSink {
     const { topicData, acks } = this.#request
     const [topic] = topicData
     if (topicData.length !== 1 || topic === undefined || topic.partitionData.length !== 1) return undefined
-    if (!partition.answersWhenWritten(acks)) return undefined
+    if (!this.#context.connection.quiet || !partition.answersWhenWritten(acks)) return undefined
     const answer = written(partition.index, UNKNOWN_OFFSET, -1, partition.logStartOffset)
     const responses = [{ name: topic.name, topicId: topic.topicId, partitionResponses: [answer] }]
     return this.#context.prepare({ responses, nodeEndpoints: [] })
