@@ -31,7 +31,7 @@ const DEFAULT_BACKLOG = 50
 const UNLIMITED = 2 ** 31 - 1
 const NO_OPTIONS: ReplyOptions = {}
 /** Requests in one round of the drain up to which answers written ahead cost less than they save (measured). */
-const QUIET = 2
+const QUIET = 8
 
 /**
  * Binds and accepts from now on.
