@@ -9,7 +9,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 
 export interface RunningBroker {
   readonly peer: string
@@ -67,7 +67,7 @@ export async function startOdradek(options: StartOptions): Promise<RunningBroker
   const version = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version as string
   return await launch('odradek', command, dataFolder, options, {
     version,
-    runtime: `${runtime} ${execFileSync(runtime, ['--version'], { encoding: 'utf8' }).trim()}`,
+    runtime: `${basename(runtime)} ${execFileSync(runtime, ['--version'], { encoding: 'utf8' }).trim()}`,
     flush,
     config: options.config ?? {},
   })
@@ -135,7 +135,8 @@ export async function startKafka(options: StartOptions): Promise<RunningBroker> 
     tool('format', '--standalone', '-t', tool('random-uuid'), '-c', properties)
   }
   const command = ['java', ...jvmFlags, logFlag, '-cp', classpath, 'kafka.Kafka', properties]
-  return await launch('kafka', command, dataFolder, options, { version: kafkaVersion, jvm: jvmFlags.join(' '), config })
+  const effective = { version: kafkaVersion, jvm: jvmFlags.join(' '), config: { ...config, 'log.dirs': 'data' } }
+  return await launch('kafka', command, dataFolder, options, effective)
 }
 
 async function launch(
