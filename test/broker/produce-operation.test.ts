@@ -35,7 +35,7 @@ function broker(flush: 'group' | 'os' = 'group') {
     replicas: { partition: (_topic: string, index: number) => partitions[index] },
     image: () => image,
   }
-  const produce = (acks: number, indexes: readonly number[], name = '') => {
+  const produce = (acks: number, indexes: readonly number[], name = '', quiet = true) => {
     const records = batch(['a'])
     const request: ProduceRequest = {
       transactionalId: null,
@@ -54,6 +54,7 @@ function broker(flush: 'group' | 'os' = 'group') {
     }
     const context = {
       broker: ports,
+      connection: { quiet },
       version: 9,
       frame: 0,
       bytes: records,
@@ -127,6 +128,14 @@ test('acks=0 is answered by nothing when written, and closes the connection when
   logs[0]!.written()
   logs[1]!.complete({ code: ErrorCode.CORRUPT_MESSAGE })
   assert.equal(said, ['good nothing', 'bad closed'])
+})
+
+test('no answer is written ahead when many requests are at hand', () => {
+  const { logs, produce } = broker('os')
+  produce(-1, [0], 'busy', false)
+  assert.is(logs[0]!.appends.at(-1)?.prepared, undefined)
+  produce(-1, [0], 'quiet', true)
+  assert.is(logs[0]!.appends.at(-1)?.prepared as unknown, 'quiet')
 })
 
 test('an answer is written ahead for one partition, and is given once, here or there', async () => {
