@@ -106,7 +106,7 @@ pub trait File: Send + Sync {
     fn is_empty(&self) -> io::Result<bool> {
         Ok(self.len()? == 0)
     }
-    /// Whether reading the range would not wait for the disk. A guess from the system's cache, good for now only.
+    /// Whether reading the range would not wait for the disk. A guess from the system's cache: true when it was asked, perhaps not later.
     fn resident(&self, at: u64, length: u64) -> bool;
     /// Brings the range into the system's cache.
     fn warm(&self, at: u64, length: u64) -> io::Result<()>;
