@@ -4,6 +4,15 @@ import { produce } from './apis/00-produce.ts'
 import { fetch } from './apis/01-fetch.ts'
 import { listOffsets } from './apis/02-list-offsets.ts'
 import { metadata } from './apis/03-metadata.ts'
+import { offsetCommit } from './apis/08-offset-commit.ts'
+import { offsetFetch } from './apis/09-offset-fetch.ts'
+import { findCoordinator } from './apis/10-find-coordinator.ts'
+import { joinGroup } from './apis/11-join-group.ts'
+import { heartbeat } from './apis/12-heartbeat.ts'
+import { leaveGroup } from './apis/13-leave-group.ts'
+import { syncGroup } from './apis/14-sync-group.ts'
+import { describeGroups } from './apis/15-describe-groups.ts'
+import { listGroups } from './apis/16-list-groups.ts'
 import { apiVersions } from './apis/18-api-versions.ts'
 import { createTopics } from './apis/19-create-topics.ts'
 import { deleteTopics } from './apis/20-delete-topics.ts'
@@ -11,10 +20,14 @@ import { initProducerId } from './apis/22-init-producer-id.ts'
 import { offsetForLeaderEpoch } from './apis/23-offset-for-leader-epoch.ts'
 import { describeConfigs } from './apis/32-describe-configs.ts'
 import { createPartitions } from './apis/37-create-partitions.ts'
+import { deleteGroups } from './apis/42-delete-groups.ts'
+import { offsetDelete } from './apis/47-offset-delete.ts'
 import { describeCluster } from './apis/60-describe-cluster.ts'
 import { brokerRegistration } from './apis/62-broker-registration.ts'
 import { brokerHeartbeat } from './apis/63-broker-heartbeat.ts'
 import { allocateProducerIds } from './apis/67-allocate-producer-ids.ts'
+import { consumerGroupHeartbeat } from './apis/68-consumer-group-heartbeat.ts'
+import { consumerGroupDescribe } from './apis/69-consumer-group-describe.ts'
 import { describeTopicPartitions } from './apis/75-describe-topic-partitions.ts'
 
 export const apis: readonly Api[] = [
@@ -22,6 +35,15 @@ export const apis: readonly Api[] = [
   fetch,
   listOffsets,
   metadata,
+  offsetCommit,
+  offsetFetch,
+  findCoordinator,
+  joinGroup,
+  heartbeat,
+  leaveGroup,
+  syncGroup,
+  describeGroups,
+  listGroups,
   apiVersions,
   createTopics,
   deleteTopics,
@@ -29,10 +51,14 @@ export const apis: readonly Api[] = [
   offsetForLeaderEpoch,
   describeConfigs,
   createPartitions,
+  deleteGroups,
+  offsetDelete,
   describeCluster,
   brokerRegistration,
   brokerHeartbeat,
   allocateProducerIds,
+  consumerGroupHeartbeat,
+  consumerGroupDescribe,
   describeTopicPartitions,
 ]
 
