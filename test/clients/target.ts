@@ -16,10 +16,21 @@ export interface Target {
   close(): Promise<void>
 }
 
-export async function startTarget(): Promise<Target> {
+/** Groups that settle sooner than by default. Another broker is to be started with these too. */
+export const quickGroups = {
+  'group.initial.rebalance.delay.ms': 0,
+  'group.min.session.timeout.ms': 1000,
+  'group.consumer.heartbeat.interval.ms': 500,
+  'group.consumer.min.heartbeat.interval.ms': 500,
+  'group.consumer.session.timeout.ms': 6000,
+  'group.consumer.min.session.timeout.ms': 3000,
+}
+
+export async function startTarget(settings: Readonly<Record<string, string | number>> = {}): Promise<Target> {
   const other = process.env.ODRADEK_TEST_BOOTSTRAP
   if (other) return { bootstrap: other, ours: false, works: () => {}, close: async () => {} }
-  const broker = await startBrokerProcess(temporaryFolder('clients'), { env: { ODRADEK_LOG: 'warn' } })
+  const args = Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`])
+  const broker = await startBrokerProcess(temporaryFolder('clients'), { args, env: { ODRADEK_LOG: 'warn' } })
   return {
     bootstrap: `127.0.0.1:${broker.port}`,
     ours: true,
@@ -28,6 +39,17 @@ export async function startTarget(): Promise<Target> {
       const { code, stderr } = await broker.stop()
       if (code !== 0) throw new Error(`the broker stopped with exit code ${code}:\n${stderr}`)
     },
+  }
+}
+
+/** Asks again and again until `holds`; resolves to the answer that did, rejects with the last one after `timeoutMs`. */
+export async function eventually<T>(ask: () => T | Promise<T>, holds: (answer: T) => boolean, timeoutMs = 30_000) {
+  const until = Date.now() + timeoutMs
+  for (;;) {
+    const answer = await ask()
+    if (holds(answer)) return answer
+    if (Date.now() > until) throw new Error(`not within ${timeoutMs} ms: ${JSON.stringify(answer)}`)
+    await new Promise(resolve => setTimeout(resolve, 50))
   }
 }
 

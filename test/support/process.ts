@@ -19,6 +19,8 @@ export interface Finished {
 
 export interface RunOptions {
   input?: string | Uint8Array
+  /** stdin stays open after `input`; whoever started the program writes to it and ends it. */
+  keepInput?: boolean
   env?: Record<string, string | undefined>
   cwd?: string
   /** The program is killed after this long, and the promise rejects. Default 60 s. */
@@ -60,7 +62,8 @@ export const startProgram = (command: string, args: readonly string[], options: 
   })
   // A program may end before it has read its input.
   child.stdin?.on('error', () => {})
-  child.stdin?.end(options.input ?? '')
+  if (options.keepInput) child.stdin?.write(options.input ?? '')
+  else child.stdin?.end(options.input ?? '')
 
   let ended: Finished | undefined
   const finished = new Promise<Finished>((resolve, reject) => {
