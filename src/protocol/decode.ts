@@ -63,7 +63,9 @@ function readerOfType(field: PlanField): ReadFunction {
       return readerOfArray(field)
     case 'struct': {
       const read = compileRead(field.struct!)
-      return field.nullable ? reader => (reader.int8() < 0 ? null : read(reader)) : read
+      if (!field.nullable) return read
+      if (field.tag >= 0) return reader => (reader.uvarint() === 0 ? null : read(reader))
+      return reader => (reader.int8() < 0 ? null : read(reader))
     }
     case 'records':
       return compact ? reader => reader.records(reader.uvarint() - 1) : reader => reader.records(reader.int32())

@@ -72,7 +72,7 @@ function writerOfField(plan: Plan, field: PlanField): Write<unknown> {
 }
 
 function nullOf(field: PlanField): (writer: Writer) => void {
-  if (field.kind === 'struct') return writer => writer.int8(-1)
+  if (field.kind === 'struct') return field.tag < 0 ? writer => writer.int8(-1) : writer => writer.uvarint(0)
   if (field.kind === 'string' && !field.compact) return writer => writer.int16(-1)
   return writer => writer.count(-1, field.compact)
 }

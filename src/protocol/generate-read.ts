@@ -114,7 +114,8 @@ if (reader.position !== end) throw helpers.notFilled(plan, size)
     switch (field.kind) {
       case 'struct': {
         const read = `${this.constant(generateRead(field.struct!))}(reader)`
-        return field.nullable ? `reader.int8() < 0 ? null : ${read}` : read
+        if (!field.nullable) return read
+        return field.tag < 0 ? `reader.int8() < 0 ? null : ${read}` : `reader.uvarint() === 0 ? null : ${read}`
       }
       case 'array':
         return `${this.array(field)}(reader)`

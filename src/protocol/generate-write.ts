@@ -170,7 +170,7 @@ ${this.element(field)}
 }
 
 function nullOf(field: PlanField): string {
-  if (field.kind === 'struct') return 'writer.int8(-1)'
+  if (field.kind === 'struct') return field.tag < 0 ? 'writer.int8(-1)' : 'writer.uvarint(0)'
   if (field.kind === 'string' && !field.compact) return 'writer.int16(-1)'
   return `writer.count(-1, ${field.compact})`
 }

@@ -8,7 +8,7 @@
  * Rules, the same as Kafka's generator has: a field that a version lacks reads as its default; a field without a stated
  * default has 0, false, '', the zero uuid, an empty array or a struct of defaults. Writing a value other than the default
  * to a version that lacks the field is an error unless the field is `ignorable`. Tagged fields are written only when they
- * differ from the default.
+ * differ from the default. Before a struct that may be null stands 1, or -1 for null; in a tagged field 1, or 0 for null.
  */
 
 export interface VersionRange {

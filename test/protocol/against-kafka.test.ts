@@ -47,7 +47,7 @@ interface Described {
   fields: Described[] | undefined
 }
 
-const jars = ['kafka-clients', 'kafka-metadata']
+const jars = ['kafka-clients', 'kafka-metadata', 'kafka-group-coordinator']
 
 /** The definitions are JSON with comment lines. */
 const parseDefinition = (content: Uint8Array): KafkaMessage =>
@@ -76,7 +76,7 @@ const primitives = ['bool', 'int8', 'int16', 'uint16', 'int32', 'uint32', 'int64
 
 /** A default as text, so that 0, '0', '0x0' and nothing said at all compare alike. */
 const defaultText = (type: string, given: unknown): string => {
-  if (given === 'null' || given === null) return 'null'
+  if (given === 'null') return 'null'
   if (type === 'bool') return String(given === true || given === 'true')
   if (type === 'string') return JSON.stringify(given ?? '')
   if (type === 'uuid') return given === undefined || given === '' ? ZERO_UUID : String(given)
@@ -110,7 +110,8 @@ const describeKafka = (
         nullable: inRange(parseVersions(field.nullableVersions ?? 'none'), version),
         compact: inRange(parseVersions(ownFlexible), version),
         ignorable: String(field.ignorable) === 'true',
-        default: defaultText(kind, field.default),
+        // Kafka's generator takes a null without quotes for nothing said.
+        default: defaultText(kind, field.default ?? undefined),
         fields: inner === undefined ? undefined : describeKafka(inner, structs, version, ownFlexible),
       }
     })
@@ -127,7 +128,7 @@ const describeField = (field: PlanField): Described => {
     nullable: field.nullable,
     compact: field.compact,
     ignorable: field.ignorable,
-    default: defaultText(kind, field.default),
+    default: field.default === null ? 'null' : defaultText(kind, field.default),
     fields: field.struct === undefined ? undefined : describeOurs(field.struct),
   }
 }
@@ -163,14 +164,29 @@ for (const schema of allSchemas) {
   })
 }
 
-test('no metadata record of Kafka is missing', () => {
-  const ours = new Set(allSchemas.map(schema => schema.name))
+/** The names of what one of the jars defines, where `wanted` takes the file's name. */
+const namesIn = (jar: string, wanted: RegExp): string[] => {
   const folder = kafkaJars() as string
-  const jar = readdirSync(folder).find(file => /^kafka-metadata-\d/.test(file)) as string
-  const names = [...readZip(join(folder, jar), entry => /^common\/metadata\/.*Record\.json$/.test(entry))].map(
+  const file = readdirSync(folder).find(name => new RegExp(`^${jar}-\\d`).test(name)) as string
+  return [...readZip(join(folder, file), entry => wanted.test(entry))].map(
     ([, content]) => parseDefinition(content).name,
   )
+}
+
+const ours = new Set(allSchemas.map(schema => schema.name))
+
+test('no metadata record of Kafka is missing', () => {
+  const names = namesIn('kafka-metadata', /^common\/metadata\/.*Record\.json$/)
   assert.ok(names.length > 20, `${names.length} records`)
+  assert.equal(
+    names.filter(name => !ours.has(name)),
+    [],
+  )
+})
+
+test('no record of classic and consumer groups is missing', () => {
+  const names = namesIn('kafka-group-coordinator', /^common\/message\/(?!Share|Streams).*(Key|Value)\.json$/)
+  assert.is(names.length, 20)
   assert.equal(
     names.filter(name => !ours.has(name)),
     [],

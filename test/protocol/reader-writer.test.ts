@@ -89,11 +89,17 @@ test('the exact int64 fields are those that must come back bit by bit', () => {
   for (const schema of allSchemas) visit(planFor(schema, schema.versions.to))
   assert.equal([...exact].sort(), [
     'AllocateProducerIdsResponse.producerIdStart',
+    'ConsumerGroupMetadataValue.metadataHash',
     'FetchResponse.responses.partitions.abortedTransactions.producerId',
     'InitProducerIdRequest.producerId',
     'InitProducerIdResponse.producerId',
+    'LegacyOffsetCommitValue.offset',
     'ListOffsetsRequest.topics.partitions.timestamp',
     'ListOffsetsResponse.topics.partitions.timestamp',
+    'OffsetCommitRequest.topics.partitions.committedOffset',
+    'OffsetCommitValue.offset',
+    'OffsetFetchResponse.groups.topics.partitions.committedOffset',
+    'OffsetFetchResponse.topics.partitions.committedOffset',
     'ProducerIdsRecord.nextProducerId',
   ])
 })

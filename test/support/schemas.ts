@@ -1,6 +1,7 @@
 /** Every message that src/protocol describes, for the tests that go through all of them. */
 import { requestHeader, responseHeader } from '../../src/protocol/headers.ts'
 import * as brokers from '../../src/protocol/records/brokers.ts'
+import * as groups from '../../src/protocol/records/groups.ts'
 import * as logMarks from '../../src/protocol/records/log-marks.ts'
 import * as raft from '../../src/protocol/records/raft.ts'
 import * as security from '../../src/protocol/records/security.ts'
@@ -13,7 +14,7 @@ export const allSchemas: readonly Schema[] = [
   requestHeader,
   responseHeader,
   ...apis.flatMap(api => [api.request, api.response]),
-  ...[brokers, topics, settings, security, logMarks, raft].flatMap(room => Object.values(room) as Schema[]),
+  ...[brokers, topics, settings, security, logMarks, raft, groups].flatMap(room => Object.values(room) as Schema[]),
 ]
 
 /** Each schema with each of its versions. */

@@ -172,7 +172,7 @@ export const consumerGroupMemberMetadataValue = message(
     subscribedTopicRegex: string('0+', { nullable: '0+' }),
     rebalanceTimeoutMs: int32('0+', { default: -1 }),
     serverAssignor: string('0+', { nullable: '0+' }),
-    /** null: the member speaks the consumer protocol. */
+    /** null: the member speaks the consumer protocol. The default is an empty struct, so that null is always written. */
     classicMemberMetadata: struct(
       '0+',
       {
@@ -182,7 +182,7 @@ export const consumerGroupMemberMetadataValue = message(
           metadata: bytes('0+'),
         }),
       },
-      { nullable: '0+', default: null, tagged: '0+', tag: 0 },
+      { nullable: '0+', tagged: '0+', tag: 0 },
     ),
   },
 )
@@ -241,8 +241,8 @@ export type ConsumerGroupTargetAssignmentMemberValueInput = MessageInput<
 const partitionsWithEpochs = {
   topicId: uuid('0+'),
   partitions: array('0+', 'int32'),
-  /** The member epoch at which each partition was given; null: unknown. */
-  assignmentEpochs: array('0+', 'int32', { nullable: '0+', default: null, tagged: '0+', tag: 0 }),
+  /** The member epoch at which each partition was given; null or empty (the default): unknown. */
+  assignmentEpochs: array('0+', 'int32', { nullable: '0+', tagged: '0+', tag: 0 }),
 }
 
 /** What a member owns now and what it has yet to give up. */

@@ -18,7 +18,9 @@ import org.apache.kafka.common.protocol.ObjectSerializationCache;
 
 public class Messages {
   static final String[] PACKAGES = {
-    "org.apache.kafka.common.message.", "org.apache.kafka.common.metadata."
+    "org.apache.kafka.common.message.",
+    "org.apache.kafka.common.metadata.",
+    "org.apache.kafka.coordinator.group.generated.",
   };
 
   /** A request, response or header class is called NameData; the others carry the message's name. */
