@@ -43,7 +43,8 @@ export interface Group {
    * (a consumer group's member that is behind may commit what it still owns).
    */
   checkOffsetCommit(commit: OffsetCommitCheck): ((topic: string, topicId: string, partition: number) => void) | undefined
-  checkOffsetFetch(memberId: string, memberEpoch: number): void
+  /** `memberId` null and a negative epoch: the caller is no member, and may read. */
+  checkOffsetFetch(memberId: string | null, memberEpoch: number): void
   checkOffsetDelete(): void
   /** NON_EMPTY_GROUP unless it may be deleted. */
   checkDelete(): void
