@@ -99,8 +99,8 @@ function long(input: DataView): bigint {
     PRIME32_1,
   )
   for (let at = 0; at + STRIPE < length; at += STRIPE) {
-    if (at > 0 && at % BLOCK === 0) scramble(lanes)
     accumulate(lanes, input, at, ((at / STRIPE) % STRIPES_PER_BLOCK) * SECRET_STEP)
+    if ((at + STRIPE) % BLOCK === 0) scramble(lanes)
   }
   accumulate(lanes, input, length - STRIPE, secret.byteLength - STRIPE - 7)
   let hash = wrap(BigInt(length) * PRIME64_1)

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { xxh3 } from '../../src/base/xxh3.ts'
+import { xxh3 } from '../../../../src/coordinator/group/consumer/xxh3.ts'
 
 const test = suite('xxh3')
 
