@@ -1,6 +1,7 @@
 /** Every message that src/protocol describes, for the tests that go through all of them. */
 import { requestHeader, responseHeader } from '../../src/protocol/headers.ts'
 import * as brokers from '../../src/protocol/records/brokers.ts'
+import * as consumerProtocol from '../../src/protocol/records/consumer-protocol.ts'
 import * as groups from '../../src/protocol/records/groups.ts'
 import * as logMarks from '../../src/protocol/records/log-marks.ts'
 import * as raft from '../../src/protocol/records/raft.ts'
@@ -14,7 +15,9 @@ export const allSchemas: readonly Schema[] = [
   requestHeader,
   responseHeader,
   ...apis.flatMap(api => [api.request, api.response]),
-  ...[brokers, topics, settings, security, logMarks, raft, groups].flatMap(room => Object.values(room) as Schema[]),
+  ...[brokers, topics, settings, security, logMarks, raft, groups, consumerProtocol].flatMap(
+    room => Object.values(room) as Schema[],
+  ),
 ]
 
 /** Each schema with each of its versions. */
