@@ -3,38 +3,10 @@
 use crate::arguments::Arguments;
 use crate::connection::Connection;
 use crate::figures::{Figures, cpu_seconds};
+use crate::poll::{Poll, pin};
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
-use std::time::Instant;
-
-struct Poll(i32);
-
-impl Poll {
-    fn new() -> Result<Poll, String> {
-        // SAFETY: no pointer is passed; the result is checked.
-        let descriptor = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
-        if descriptor < 0 { Err(last_error("epoll_create1")) } else { Ok(Poll(descriptor)) }
-    }
-
-    /// Edge-triggered, both directions.
-    fn add(&self, descriptor: i32, token: u64) -> Result<(), String> {
-        let events = (libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLET) as u32;
-        let mut event = libc::epoll_event { events, u64: token };
-        // SAFETY: `event` lives through the call.
-        let result = unsafe { libc::epoll_ctl(self.0, libc::EPOLL_CTL_ADD, descriptor, &mut event) };
-        if result < 0 { Err(last_error("epoll_ctl")) } else { Ok(()) }
-    }
-
-    fn wait<'a>(
-        &self,
-        events: &'a mut [libc::epoll_event],
-        timeout_ms: i32,
-    ) -> Result<&'a [libc::epoll_event], String> {
-        // SAFETY: the kernel writes at most `events.len()` entries.
-        let count = unsafe { libc::epoll_wait(self.0, events.as_mut_ptr(), events.len() as i32, timeout_ms) };
-        if count < 0 { Err(last_error("epoll_wait")) } else { Ok(&events[..count as usize]) }
-    }
-}
+use std::time::{Duration, Instant};
 
 pub fn run(arguments: &Arguments) -> Result<Figures, String> {
     if let Some(cpu) = arguments.pin {
@@ -86,17 +58,16 @@ fn drive(
         }
     }
     while (latencies.len() as u64) < total {
-        let mut timeout_ms = 10_000;
+        let mut timeout_ms = 10_000u64;
         if rate > 0.0 {
             while sent < total && intended(sent) <= now() {
                 connections[(sent % arguments.connections as u64) as usize].request(frame, intended(sent))?;
                 sent += 1;
             }
             // Below a millisecond the loop spins: a sleep would be late.
-            timeout_ms =
-                if sent < total { (intended(sent).saturating_sub(now()) / 1_000_000) as i32 } else { timeout_ms };
+            timeout_ms = if sent < total { intended(sent).saturating_sub(now()) / 1_000_000 } else { timeout_ms };
         }
-        let ready = poll.wait(&mut events, timeout_ms)?;
+        let ready = poll.wait(&mut events, Duration::from_millis(timeout_ms))?;
         if ready.is_empty() && timeout_ms == 10_000 {
             return Err(format!("no answer for 10 s, {} requests in flight", sent - latencies.len() as u64));
         }
@@ -120,18 +91,4 @@ fn drive(
         }
     }
     Ok((began.elapsed().as_secs_f64(), latencies))
-}
-
-fn pin(cpu: usize) -> Result<(), String> {
-    // SAFETY: `set` is plain data, valid when zeroed, and lives through the call.
-    let result = unsafe {
-        let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(cpu, &mut set);
-        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set)
-    };
-    if result < 0 { Err(last_error("sched_setaffinity")) } else { Ok(()) }
-}
-
-fn last_error(call: &str) -> String {
-    format!("{call}: {}", std::io::Error::last_os_error())
 }

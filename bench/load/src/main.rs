@@ -8,25 +8,40 @@
 //! the broker is charged to every request that it delayed. `--frame` holds the 4-byte length and the request. `--pid`
 //! names the broker, whose CPU time is read before and after. `--error-at` is where in an answer (behind its length) an
 //! error code lies; one that is not 0 ends the run with exit code 1. Prints one JSON line.
+//!
+//!   odradek-load classic|consumer|commits|idle|offsets --address 127.0.0.1:9092 --pid PID --topic T …
+//!
+//! Members of consumer groups: how long a classic or a KIP-848 group takes to form, commits in a closed loop, groups at
+//! rest, and when a group's offsets can be read after a start. The options of each stand where it reads them, in groups/.
 
 mod arguments;
 mod connection;
 mod figures;
+mod groups;
 mod load;
+mod poll;
+mod process;
 
 fn main() {
-    let arguments = match arguments::parse(std::env::args().skip(1)) {
-        Ok(arguments) => arguments,
-        Err(problem) => {
-            eprintln!("odradek-load: {problem}");
-            std::process::exit(2);
-        }
+    let mut words = std::env::args().skip(1).peekable();
+    let program = words.next_if(|word| !word.starts_with("--"));
+    let result = match &program {
+        Some(name) => match groups::run(name, words) {
+            Some(result) => result,
+            None => return end(2, &format!("there is no program {name}")),
+        },
+        None => match arguments::parse(words) {
+            Ok(arguments) => load::run(&arguments).map(|figures| figures.json()),
+            Err(problem) => return end(2, &problem),
+        },
     };
-    match load::run(&arguments) {
-        Ok(figures) => println!("{}", figures.json()),
-        Err(problem) => {
-            eprintln!("odradek-load: {problem}");
-            std::process::exit(1);
-        }
+    match result {
+        Ok(line) => println!("{line}"),
+        Err(problem) => end(1, &problem),
     }
+}
+
+fn end(code: i32, problem: &str) {
+    eprintln!("odradek-load: {problem}");
+    std::process::exit(code);
 }
