@@ -5,7 +5,9 @@
  * Invariants: a kind or version that this release does not know is passed over on load, never rewritten; share and streams
  * groups' records are among those. The legacy kind of an offset (0) is read as the present one (1).
  */
+import { ZERO_UUID } from '../../base/uuid.ts'
 import { decodeMessage, encodeMessage } from '../../protocol/messages.ts'
+import type { OffsetCommitValue } from '../../protocol/records/groups.ts'
 import {
   consumerGroupCurrentMemberAssignmentKey,
   consumerGroupCurrentMemberAssignmentValue,
@@ -40,7 +42,11 @@ const kinds = {
     key: consumerGroupPartitionMetadataKey,
     value: consumerGroupPartitionMetadataValue,
   },
-  ConsumerGroupMemberMetadata: { type: 5, key: consumerGroupMemberMetadataKey, value: consumerGroupMemberMetadataValue },
+  ConsumerGroupMemberMetadata: {
+    type: 5,
+    key: consumerGroupMemberMetadataKey,
+    value: consumerGroupMemberMetadataValue,
+  },
   ConsumerGroupTargetAssignmentMetadata: {
     type: 6,
     key: consumerGroupTargetAssignmentMetadataKey,
@@ -78,6 +84,26 @@ export type GroupRecord = {
 
 export type GroupRecordOf<Name extends GroupRecordName> = Extract<GroupRecord, { readonly name: Name }>
 
+/** A commit. One with an expire timestamp is written as clients of its time knew it: without leader epoch and topic id. */
+export function offsetCommitRecord(
+  groupId: string,
+  topic: string,
+  partition: number,
+  value: OffsetCommitValue,
+): GroupRecordOf<'OffsetCommit'> {
+  const key = { group: groupId, topic, partition }
+  if (value.expireTimestamp === -1) return { name: 'OffsetCommit', key, version: 4, value }
+  return { name: 'OffsetCommit', key, version: 1, value: { ...value, leaderEpoch: -1, topicId: ZERO_UUID } }
+}
+
+export function offsetCommitTombstone(
+  groupId: string,
+  topic: string,
+  partition: number,
+): GroupRecordOf<'OffsetCommit'> {
+  return { name: 'OffsetCommit', key: { group: groupId, topic, partition }, version: -1, value: null }
+}
+
 const LEGACY_OFFSET_COMMIT = 0
 
 const namesByType = new Map<number, GroupRecordName>()
@@ -114,7 +140,7 @@ export const groupRecordSerde: RecordSerde<GroupRecord> = {
 }
 
 /** What the legacy offset commit lacks. */
-const NO_OFFSET_COMMIT = { leaderEpoch: -1, expireTimestamp: -1, topicId: 'AAAAAAAAAAAAAAAAAAAAAA' }
+const NO_OFFSET_COMMIT = { leaderEpoch: -1, expireTimestamp: -1, topicId: ZERO_UUID }
 
 function int16(bytes: Uint8Array): number {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getInt16(0)
