@@ -17,6 +17,8 @@ const bits = (...operations: number[]) => operations.reduce((set, operation) => 
 
 export const TOPIC_OPERATIONS = bits(READ, WRITE, CREATE, DESCRIBE, DELETE, ALTER, DESCRIBE_CONFIGS, ALTER_CONFIGS)
 
+export const GROUP_OPERATIONS = bits(READ, DESCRIBE, DELETE, DESCRIBE_CONFIGS, ALTER_CONFIGS)
+
 export const CLUSTER_OPERATIONS = bits(
   CREATE,
   CLUSTER_ACTION,

@@ -6,9 +6,9 @@
  */
 import type { BrokerConfig, StaticConfigs } from './broker-config.ts'
 import type { ConfigDefinition, ConfigType } from './definition.ts'
-import { brokerConfigs, brokerSynonyms, topicConfigs, topicSynonyms } from './table.ts'
+import { brokerConfigs, brokerSynonyms, groupConfigs, groupSynonym, topicConfigs, topicSynonyms } from './table.ts'
 import { topicText } from './topic-config.ts'
-import { defaultValue } from './value.ts'
+import { defaultValue, parseValue } from './value.ts'
 
 /** Numbers on the wire. */
 export const ConfigSource = {
@@ -17,6 +17,7 @@ export const ConfigSource = {
   dynamicDefaultBroker: 3,
   staticBroker: 4,
   default: 5,
+  group: 8,
 } as const
 
 const typeNumbers: Readonly<Record<ConfigType, number>> = {
@@ -140,6 +141,26 @@ export function describeTopic(overrides: ReadonlyMap<string, string>, config: Br
     const first = topicSynonyms.get(name)?.[0]
     const synonyms = first ? synonymsOf(first.name, config, false) : []
     if (overrides.has(name)) synonyms.unshift({ name, value, source: ConfigSource.topic })
+    result.push(described(definition, value, synonyms, false))
+  }
+  return result
+}
+
+/** Every config of a group with these overrides. */
+export function describeGroup(overrides: ReadonlyMap<string, string>, config: BrokerConfig): DescribedConfig[] {
+  const result: DescribedConfig[] = []
+  for (const definition of groupConfigs.values()) {
+    const { name } = definition
+    const own = overrides.get(name)
+    const parsed = own === undefined ? undefined : parseValue(definition, own)
+    const broker = groupSynonym(name)
+    const byDefault = broker === undefined ? defaultValue(definition).text : config.text(broker)
+    const value = parsed?.ok ? parsed.text : byDefault
+    const synonyms =
+      broker === undefined
+        ? [{ name, value: defaultValue(definition).text, source: ConfigSource.default }]
+        : synonymsOf(broker, config, false)
+    if (parsed?.ok) synonyms.unshift({ name, value, source: ConfigSource.group })
     result.push(described(definition, value, synonyms, false))
   }
   return result

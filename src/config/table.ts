@@ -10,6 +10,7 @@ import { brokerCoordinatorConfigs } from './tables/broker-coordinators.ts'
 import { brokerLogConfigs } from './tables/broker-log.ts'
 import { brokerNetworkConfigs } from './tables/broker-network.ts'
 import { brokerSecurityConfigs } from './tables/broker-security.ts'
+import { groupConfigTable } from './tables/group.ts'
 import { topicConfigTable } from './tables/topic.ts'
 
 function byName(definitions: readonly ConfigDefinition[]): ReadonlyMap<string, ConfigDefinition> {
@@ -29,6 +30,9 @@ export const brokerConfigs = byName(
 
 /** All topic configs by name, in the order of names. */
 export const topicConfigs = byName(parseTable(topicConfigTable, 'topic'))
+
+/** All group configs by name, in the order of names. */
+export const groupConfigs = byName(parseTable(groupConfigTable, 'topic'))
 
 const hour = 3_600_000
 const minute = 60_000
@@ -81,6 +85,12 @@ export const topicSynonyms: ReadonlyMap<string, readonly BrokerSynonym[]> = new 
   ['segment.ms', [...inLog('roll.ms'), { name: 'log.roll.hours', factor: hour }]],
   ['unclean.leader.election.enable', same('unclean.leader.election.enable')],
 ])
+
+/** The broker config that gives a group config its default; undefined: none does. */
+export function groupSynonym(name: string): string | undefined {
+  const broker = `group.${name}`
+  return brokerConfigs.has(broker) ? broker : undefined
+}
 
 const families: readonly (readonly string[])[] = [
   ['log.roll.ms', 'log.roll.hours'],

@@ -176,3 +176,8 @@ const noConfigs: ReadonlyMap<string, string> = new Map()
 export function topicConfigs(image: MetadataImage, topic: string): ReadonlyMap<string, string> {
   return image.configs.get('topic:' + topic) ?? noConfigs
 }
+
+/** The dynamic configs of a group; an empty map when it has none. */
+export function groupConfigs(image: MetadataImage, groupId: string): ReadonlyMap<string, string> {
+  return image.configs.get('group:' + groupId) ?? noConfigs
+}

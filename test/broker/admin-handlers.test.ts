@@ -306,6 +306,8 @@ handlers('DescribeConfigs answers each resource by itself when they differ', asy
       [8, '1'],
       [8, ''],
       [16, 's'],
+      [32, 'g', ['consumer.session.timeout.ms']],
+      [32, ''],
     ],
     {},
     { image: current },
@@ -322,6 +324,8 @@ handlers('DescribeConfigs answers each resource by itself when they differ', asy
       [0, 0],
       [0, 0],
       [ErrorCode.INVALID_REQUEST, 0],
+      [ErrorCode.INVALID_REQUEST, 0],
+      [0, 1],
       [ErrorCode.INVALID_REQUEST, 0],
     ],
   )

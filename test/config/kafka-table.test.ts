@@ -3,9 +3,15 @@ import { readFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { ConfigDefinition } from '../../src/config/definition.ts'
-import { ConfigSource, type DescribedConfig, describeBroker, describeTopic } from '../../src/config/describe.ts'
+import {
+  ConfigSource,
+  type DescribedConfig,
+  describeBroker,
+  describeGroup,
+  describeTopic,
+} from '../../src/config/describe.ts'
 import { resolveConfig } from '../../src/config/resolve.ts'
-import { brokerConfigs, topicConfigs } from '../../src/config/table.ts'
+import { brokerConfigs, groupConfigs, topicConfigs } from '../../src/config/table.ts'
 import { defaultValue } from '../../src/config/value.ts'
 import { inRepository } from '../support/paths.ts'
 
@@ -29,12 +35,15 @@ interface Described {
 const kafka: {
   brokerDefinitions: Defined[]
   topicDefinitions: Defined[]
+  groupDefinitions: Defined[]
   describeBroker: Described[]
   describeTopic: Described[]
+  describeGroup: Described[]
 } = JSON.parse(readFileSync(inRepository('test/vectors/configs/kafka-4.3.1.json'), 'utf8'))
 
 /** Where we differ on purpose: `key field` and why. */
 const differences = new Map([
+  ['share.auto.offset.reset allowed', 'durations are not told from other texts, since nothing acts on them'],
   ['log.dir default', 'data lies where the command was started, not in a temporary directory that a restart may empty'],
   ['odradek.flush key', 'ours alone: what an append waits for'],
 ])
@@ -86,6 +95,8 @@ function compare(table: ReadonlyMap<string, ConfigDefinition>, definitions: read
     const expected = theirs(defined)
     if (differences.has(`${defined.name} default`))
       Object.assign(expected, { default: table.get(defined.name)!.default })
+    if (differences.has(`${defined.name} allowed`))
+      Object.assign(expected, { allowed: table.get(defined.name)!.allowed })
     assert.equal(ours(table.get(defined.name)!), expected)
   }
 }
@@ -126,15 +137,19 @@ table('topic configs are those of Kafka when compared by name, type, default and
   compare(topicConfigs, kafka.topicDefinitions)
 })
 
+table('group configs are those of Kafka when compared by name, type, default and range', () => {
+  compare(groupConfigs, kafka.groupDefinitions)
+})
+
 table('defaults pass their own definition when parsed', () => {
-  for (const definition of [...brokerConfigs.values(), ...topicConfigs.values()]) {
+  for (const definition of [...brokerConfigs.values(), ...topicConfigs.values(), ...groupConfigs.values()]) {
     if (definition.default === undefined) continue
     assert.is(defaultValue(definition).text, definition.default, definition.name)
   }
 })
 
 table('documentation is a sentence when described', () => {
-  for (const definition of [...brokerConfigs.values(), ...topicConfigs.values()]) {
+  for (const definition of [...brokerConfigs.values(), ...topicConfigs.values(), ...groupConfigs.values()]) {
     assert.match(definition.documentation, /^[A-Z`m].{15,}\.$/, definition.name)
   }
 })
@@ -149,6 +164,23 @@ table('describing a broker gives the keys, sources and synonyms of Kafka when st
 
 table('describing a topic gives the keys, sources and synonyms of Kafka when started alike', () => {
   assert.equal(describeTopic(new Map(), recordedBroker()).map(shape), kafka.describeTopic.map(expectedShape))
+})
+
+table('describing a group gives the keys, sources and synonyms of Kafka when nothing is set', () => {
+  assert.equal(describeGroup(new Map(), recordedBroker()).map(shape), kafka.describeGroup.map(expectedShape))
+})
+
+table("describing a group tells its own value before the broker's when one is set", () => {
+  const own = new Map([['consumer.session.timeout.ms', '50000']])
+  const found = describeGroup(own, recordedBroker()).find(each => each.name === 'consumer.session.timeout.ms')
+  assert.equal([found?.value, found?.source], ['50000', ConfigSource.group])
+  assert.equal(
+    found?.synonyms.map(each => [each.name, each.value]),
+    [
+      ['consumer.session.timeout.ms', '50000'],
+      ['group.consumer.session.timeout.ms', '45000'],
+    ],
+  )
 })
 
 table.run()

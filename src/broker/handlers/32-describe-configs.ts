@@ -1,10 +1,16 @@
 /**
- * DescribeConfigs: topics, this broker, and what is set for all brokers. Each resource succeeds or fails by itself; a
+ * DescribeConfigs: topics, this broker, what is set for all brokers, and groups, whether they exist or not. Each resource succeeds or fails by itself; a
  * resource type that nobody knows fails the whole request, as in Kafka.
  */
 import type { BrokerConfig } from '../../config/broker-config.ts'
-import { type DescribedConfig, describeBroker, describeBrokerDefault, describeTopic } from '../../config/describe.ts'
-import { ConfigResource, configKey, topicConfigs } from '../../metadata/image.ts'
+import {
+  type DescribedConfig,
+  describeBroker,
+  describeBrokerDefault,
+  describeGroup,
+  describeTopic,
+} from '../../config/describe.ts'
+import { ConfigResource, configKey, groupConfigs, topicConfigs } from '../../metadata/image.ts'
 import { type DescribeConfigsRequest, describeConfigs } from '../../protocol/apis/32-describe-configs.ts'
 import { ErrorCode } from '../../protocol/error-codes.ts'
 import type { BrokerPorts, Handler } from '../context.ts'
@@ -84,6 +90,9 @@ function describe(broker: BrokerPorts, { resourceType, resourceName }: Resource)
       if (resourceName === '') return invalid('a broker logger needs a broker id')
       // There are no loggers whose level could be set one by one.
       return notThisBroker(broker, resourceName, '') ?? []
+    case ConfigResource.group:
+      if (resourceName === '') return invalid('a group needs a name')
+      return describeGroup(groupConfigs(broker.image(), resourceName), currentConfig(broker))
     default:
       return invalid(`resources of type ${resourceType} have no configs on this broker`)
   }

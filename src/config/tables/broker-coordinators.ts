@@ -6,28 +6,28 @@
 export const brokerCoordinatorConfigs = `
 add.partitions.to.txn.retry.backoff.max.ms | INT | 100 | >=0 | high | read-only | stored | Longest pause before a partition is added to a transaction again, in milliseconds.
 add.partitions.to.txn.retry.backoff.ms | INT | 20 | >=1 | high | read-only | stored | First pause before a partition is added to a transaction again, in milliseconds.
-group.consumer.assignment.interval.ms | INT | 1000 | >=0 | medium | cluster-wide | stored | Least time between two assignments of a consumer group, in milliseconds.
-group.consumer.assignors | LIST | uniform,range | list nonempty | medium | read-only | stored | Assignors of consumer groups on the broker's side; the first is the default.
-group.consumer.heartbeat.interval.ms | INT | 5000 | >=1 | medium | read-only | stored | How often a member of a consumer group reports, in milliseconds.
-group.consumer.max.assignment.interval.ms | INT | 15000 | >=0 | medium | read-only | stored | Highest assignment interval that a consumer group may set, in milliseconds.
-group.consumer.max.heartbeat.interval.ms | INT | 15000 | >=1 | medium | read-only | stored | Highest heartbeat interval that a consumer group may set, in milliseconds.
-group.consumer.max.session.timeout.ms | INT | 60000 | >=1 | medium | read-only | stored | Highest session timeout that a consumer group may set, in milliseconds.
-group.consumer.max.size | INT | 2147483647 | >=1 | medium | read-only | stored | Most members of a consumer group.
-group.consumer.migration.policy | STRING | bidirectional | DISABLED/DOWNGRADE/UPGRADE/BIDIRECTIONAL any case | medium | read-only | stored | In which directions groups change between the classic and the newer protocol.
-group.consumer.min.assignment.interval.ms | INT | 0 | >=0 | medium | read-only | stored | Lowest assignment interval that a consumer group may set, in milliseconds.
-group.consumer.min.heartbeat.interval.ms | INT | 5000 | >=1 | medium | read-only | stored | Lowest heartbeat interval that a consumer group may set, in milliseconds.
-group.consumer.min.session.timeout.ms | INT | 45000 | >=1 | medium | read-only | stored | Lowest session timeout that a consumer group may set, in milliseconds.
+group.consumer.assignment.interval.ms | INT | 1000 | >=0 | medium | cluster-wide | works | Least time between two assignments of a consumer group, in milliseconds.
+group.consumer.assignors | LIST | uniform,range | list nonempty | medium | read-only | works | Assignors of consumer groups on the broker's side; the first is the default.
+group.consumer.heartbeat.interval.ms | INT | 5000 | >=1 | medium | read-only | works | How often a member of a consumer group reports, in milliseconds.
+group.consumer.max.assignment.interval.ms | INT | 15000 | >=0 | medium | read-only | works | Highest assignment interval that a consumer group may set, in milliseconds.
+group.consumer.max.heartbeat.interval.ms | INT | 15000 | >=1 | medium | read-only | works | Highest heartbeat interval that a consumer group may set, in milliseconds.
+group.consumer.max.session.timeout.ms | INT | 60000 | >=1 | medium | read-only | works | Highest session timeout that a consumer group may set, in milliseconds.
+group.consumer.max.size | INT | 2147483647 | >=1 | medium | read-only | works | Most members of a consumer group.
+group.consumer.migration.policy | STRING | bidirectional | DISABLED/DOWNGRADE/UPGRADE/BIDIRECTIONAL any case | medium | read-only | works | In which directions groups change between the classic and the newer protocol.
+group.consumer.min.assignment.interval.ms | INT | 0 | >=0 | medium | read-only | works | Lowest assignment interval that a consumer group may set, in milliseconds.
+group.consumer.min.heartbeat.interval.ms | INT | 5000 | >=1 | medium | read-only | works | Lowest heartbeat interval that a consumer group may set, in milliseconds.
+group.consumer.min.session.timeout.ms | INT | 45000 | >=1 | medium | read-only | works | Lowest session timeout that a consumer group may set, in milliseconds.
 group.consumer.regex.refresh.interval.ms | INT | 600000 | >=10000 | medium | read-only | internal | How often a subscription by pattern is resolved again, in milliseconds.
-group.consumer.session.timeout.ms | INT | 45000 | >=1 | medium | read-only | stored | A member of a consumer group that is silent for this long is removed, in milliseconds.
-group.coordinator.append.linger.ms | INT | -1 | >=-1 | medium | read-only | stored | How long the group coordinator gathers records before it writes them, in milliseconds; -1 adapts.
+group.consumer.session.timeout.ms | INT | 45000 | >=1 | medium | read-only | works | A member of a consumer group that is silent for this long is removed, in milliseconds.
+group.coordinator.append.linger.ms | INT | -1 | >=-1 | medium | read-only | works | How long the group coordinator gathers records before it writes them, in milliseconds; -1 adapts.
 group.coordinator.background.threads | INT | 2 | >=1 | high | read-only | stored | Threads of the group coordinator for slow work.
 group.coordinator.cached.buffer.max.bytes | INT | 1048588 | >=524288 | medium | cluster-wide | stored | Largest write buffer that the group coordinator keeps for later, in bytes.
-group.coordinator.rebalance.protocols | LIST | classic,consumer,streams | list consumer/classic/share/streams | medium | read-only | stored | Kinds of groups that are served.
+group.coordinator.rebalance.protocols | LIST | classic,consumer,streams | list consumer/classic/share/streams | medium | read-only | works | Kinds of groups that are served.
 group.coordinator.threads | INT | 4 | >=1 | high | read-only | stored | Threads of the group coordinator.
-group.initial.rebalance.delay.ms | INT | 3000 |  | medium | read-only | stored | How long a new classic group waits for more members, in milliseconds.
-group.max.session.timeout.ms | INT | 1800000 |  | medium | read-only | stored | Highest session timeout that a classic member may ask for, in milliseconds.
-group.max.size | INT | 2147483647 | >=1 | medium | read-only | stored | Most members of a classic group.
-group.min.session.timeout.ms | INT | 6000 |  | medium | read-only | stored | Lowest session timeout that a classic member may ask for, in milliseconds.
+group.initial.rebalance.delay.ms | INT | 3000 |  | medium | read-only | works | How long a new classic group waits for more members, in milliseconds.
+group.max.session.timeout.ms | INT | 1800000 |  | medium | read-only | works | Highest session timeout that a classic member may ask for, in milliseconds.
+group.max.size | INT | 2147483647 | >=1 | medium | read-only | works | Most members of a classic group.
+group.min.session.timeout.ms | INT | 6000 |  | medium | read-only | works | Lowest session timeout that a classic member may ask for, in milliseconds.
 group.share.assignment.interval.ms | INT | 1000 | >=0 | medium | cluster-wide | stored | Least time between two assignments of a share group, in milliseconds.
 group.share.assignors | LIST | simple | list nonempty | medium | read-only | stored | Assignors of share groups.
 group.share.delivery.count.limit | INT | 5 | 2..10 | medium | read-only | stored | How often a record is handed out before it is given up.
@@ -64,14 +64,14 @@ group.streams.min.heartbeat.interval.ms | INT | 5000 | >=1 | medium | read-only 
 group.streams.min.session.timeout.ms | INT | 45000 | >=1 | medium | read-only | stored | Lowest session timeout that a streams group may set, in milliseconds.
 group.streams.num.standby.replicas | INT | 0 | >=0 | medium | read-only | stored | Standby tasks for each task of a streams group.
 group.streams.session.timeout.ms | INT | 45000 | >=1 | medium | read-only | stored | A member of a streams group that is silent for this long is removed, in milliseconds.
-offsets.commit.timeout.ms | INT | 5000 | >=1 | high | read-only | stored | Longest wait for a commit of offsets to be replicated, in milliseconds.
+offsets.commit.timeout.ms | INT | 5000 | >=1 | high | read-only | works | Longest wait for a commit of offsets to be replicated, in milliseconds.
 offsets.load.buffer.size | INT | 5242880 | >=1 | high | read-only | stored | Bytes read at a time when a coordinator loads offsets.
-offsets.retention.check.interval.ms | LONG | 600000 | >=1 | high | read-only | stored | How often committed offsets are checked for expiry, in milliseconds.
-offsets.retention.minutes | INT | 10080 | >=1 | high | read-only | stored | Minutes that offsets of an empty group are kept.
+offsets.retention.check.interval.ms | LONG | 600000 | >=1 | high | read-only | works | How often committed offsets are checked for expiry, in milliseconds.
+offsets.retention.minutes | INT | 10080 | >=1 | high | read-only | works | Minutes that offsets of an empty group are kept.
 offsets.topic.compression.codec | INT | 0 |  | high | read-only | stored | Number of the codec that the offsets topic is written with.
-offsets.topic.num.partitions | INT | 50 | >=1 | high | read-only | stored | Partitions of the offsets topic; not to be changed once it exists.
-offsets.topic.replication.factor | SHORT | 3 | >=1 | high | read-only | stored | Replicas of the offsets topic.
-offsets.topic.segment.bytes | INT | 104857600 | >=1 | high | read-only | stored | Size at which a segment of the offsets topic is rolled, in bytes.
+offsets.topic.num.partitions | INT | 50 | >=1 | high | read-only | works | Partitions of the offsets topic; not to be changed once it exists.
+offsets.topic.replication.factor | SHORT | 3 | >=1 | high | read-only | works | Replicas of the offsets topic.
+offsets.topic.segment.bytes | INT | 104857600 | >=1 | high | read-only | works | Size at which a segment of the offsets topic is rolled, in bytes.
 share.coordinator.append.linger.ms | INT | -1 | >=-1 | medium | read-only | stored | How long the share coordinator gathers records before it writes them, in milliseconds; -1 adapts.
 share.coordinator.cached.buffer.max.bytes | INT | 1048588 | >=524288 | medium | cluster-wide | stored | Largest write buffer that the share coordinator keeps for later, in bytes.
 share.coordinator.cold.partition.snapshot.interval.ms | INT | 300000 | >=1 | low | read-only | internal | How often share state that nobody touches is written as a snapshot, in milliseconds.

@@ -60,7 +60,7 @@ min.insync.replicas | INT | 1 | >=1 | high | cluster-wide | works | Replicas tha
 num.partitions | INT | 1 | >=1 | medium | read-only | works | Partitions of a topic that is created without saying how many.
 num.recovery.threads.per.data.dir | INT | 2 | >=1 | high | cluster-wide | stored | Threads per data directory that recover logs at start and flush them at the end.
 odradek.flush | STRING | group | group/os | high | read-only | works | When an append counts as safe: \`group\` when it is on disk (all that wait share one sync), \`os\` when the operating system has it.
-offset.metadata.max.bytes | INT | 4096 |  | high | read-only | stored | Longest text that may be stored with a committed offset, in bytes.
+offset.metadata.max.bytes | INT | 4096 |  | high | read-only | works | Longest text that may be stored with a committed offset, in bytes.
 producer.id.expiration.check.interval.ms | INT | 600000 | >=1 | low | read-only | internal | How often idle producer ids are looked for, in milliseconds.
 producer.id.expiration.ms | INT | 86400000 | >=1 | low | cluster-wide | works | How long the state of an idle producer id is kept, in milliseconds.
 remote.fetch.max.wait.ms | INT | 500 | >=1 | medium | cluster-wide | stored | Longest wait for a fetch that reads tiered storage, in milliseconds.

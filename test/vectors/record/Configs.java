@@ -1,7 +1,7 @@
 /*
- * Records what Apache Kafka says about its own broker and topic configs, for test/config/kafka-table.test.ts:
+ * Records what Apache Kafka says about its own broker, topic and group configs, for test/config/kafka-table.test.ts:
  * the definitions (name, type, default, what the validator prints, importance, whether internal) and the answers of DescribeConfigs
- * for the broker and for a topic created for the purpose (type, source, read-only, sensitive, names and sources of synonyms).
+ * for the broker, for a topic created for the purpose and for a group that nobody has set anything for (type, source, read-only, sensitive, names and sources of synonyms).
  *
  *   java -cp "$KAFKA_LIBS/*" test/vectors/record/Configs.java BOOTSTRAP > test/vectors/configs/kafka-4.3.1.json
  *
@@ -60,13 +60,16 @@ public class Configs {
       admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1))).all().get();
       ConfigResource broker = new ConfigResource(ConfigResource.Type.BROKER, "1");
       ConfigResource forTopic = new ConfigResource(ConfigResource.Type.TOPIC, topic);
-      Map<ConfigResource, Config> all = admin.describeConfigs(List.of(broker, forTopic),
+      ConfigResource group = new ConfigResource(ConfigResource.Type.GROUP, "configs-recorded");
+      Map<ConfigResource, Config> all = admin.describeConfigs(List.of(broker, forTopic, group),
           new DescribeConfigsOptions().includeSynonyms(true)).all().get();
       admin.deleteTopics(List.of(topic)).all().get();
       System.out.println("{\n\"kafka\":\"4.3.1\",\n\"brokerDefinitions\":"
           + definition(org.apache.kafka.server.config.AbstractKafkaConfig.CONFIG_DEF)
           + ",\n\"topicDefinitions\":" + definition(org.apache.kafka.storage.internals.log.LogConfig.configDefCopy())
-          + ",\n\"describeBroker\":" + described(all.get(broker)) + ",\n\"describeTopic\":" + described(all.get(forTopic)) + "\n}");
+          + ",\n\"groupDefinitions\":" + definition(org.apache.kafka.coordinator.group.GroupConfig.CONFIG_DEF)
+          + ",\n\"describeBroker\":" + described(all.get(broker)) + ",\n\"describeTopic\":" + described(all.get(forTopic))
+          + ",\n\"describeGroup\":" + described(all.get(group)) + "\n}");
     }
   }
 }
