@@ -71,4 +71,13 @@ export interface Binding {
     heldFrameBytes: number
     connections: number
   }
+
+  // Of no runtime.
+  decompress(codec: number, bytes: Uint8Array, maxBytes: number): { code: number; text: string; bytes: Uint8Array }
+  compress(codec: number, level: number, bytes: Uint8Array): { code: number; text: string; bytes: Uint8Array }
+  xxh3(bytes: Uint8Array): bigint
+  /** Empty: nothing is wrong with it. */
+  checkRegex(pattern: string): string
+  /** `lines`: the names, separated by line feeds. */
+  matchRegex(pattern: string, lines: string): { error: string; indices: Uint32Array }
 }

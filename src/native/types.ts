@@ -13,6 +13,18 @@ export interface Outcome {
   readonly text: string
 }
 
+/** Bytes that a codec made; empty on failure. */
+export interface CodecResult extends Outcome {
+  readonly bytes: Uint8Array
+}
+
+/** The names that a regular expression matches as a whole, in the order given. */
+export interface MatchedNames {
+  readonly names: readonly string[]
+  /** Why there are none: the pattern is invalid, or too costly to match. */
+  readonly error: string | undefined
+}
+
 /** Names an open log. Valid from `openLog` (commands may follow at once) until `closeLog` or `deleteLog`. */
 export interface LogHandle {
   readonly slot: number

@@ -16,5 +16,6 @@ mod news;
 mod outbox;
 mod pinned;
 mod prepared;
+mod pure;
 mod raw;
 mod runtime;
