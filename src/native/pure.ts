@@ -33,7 +33,7 @@ export const xxh3 = (bytes: Uint8Array): bigint => binding().xxh3(bytes)
 export const compileRegex = (pattern: string): string | undefined => binding().checkRegex(pattern) || undefined
 
 /**
- * The topic names that `pattern` matches as a whole. In one call for all names: 100,000 of them take some 40 ms, and no
+ * The topic names that `pattern` matches as a whole. In one call for all names: 100,000 of them take some 10 ms, and no
  * pattern takes more than a fraction of a second, because one that would is given up.
  */
 export const matchRegex = (pattern: string, names: readonly string[]): MatchedNames => {
