@@ -1,6 +1,7 @@
 /**
  * The broker that the tests of foreign clients talk to: ours, as a process of its own, or (ODRADEK_TEST_BOOTSTRAP=host:port)
- * any other, so that a test can be shown to pass against Apache Kafka too. Nothing they find is noted for the README then.
+ * any other, so that a test can be shown to pass against Apache Kafka too (ODRADEK_TEST_LOGS is its log directory). Nothing
+ * they find is noted for the README then.
  */
 import { pathToFileURL } from 'node:url'
 import { startBrokerProcess } from '../support/broker-process.ts'
@@ -11,6 +12,8 @@ import { type ForeignClient, worksWith } from '../support/works-with.ts'
 export interface Target {
   readonly bootstrap: string
   readonly ours: boolean
+  /** Where its logs lie, if that is known. */
+  readonly logs: string | undefined
   /** Notes what a client was seen to do. */
   works(client: ForeignClient, ...what: string[]): void
   close(): Promise<void>
@@ -28,12 +31,15 @@ export const quickGroups = {
 
 export async function startTarget(settings: Readonly<Record<string, string | number>> = {}): Promise<Target> {
   const other = process.env.ODRADEK_TEST_BOOTSTRAP
-  if (other) return { bootstrap: other, ours: false, works: () => {}, close: async () => {} }
+  const logs = process.env.ODRADEK_TEST_LOGS
+  if (other) return { bootstrap: other, ours: false, logs, works: () => {}, close: async () => {} }
   const args = Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`])
-  const broker = await startBrokerProcess(temporaryFolder('clients'), { args, env: { ODRADEK_LOG: 'warn' } })
+  const dir = temporaryFolder('clients')
+  const broker = await startBrokerProcess(dir, { args, env: { ODRADEK_LOG: 'warn' } })
   return {
     bootstrap: `127.0.0.1:${broker.port}`,
     ours: true,
+    logs: dir,
     works: worksWith,
     async close() {
       const { code, stderr } = await broker.stop()
