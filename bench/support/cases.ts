@@ -1,43 +1,13 @@
 /**
- * What is measured, by name. Each case runs one client against one broker and returns figures; `broker.ts` interleaves.
+ * What is measured, by name. Each case runs one client against one broker and returns figures.
  */
 import { readdirSync } from 'node:fs'
-import { busySeconds, cpuSeconds, memory } from './machine.ts'
+import type { Case } from './interleaved.ts'
+import { cpuSeconds, memory, withBrokerCpu } from './machine.ts'
 import { type RunningBroker, startKafka, startOdradek } from './peers.ts'
 import { echoLoop, pinnedLoop, rawLoop } from './raw.ts'
 import { javaProduce, rdkafkaConsume, rdkafkaProduce } from './tools.ts'
 import { createTopic } from './topics.ts'
-
-export interface CaseInput {
-  peer: 'odradek' | 'kafka'
-  /** The running broker; undefined when the case is `alone` and starts its own. */
-  broker: RunningBroker | undefined
-  topic: string
-  /** Multiplies the number of records. */
-  scale: number
-}
-
-export interface Case {
-  fsync: boolean
-  /** Starts a broker of its own. */
-  alone?: boolean
-  run(input: CaseInput): Promise<Record<string, number>>
-}
-
-/** The broker's CPU while `work` ran, and what other processes took beside it and the client. */
-async function withBrokerCpu<T>(
-  broker: RunningBroker,
-  work: () => Promise<T>,
-): Promise<{ result: T; cpu: number; busy: number; wall: number }> {
-  const [cpu, busy, wall] = [cpuSeconds(broker.pid), busySeconds(), performance.now()]
-  const result = await work()
-  return {
-    result,
-    cpu: cpuSeconds(broker.pid) - cpu,
-    busy: busySeconds() - busy,
-    wall: (performance.now() - wall) / 1000,
-  }
-}
 
 function produceByRdkafka(size: number, records: number): Case {
   return {
@@ -46,7 +16,7 @@ function produceByRdkafka(size: number, records: number): Case {
       if (broker === undefined) throw new Error('needs a running broker')
       const count = Math.round(records * scale)
       await createTopic(broker, topic)
-      const { result, cpu } = await withBrokerCpu(broker, () =>
+      const { result, cpu } = await withBrokerCpu(broker.pid, () =>
         rdkafkaProduce({ bootstrap: broker.bootstrap, topic, records: count, size }),
       )
       return { ...result, brokerCpuSecondsPerGb: cpu / ((count * size) / 1e9) }
@@ -62,7 +32,7 @@ function produceByJava(batch: number, records: number, fsync: boolean): Case {
       if (broker === undefined) throw new Error('needs a running broker')
       const count = Math.round(records * scale)
       await createTopic(broker, topic)
-      const { result, cpu } = await withBrokerCpu(broker, () =>
+      const { result, cpu } = await withBrokerCpu(broker.pid, () =>
         javaProduce({
           bootstrap: broker.bootstrap,
           topic,
@@ -85,7 +55,7 @@ function consumeByRdkafka(size: number, records: number): Case {
       const count = Math.round(records * scale)
       await createTopic(broker, topic)
       await rdkafkaProduce({ bootstrap: broker.bootstrap, topic, records: count, size })
-      const { result, cpu } = await withBrokerCpu(broker, () =>
+      const { result, cpu } = await withBrokerCpu(broker.pid, () =>
         rdkafkaConsume({ bootstrap: broker.bootstrap, topic, records: count }),
       )
       return { ...result, brokerCpuSecondsPerGb: cpu / ((count * size) / 1e9) }

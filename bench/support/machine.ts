@@ -16,11 +16,11 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
 }
 
-/** Seconds of CPU that all processes of the machine have used since boot, idle and waiting left out. */
-export function busySeconds(): number {
-  const first = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0] ?? ''
-  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = first.split(/\s+/).slice(1).map(Number)
-  return (user + nice + system + irq + softirq) / ticksPerSecond
+/** The CPU seconds of a process while `work` ran. */
+export async function withBrokerCpu<T>(pid: number, work: () => Promise<T>): Promise<{ result: T; cpu: number }> {
+  const cpu = cpuSeconds(pid)
+  const result = await work()
+  return { result, cpu: cpuSeconds(pid) - cpu }
 }
 
 export interface Memory {

@@ -3,7 +3,7 @@
  * yardstick of what the machine's wake-ups cost in the same minute.
  */
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { produce } from '../../src/protocol/apis/00-produce.ts'
@@ -26,16 +26,17 @@ export interface RawOptions {
   pin?: number
 }
 
-/** Path of the load generator; builds it when it is not there. */
-function loadProgram(): string {
-  const target = process.env['CARGO_TARGET_DIR'] ?? join(root, 'target')
-  const program = join(target, 'release', 'odradek-load')
-  if (!existsSync(program))
-    execFileSync('cargo', ['build', '--release', '-p', 'odradek-load'], {
-      cwd: root,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    })
-  return program
+let built: string | undefined
+
+/** Path of the load generator, built from the present sources. */
+export function loadProgram(): string {
+  if (built !== undefined) return built
+  execFileSync('cargo', ['build', '--release', '--quiet', '-p', 'odradek-load'], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  built = join(process.env['CARGO_TARGET_DIR'] ?? join(root, 'target'), 'release', 'odradek-load')
+  return built
 }
 
 const produceVersion = 9

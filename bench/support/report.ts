@@ -26,6 +26,11 @@ export interface Document {
   rows: Row[]
 }
 
+/** Where the figures of a run that begins now are kept unless the caller names a file. */
+export function resultPath(benchmark: string): string {
+  return `bench/results/${benchmark}-${new Date().toISOString().slice(0, 16).replaceAll(':', '')}.json`
+}
+
 export class Report {
   readonly rows: Row[] = []
   readonly peers: Record<string, unknown> = {}

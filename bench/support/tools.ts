@@ -149,6 +149,39 @@ export async function javaProduce(
   return { recordsPerSecond: Number(rate[1]), megabytesPerSecond: Number(rate[2]) * 1.048576, p99Ms: Number(rate[3]) }
 }
 
+/** Figures of ConsumerPerformance, its join and its rebalances left out of the rate. */
+export async function consumerPerformance(
+  options: RdkafkaOptions,
+): Promise<{ megabytesPerSecond: number; recordsPerSecond: number; rebalanceMs: number }> {
+  const out = await kafkaTool('ConsumerPerformance', [
+    '--bootstrap-server',
+    options.bootstrap,
+    '--topic',
+    options.topic,
+    '--num-records',
+    `${options.records}`,
+  ])
+  const names = lastLineWith(out, 'fetch.MB.sec').split(', ')
+  const values = out.trimEnd().split('\n').at(-1)?.split(', ') ?? []
+  const value = (name: string) => Number(values[names.indexOf(name)] ?? Number.NaN)
+  const megabytesPerSecond = value('fetch.MB.sec') * 1.048576
+  if (!(megabytesPerSecond > 0)) throw new Error(`ConsumerPerformance: ${out.slice(-1500)}`)
+  return { megabytesPerSecond, recordsPerSecond: value('fetch.nMsg.sec'), rebalanceMs: value('rebalance.time.ms') }
+}
+
+/** Figures of EndToEndLatency with acks=all; the tool cuts percentiles to whole milliseconds. */
+export async function endToEndLatency(
+  options: RdkafkaOptions & { size: number },
+): Promise<{ averageMs: number; p50Ms: number; p99Ms: number; p999Ms: number }> {
+  const { bootstrap, topic, records, size } = options
+  const out = await kafkaTool('EndToEndLatency', [bootstrap, topic, `${records}`, 'all', `${size}`])
+  const average = /Avg latency: ([\d.]+) ms/.exec(out)
+  const percentiles = /50th = (\d+), 99th = (\d+), 99.9th = (\d+)/.exec(out)
+  if (average === null || percentiles === null) throw new Error(`EndToEndLatency: ${out.slice(-1500)}`)
+  const [p50Ms = Number.NaN, p99Ms = Number.NaN, p999Ms = Number.NaN] = percentiles.slice(1).map(Number)
+  return { averageMs: Number(average[1]), p50Ms, p99Ms, p999Ms }
+}
+
 function lastLineWith(text: string, word: string): string {
   return (
     text
