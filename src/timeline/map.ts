@@ -44,7 +44,7 @@ export class TimelineMap<K, V extends NonNullable<unknown>> implements ReadonlyM
   }
 
   forEach(visit: (value: V, key: K, map: ReadonlyMap<K, V>) => void): void {
-    this.#entries.forEach((value, key) => visit(value, key, this))
+    for (const [key, value] of this.#entries) visit(value, key, this)
   }
 
   entries() {

@@ -61,13 +61,21 @@ export class Timeline {
   forget(mark: Mark): void {
     const head = mark - this.#base
     assert(head >= this.#head && head <= this.#targets.length, 'what is committed was done before')
+    if (head === this.#targets.length) {
+      this.#base = mark
+      this.#targets.length = 0
+      this.#keys.length = 0
+      this.#befores.length = 0
+      this.#head = 0
+      return
+    }
     for (let at = this.#head; at < head; at++) {
       this.#targets[at] = undefined
       this.#keys[at] = undefined
       this.#befores[at] = undefined
     }
     this.#head = head
-    if (head === this.#targets.length || (head >= CUT_AT && head * 2 >= this.#targets.length)) this.#cut()
+    if (head >= CUT_AT && head * 2 >= this.#targets.length) this.#cut()
   }
 
   #cut(): void {
