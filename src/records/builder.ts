@@ -43,11 +43,13 @@ function bodyBytes(record: RecordInput, offsetDelta: number, timestampDelta: big
   return bytes
 }
 
-function fieldBytes(field: Uint8Array | null): number {
+/** Bytes of a key or value with its length field. */
+export function fieldBytes(field: Uint8Array | null): number {
   return field === null ? 1 : varintBytes(field.length) + field.length
 }
 
-function writeField(bytes: Uint8Array, at: number, field: Uint8Array | null): number {
+/** Returns the position after it. */
+export function writeField(bytes: Uint8Array, at: number, field: Uint8Array | null): number {
   if (field === null) return writeVarint(bytes, at, -1)
   at = writeVarint(bytes, at, field.length)
   bytes.set(field, at)
@@ -90,20 +92,31 @@ export function buildBatch(records: readonly RecordInput[], options: BatchOption
     }
   }
 
+  writeBatchHeader(bytes, records.length, base, max, options)
+  return bytes
+}
+
+/** Fills in the header of the batch that `bytes` is, its `count` records written; last of all, for it holds the checksum. */
+export function writeBatchHeader(
+  bytes: Uint8Array,
+  count: number,
+  baseTimestamp: bigint,
+  maxTimestamp: bigint,
+  options: BatchOptions,
+): void {
   const attributes = (options.control ? Attribute.control : 0) | (options.transactional ? Attribute.transactional : 0)
-  const view = new DataView(bytes.buffer)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   view.setBigInt64(Field.baseOffset, BigInt(options.baseOffset))
-  view.setInt32(Field.length, size - BATCH_LOG_OVERHEAD)
+  view.setInt32(Field.length, bytes.length - BATCH_LOG_OVERHEAD)
   view.setInt32(Field.leaderEpoch, options.leaderEpoch)
   view.setInt8(Field.magic, 2)
   view.setInt16(Field.attributes, attributes)
-  view.setInt32(Field.lastOffsetDelta, records.length - 1)
-  view.setBigInt64(Field.baseTimestamp, base)
-  view.setBigInt64(Field.maxTimestamp, max)
+  view.setInt32(Field.lastOffsetDelta, count - 1)
+  view.setBigInt64(Field.baseTimestamp, baseTimestamp)
+  view.setBigInt64(Field.maxTimestamp, maxTimestamp)
   view.setBigInt64(Field.producerId, options.producerId ?? -1n)
   view.setInt16(Field.producerEpoch, options.producerEpoch ?? -1)
   view.setInt32(Field.baseSequence, options.baseSequence ?? -1)
-  view.setInt32(Field.count, records.length)
+  view.setInt32(Field.count, count)
   view.setUint32(Field.crc, crc32c(bytes, CRC_COVERS_FROM))
-  return bytes
 }
