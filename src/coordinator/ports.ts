@@ -1,6 +1,6 @@
 /**
  * How a coordinator reaches the log of one partition of its topic: queued appends with a predicted offset, and the bulk
- * read of a load. Types only; `broker/partition-writer.ts` is the one over the engine, tests have one in memory.
+ * read of a load; and how it finds out that nobody waits to be heard. Types only; `broker/partition-writer.ts` is the one over the engine, tests have one in memory.
  *
  * Invariants: appends of one tenure are carried out in call order; an append whose `expectedBase` is not the log's end is
  * refused (OFFSET_MISMATCH, internal) and changes nothing. Listener calls never happen inside the call that caused them.
@@ -40,4 +40,10 @@ export interface PartitionWriter {
    * Resolves to the end that was reached; rejects with a `Refusal`.
    */
   load(partition: number, leaderEpoch: number, onBatches: (bytes: Uint8Array) => void | Promise<void>): Promise<number>
+}
+
+/** Hearing before acting. */
+export interface ListenFirst {
+  /** Calls back, never within this call, when the requests that have arrived by now were handled. */
+  whenHeard(done: () => void): void
 }
