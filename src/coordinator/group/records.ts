@@ -6,7 +6,9 @@
  * groups' records are among those. The legacy kind of an offset (0) is read as the present one (1).
  */
 import { ZERO_UUID } from '../../base/uuid.ts'
-import { decodeMessage, encodeMessage } from '../../protocol/messages.ts'
+import { readerFor, writerFor } from '../../protocol/compile.ts'
+import { joinParts } from '../../protocol/messages.ts'
+import { Reader } from '../../protocol/reader.ts'
 import type { OffsetCommitValue } from '../../protocol/records/groups.ts'
 import {
   consumerGroupCurrentMemberAssignmentKey,
@@ -25,12 +27,14 @@ import {
   consumerGroupTargetAssignmentMetadataValue,
   groupMetadataKey,
   groupMetadataValue,
+  legacyOffsetCommitKey,
   legacyOffsetCommitValue,
   offsetCommitKey,
   offsetCommitValue,
 } from '../../protocol/records/groups.ts'
 import type { Message, Schema } from '../../protocol/schema.ts'
 import { inRange } from '../../protocol/schema.ts'
+import { Writer } from '../../protocol/writer.ts'
 import type { RecordBytes, RecordSerde } from '../shard.ts'
 
 const kinds = {
@@ -106,49 +110,60 @@ export function offsetCommitTombstone(
 
 const LEGACY_OFFSET_COMMIT = 0
 
-const namesByType = new Map<number, GroupRecordName>()
-for (const [name, { type }] of Object.entries(kinds)) namesByType.set(type, name as GroupRecordName)
-namesByType.set(LEGACY_OFFSET_COMMIT, 'OffsetCommit')
+/** What the legacy offset commit lacks. */
+const NO_OFFSET_COMMIT = { leaderEpoch: -1, expireTimestamp: -1, topicId: ZERO_UUID }
+
+interface Kind {
+  readonly name: GroupRecordName
+  readonly type: number
+  readonly key: Schema
+  readonly value: Schema
+}
+
+/** By type. */
+const kindsByType: Kind[] = []
+for (const [name, kind] of Object.entries(kinds)) kindsByType[kind.type] = { name: name as GroupRecordName, ...kind }
+kindsByType[LEGACY_OFFSET_COMMIT] = {
+  name: 'OffsetCommit',
+  type: LEGACY_OFFSET_COMMIT,
+  key: legacyOffsetCommitKey,
+  value: legacyOffsetCommitValue,
+}
+
+// A load reads a million records and a commit writes one: one reader and one writer serve them all, each call to its end.
+const reader = new Reader()
+const writer = new Writer()
 
 export const groupRecordSerde: RecordSerde<GroupRecord> = {
   serialize(record) {
     const kind: { type: number; key: Schema; value: Schema } = kinds[record.name]
+    const key = versioned(kind.type, kind.key, 0, record.key)
     return {
-      key: versioned(kind.type, encodeMessage(kind.key, 0, record.key)),
-      value:
-        record.value === null
-          ? null
-          : versioned(record.version, encodeMessage(kind.value, record.version, record.value)),
+      key,
+      value: record.value === null ? null : versioned(record.version, kind.value, record.version, record.value),
     }
   },
 
   deserialize({ key, value }: RecordBytes) {
-    const type = int16(key)
-    const name = namesByType.get(type)
-    if (name === undefined) return undefined
-    const kind: { key: Schema; value: Schema } = kinds[name]
-    const itsKey = decodeMessage(kind.key, 0, key.subarray(2))
+    reader.reset(key)
+    const kind = kindsByType[reader.int16()]
+    if (kind === undefined) return undefined
+    const { name } = kind
+    const itsKey = readerFor(kind.key, 0)(reader)
     if (value === null) return { name, key: itsKey, version: -1, value: null } as GroupRecord
-    const version = int16(value)
-    if (type === LEGACY_OFFSET_COMMIT) {
-      const legacy = decodeMessage(legacyOffsetCommitValue, 0, value.subarray(2))
-      return { name, key: itsKey, version: 0, value: { ...NO_OFFSET_COMMIT, ...legacy } } as GroupRecord
-    }
+    reader.reset(value)
+    const version = reader.int16()
     if (!inRange(kind.value.versions, version)) return undefined
-    return { name, key: itsKey, version, value: decodeMessage(kind.value, version, value.subarray(2)) } as GroupRecord
+    const itsValue = readerFor(kind.value, version)(reader)
+    if (kind.type !== LEGACY_OFFSET_COMMIT) return { name, key: itsKey, version, value: itsValue } as GroupRecord
+    return { name, key: itsKey, version, value: { ...NO_OFFSET_COMMIT, ...itsValue } } as GroupRecord
   },
 }
 
-/** What the legacy offset commit lacks. */
-const NO_OFFSET_COMMIT = { leaderEpoch: -1, expireTimestamp: -1, topicId: ZERO_UUID }
-
-function int16(bytes: Uint8Array): number {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getInt16(0)
-}
-
-function versioned(version: number, message: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(2 + message.length)
-  new DataView(bytes.buffer).setInt16(0, version)
-  bytes.set(message, 2)
-  return bytes
+/** A version or kind, then a message. */
+function versioned(version: number, schema: Schema, messageVersion: number, message: object): Uint8Array {
+  writer.begin()
+  writer.int16(version)
+  writerFor(schema, messageVersion)(writer, message as never)
+  return joinParts(writer.finish())
 }

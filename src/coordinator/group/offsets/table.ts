@@ -53,7 +53,7 @@ export class OffsetTable {
 class GroupOffsets implements TopicOffsetsOwner {
   readonly groupId: string
   /** Sorted by name. */
-  readonly topics: TopicOffsets[] = []
+  topics: TopicOffsets[] = []
   readonly #groups: Map<string, GroupOffsets>
 
   constructor(groups: Map<string, GroupOffsets>, groupId: string) {
@@ -68,8 +68,12 @@ class GroupOffsets implements TopicOffsetsOwner {
   }
 
   attach(topic: TopicOffsets): void {
-    this.topics.splice(this.#place(topic.topic), 0, topic)
-    if (this.topics.length === 1) this.#groups.set(this.groupId, this)
+    if (this.topics.length > 0) {
+      this.topics.splice(this.#place(topic.topic), 0, topic)
+      return
+    }
+    this.topics = [topic]
+    this.#groups.set(this.groupId, this)
   }
 
   detach(topic: TopicOffsets): void {
