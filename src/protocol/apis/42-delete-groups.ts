@@ -14,7 +14,7 @@ const deleteGroupsRequest = message('DeleteGroupsRequest', range, {
 })
 
 const deleteGroupsResponse = message('DeleteGroupsResponse', range, {
-  throttleTimeMs: int32('0+'),
+  throttleTimeMs: int32('0+', { default: 0 }),
   results: array('0+', {
     groupId: string('0+'),
     errorCode: int16('0+'),

@@ -34,7 +34,7 @@ const consumerGroupHeartbeatRequest = message('ConsumerGroupHeartbeatRequest', r
 })
 
 const consumerGroupHeartbeatResponse = message('ConsumerGroupHeartbeatResponse', range, {
-  throttleTimeMs: int32('0+'),
+  throttleTimeMs: int32('0+', { default: 0 }),
   errorCode: int16('0+'),
   errorMessage: string('0+', { nullable: '0+', default: null }),
   memberId: string('0+', { nullable: '0+', default: null }),

@@ -26,7 +26,7 @@ const consumerGroupDescribeRequest = message('ConsumerGroupDescribeRequest', ran
 })
 
 const consumerGroupDescribeResponse = message('ConsumerGroupDescribeResponse', range, {
-  throttleTimeMs: int32('0+'),
+  throttleTimeMs: int32('0+', { default: 0 }),
   groups: array('0+', {
     errorCode: int16('0+'),
     errorMessage: string('0+', { nullable: '0+', default: null }),
