@@ -119,7 +119,7 @@ tests('GroupMetadataMessageFormatter shows the classic group and its tombstone w
   const groups = (await formatted('GroupMetadataMessageFormatter')).filter(record => groupOf(record) === classic)
   assert.ok(groups.every(({ kind }) => kind === GROUP))
   assert.is(groups.at(-1)?.value, null)
-  const joined = groups.find(({ value }) => value?.members instanceof Array && value.members.length > 0)
+  const joined = groups.find(({ value }) => Array.isArray(value?.members) && value.members.length > 0)
   assert.equal(
     [joined?.value?.protocolType, joined?.value?.protocol, joined?.value?.generation],
     ['consumer', 'range', 1],
