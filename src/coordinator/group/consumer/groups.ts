@@ -94,9 +94,8 @@ export class ConsumerGroups {
 
   // Of tools.
 
-  /** @throws Refusal GROUP_ID_NOT_FOUND */
-  describe(groupId: string): DescribedConsumerGroup {
-    return describeGroup(this.#get(groupId), this.#steps.defaultAssignor, this.#context.image())
+  describe(group: ConsumerGroup): DescribedConsumerGroup {
+    return describeGroup(group, this.#steps.defaultAssignor, this.#context.image())
   }
 
   // Life of the shard.
