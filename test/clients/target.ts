@@ -71,6 +71,7 @@ export function freshTopic(name: string): string {
 export interface Platformatic {
   Admin: new (options: object) => PlatformaticAdmin
   Producer: new (options: object) => PlatformaticProducer
+  Consumer: new (options: object) => PlatformaticConsumer
   Connection: new (clientId: string) => PlatformaticConnection
   fetchV17: { api: { async(...request: unknown[]): Promise<FetchAnswer> } }
 }
@@ -87,6 +88,43 @@ export interface PlatformaticAdmin {
   describeConfigs(options: object): Promise<{ resourceName: string; configs: { name: string; value: string }[] }[]>
   listOffsets(options: object): Promise<{ name: string; partitions: { partitionIndex: number; offset: bigint }[] }[]>
   metadata(options: object): Promise<ClusterMetadata>
+  listGroups(options?: object): Promise<Map<string, { readonly groupType: string }>>
+  describeGroups(options: object): Promise<Map<string, PlatformaticGroup>>
+  deleteGroups(options: object): Promise<void>
+  listConsumerGroupOffsets(options: object): Promise<
+    {
+      readonly topics: {
+        readonly partitions: { readonly partitionIndex: number; readonly committedOffset: bigint }[]
+      }[]
+    }[]
+  >
+  alterConsumerGroupOffsets(options: object): Promise<void>
+  deleteConsumerGroupOffsets(options: object): Promise<unknown>
+  close(): Promise<void>
+}
+
+interface PlatformaticGroup {
+  readonly state: string
+  readonly protocol: string
+  readonly members: Map<
+    string,
+    {
+      readonly clientId: string
+      readonly clientHost: string
+      readonly assignments?: Map<string, { readonly partitions: readonly number[] }>
+    }
+  >
+}
+
+export interface PlatformaticConsumer {
+  readonly assignments: readonly { readonly topic: string; readonly partitions: readonly number[] }[] | null
+  consume(options: object): Promise<PlatformaticStream>
+  close(force?: boolean): Promise<void>
+}
+
+export interface PlatformaticStream {
+  on(event: 'data', listener: (message: { readonly value: Uint8Array }) => void): void
+  on(event: 'error', listener: (error: Error) => void): void
   close(): Promise<void>
 }
 
