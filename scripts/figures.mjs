@@ -1,6 +1,6 @@
 /**
- * The README's table of figures, from the kept output of `npm run bench -- broker` (docs/figures.json): medians of each
- * peer, and the first divided by the second.
+ * The README's tables of figures, from the kept outputs of `npm run bench -- broker` (docs/figures.json) and
+ * `npm run bench -- groups` (docs/group-figures.json): medians of each peer, and the first divided by the second.
  */
 
 const names = {
@@ -20,11 +20,25 @@ const names = {
   lastTakesProduceSeconds: 'until the last takes a produce, s',
   echoRequestsPerSecond: 'echo on node:net, requests/s',
   echoP50Us: 'echo on node:net, p50 µs',
+  lastJoinToSyncedMs: 'last join to all synced, ms',
+  lastJoinToStableMs: 'last join to stable, ms',
+  liveLastJoinToSyncedMs: 'its leader joins again: last join to all synced, ms',
+  brokerCpuMs: 'broker CPU, ms',
+  commitsPerSecond: 'commits/s',
+  megabytesPerSecond: 'MB/s',
+  averageMs: 'average ms',
+  p99Ms: 'p99 ms',
+  startSeconds: 'exec to offsets answered, one commit, s',
+  loadSeconds: 'the load of the others, s',
+  loadCpuSeconds: 'CPU of that, s',
+  stateRssAnonMb: 'RssAnon more than before, MB',
+  rssAnonAfterMb: 'RssAnon of the process, MB',
+  restCpuPercent: 'CPU while all heartbeat, %',
 }
 
 const throughput = ['recordsPerSecond', 'brokerCpuSecondsPerGb']
 const single = ['requestsPerSecond', 'p50Us', 'p99Us', 'brokerCpuUsPerRequest']
-const cases = {
+const brokerCases = {
   'produce-rdkafka-100b': ['librdkafka produces 100 B records', throughput],
   'produce-rdkafka-1k': ['librdkafka produces 1 KiB records', throughput],
   'produce-java-1k-16k': ['ProducerPerformance, 1 KiB, 16 KiB batches', throughput],
@@ -45,6 +59,31 @@ const cases = {
   'partitions-1000': ['a topic of 1,000 partitions', ['lastTakesProduceSeconds', 'rssAnonMb']],
 }
 
+const classic = ['lastJoinToSyncedMs', 'brokerCpuMs', 'liveLastJoinToSyncedMs']
+const consumer = ['lastJoinToStableMs', 'brokerCpuMs']
+const commits = ['commitsPerSecond', 'p50Us', 'p99Us', 'brokerCpuUsPerRequest']
+const idle = ['stateRssAnonMb', 'rssAnonAfterMb', 'restCpuPercent']
+const groupCases = {
+  'rebalance-classic-fsync': ['100 members, 1,000 partitions, classic', classic],
+  'rebalance-classic': ['the same', classic],
+  'rebalance-consumer-fsync': ['100 members, 1,000 partitions, KIP-848', consumer],
+  'rebalance-consumer': ['the same', consumer],
+  'commit-1-member-fsync': ['OffsetCommit, one member', commits],
+  'commit-1-group-fsync': ['50 members of one group', commits],
+  'commit-50-groups-fsync': ['50 members of 50 groups', commits],
+  'commit-1-member': ['OffsetCommit, one member', commits],
+  'commit-1-group': ['50 members of one group', commits],
+  'commit-50-groups': ['50 members of 50 groups', commits],
+  'load-1m-commits': [
+    'a million commits in `__consumer_offsets`, restart',
+    ['startSeconds', 'loadSeconds', 'loadCpuSeconds'],
+  ],
+  'idle-classic': ['1,000 groups of 10 idle members, classic', idle],
+  'idle-consumer': ['the same, KIP-848', idle],
+  'consume-java-1k': ['ConsumerPerformance, 1 KiB, hot', ['megabytesPerSecond', 'brokerCpuSecondsPerGb']],
+  'end-to-end': ['EndToEndLatency, 100 B', ['averageMs', 'p99Ms']],
+}
+
 const median = values => {
   const sorted = values.toSorted === undefined ? [...values].sort((a, b) => a - b) : values.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
@@ -55,8 +94,13 @@ const written = value =>
   Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : `${Number(value.toPrecision(3))}`
 
 /** Markdown; says so when nothing was measured yet. */
-export const tableOfFigures = document => {
-  if (document === undefined) return 'None are kept yet: `npm run bench -- broker`.'
+export const tableOfFigures = document => tableOf(document, brokerCases, 'broker')
+
+/** The same of consumer groups. */
+export const tableOfGroupFigures = document => tableOf(document, groupCases, 'groups')
+
+const tableOf = (document, cases, benchmark) => {
+  if (document === undefined) return `None are kept yet: \`npm run bench -- ${benchmark}\`.`
   const { rows, machine } = document
   const lines = [
     `${machine.cores} cores (${machine.cpu}), Linux ${machine.kernel}, ${machine.node}, client and broker on the same machine; medians.`,

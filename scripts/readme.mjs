@@ -1,7 +1,7 @@
 /**
  * What the README says and nobody writes by hand: the table of clients (tests note what they saw a client do; a whole run
  * of the suite leaves the notes in dist/works-with.jsonl), the topic configs that are stored without an effect, and the
- * figures of the last kept benchmark (docs/figures.json).
+ * figures of the last kept benchmarks (docs/figures.json, docs/group-figures.json).
  *
  *   node scripts/readme.mjs            notes of the last run -> docs/works-with.json; that and the configs -> README.md
  *   node scripts/readme.mjs --check    changes nothing; fails when README.md says something else
@@ -9,7 +9,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { build } from './build.mjs'
-import { tableOfFigures } from './figures.mjs'
+import { tableOfFigures, tableOfGroupFigures } from './figures.mjs'
 import { Failure, inRoot, isProgram, main, readJson, say } from './lib.mjs'
 
 export const notesPath = inRoot('dist/works-with.jsonl')
@@ -77,11 +77,15 @@ const fill = (text, name, content) => {
 }
 
 const render = async rows => {
-  const text = fill(readFileSync(readmePath, 'utf8'), 'works with', tableOf(rows))
-  return fill(
-    fill(text, 'stored configs', await storedConfigs()),
-    'figures',
-    tableOfFigures(readJson(inRoot('docs/figures.json'))),
+  const parts = {
+    'works with': tableOf(rows),
+    'stored configs': await storedConfigs(),
+    figures: tableOfFigures(readJson(inRoot('docs/figures.json'))),
+    'group figures': tableOfGroupFigures(readJson(inRoot('docs/group-figures.json'))),
+  }
+  return Object.entries(parts).reduce(
+    (text, [name, content]) => fill(text, name, content),
+    readFileSync(readmePath, 'utf8'),
   )
 }
 

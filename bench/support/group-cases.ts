@@ -116,24 +116,25 @@ const loadOffsets: Case = {
       },
       { keep: true },
     )
-    const restart = async (keep: boolean, then: (broker: RunningBroker) => Promise<unknown>) => {
+    const restart = async (keep: boolean, newest: number, then: (broker: RunningBroker) => Promise<unknown>) => {
       const began = performance.now()
       return await alone(
         peer,
         { ...options, dataFolder },
         async broker => {
-          const { offsets = 0 } = await groupLoad('offsets', broker, { prefix: `${prefix}-0` })
+          const { offsets, largestOffset } = await groupLoad('offsets', broker, { prefix: `${prefix}-0` })
           const seconds = (performance.now() - began) / 1000
           const cpu = cpuSeconds(broker.pid)
-          if (offsets !== partitions) throw new Error(`${offsets} offsets were read, not ${partitions}`)
+          if (offsets !== partitions || largestOffset !== newest)
+            throw new Error(`read ${offsets} offsets up to ${largestOffset}, not ${partitions} up to ${newest}`)
           await then(broker)
           return { seconds, cpu }
         },
         { keep },
       )
     }
-    const empty = await restart(true, broker => commit(broker, requests))
-    const full = await restart(false, async () => {})
+    const empty = await restart(true, 0, broker => commit(broker, requests))
+    const full = await restart(false, requests - groups, async () => {})
     return {
       commits: requests * partitions,
       startSeconds: empty.seconds,

@@ -34,8 +34,12 @@ pub fn run(options: &Options) -> Result<String, String> {
     let mut crowd = Crowd::connect(options.address()?, connections)?;
     super::await_coordinator(&mut crowd, &prefix)?;
     let committers = if options.number("outside", 0)? == 1 {
-        let outside = |group| Committer { group: format!("{prefix}-{group}"), member: String::new(), generation: -1 };
-        (0..groups).map(outside).collect()
+        let outside = |group| {
+            let group = format!("{prefix}-{group}");
+            super::await_offsets(&mut crowd, &group)?;
+            Ok(Committer { group, member: String::new(), generation: -1 })
+        };
+        (0..groups).map(outside).collect::<Result<_, String>>()?
     } else {
         form(&mut crowd, groups, connections, &prefix, &topic)?
     };

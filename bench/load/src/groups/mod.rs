@@ -60,14 +60,19 @@ fn offsets(options: &Options) -> Result<String, String> {
     let mut crowd = Crowd::connect(options.address()?, 1)?;
     await_coordinator(&mut crowd, &group)?;
     let coordinator = began.elapsed();
-    let (partitions, largest) = retry(&mut crowd, &messages::offset_fetch(&group), |answer| {
-        messages::fetched(answer).map(|(code, partitions, largest)| (code, (partitions, largest)))
-    })?;
+    let (partitions, largest) = await_offsets(&mut crowd, &group)?;
     Ok(format!(
         "{{\"coordinatorMs\":{:.1},\"offsetsMs\":{:.1},\"offsets\":{partitions},\"largestOffset\":{largest}}}",
         coordinator.as_secs_f64() * 1000.0,
         began.elapsed().as_secs_f64() * 1000.0,
     ))
+}
+
+/// Waits until the group's coordinator has loaded it: how many partitions have an offset, and the largest offset.
+fn await_offsets(crowd: &mut Crowd, group: &str) -> Result<(usize, i64), String> {
+    retry(crowd, &messages::offset_fetch(group), |answer| {
+        messages::fetched(answer).map(|(code, partitions, largest)| (code, (partitions, largest)))
+    })
 }
 
 /// Asks again every 2 ms while the answer is an error that goes away by itself.
