@@ -33,6 +33,13 @@ export interface FetchWaiter {
   interrupted(partition: Partition): void
 }
 
+/** A coordinator that lives in the partition for one leadership: told of what it appends by `appendAsCoordinator`. */
+export interface TenantListener {
+  highWatermarkMoved(highWatermark: number): void
+  /** Another epoch or leader, deleted, or its directory failed. Nothing is told after it. */
+  leadershipEnded(): void
+}
+
 /** What the partition has of its topic's and its broker's configuration. */
 export interface PartitionSettings {
   readonly flush: 'group' | 'os'
@@ -83,6 +90,7 @@ export class Partition implements LogListener {
 
   readonly #waiters = new OffsetWaiters()
   readonly #fetchWaiters = new Set<FetchWaiter>()
+  #tenant: TenantListener | undefined
   #watchedFrom = -1
   #awaitingSync: AppendOptions
   #awaitingAppend: AppendOptions
@@ -229,7 +237,10 @@ export class Partition implements LogListener {
       this.#epochStartOffset = -1
       this.#waiters.failAll(ErrorCode.NOT_LEADER_OR_FOLLOWER)
     }
-    if (before.leaderEpoch !== leadership.leaderEpoch) this.#interruptFetches()
+    if (before.leaderEpoch !== leadership.leaderEpoch) {
+      this.#endTenancy()
+      this.#interruptFetches()
+    }
     if (leads) this.#advance()
   }
 
@@ -256,13 +267,9 @@ export class Partition implements LogListener {
     slot: number,
     prepared?: PreparedAnswer | undefined,
   ): KafkaErrorCode {
-    const unavailable = this.unavailable
-    if (unavailable !== 0) return unavailable
-    const leadership = this.#leadership
-    if (leadership.leader !== this.nodeId || this.#nextLeadership !== undefined) return ErrorCode.NOT_LEADER_OR_FOLLOWER
     const all = requiredAcks === -1
-    if (all && leadership.isr.length < Math.min(this.#minInSyncReplicas, leadership.replicas.length))
-      return ErrorCode.NOT_ENOUGH_REPLICAS
+    const refused = this.#refusesAppend(all)
+    if (refused !== 0) return refused
     this.#appendsInFlight++
     const completed = (result: Appended) => {
       this.#completed(result)
@@ -270,10 +277,64 @@ export class Partition implements LogListener {
       if (!waits) sink.appended(slot, result)
       else if (this.unavailable !== 0) sink.appended(slot, { ...result, code: this.unavailable })
       else this.#waiters.add(new DelayedAppend(result, sink, slot))
-      if (this.#appendsInFlight === 0 && this.#nextLeadership !== undefined) this.#assume(this.#nextLeadership)
+      this.#assumeNext()
     }
     ;(this.#log as Log).append(batch, this.#appendOptions(requiredAcks, prepared !== undefined), completed, prepared)
     return 0
+  }
+
+  #refusesAppend(all: boolean): KafkaErrorCode {
+    const unavailable = this.unavailable
+    if (unavailable !== 0) return unavailable
+    const leadership = this.#leadership
+    if (leadership.leader !== this.nodeId || this.#nextLeadership !== undefined) return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    if (all && leadership.isr.length < Math.min(this.#minInSyncReplicas, leadership.replicas.length))
+      return ErrorCode.NOT_ENOUGH_REPLICAS
+    return 0
+  }
+
+  #assumeNext(): void {
+    if (this.#appendsInFlight === 0 && this.#nextLeadership !== undefined) this.#assume(this.#nextLeadership)
+  }
+
+  /**
+   * Appends a batch of the coordinator that lives here, in its epoch and where it expects the log to end. `sink` is told
+   * when the batch is written or refused; that it is readable, the tenant hears by `highWatermarkMoved`, as soon as an
+   * acks=all append would be answered.
+   * @returns as `append`.
+   */
+  appendAsCoordinator(
+    batch: Uint8Array,
+    leaderEpoch: number,
+    expectedBase: number,
+    sink: AppendSink,
+    slot: number,
+  ): KafkaErrorCode {
+    const refused = this.#refusesAppend(true)
+    if (refused !== 0) return refused
+    if (leaderEpoch !== this.leaderEpoch) return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    this.#appendsInFlight++
+    const options = { ...this.#awaitingSync, origin: Origin.coordinator, expectedBase }
+    ;(this.#log as Log).append(batch, options, result => {
+      this.#completed(result)
+      sink.appended(slot, result)
+      this.#assumeNext()
+    })
+    return 0
+  }
+
+  /** One coordinator lives here until its leadership ends, or the returned function is called. */
+  settle(tenant: TenantListener): () => void {
+    this.#tenant = tenant
+    return () => {
+      if (this.#tenant === tenant) this.#tenant = undefined
+    }
+  }
+
+  #endTenancy(): void {
+    const tenant = this.#tenant
+    this.#tenant = undefined
+    tenant?.leadershipEnded()
   }
 
   /** Nobody waits for the completion of an append whose answer is prepared; if that can't leave, it is told at once. */
@@ -366,6 +427,7 @@ export class Partition implements LogListener {
     )
     if (this.#highWatermark === highBefore && this.#lastStableOffset === stableBefore) return
     if (this.#waiters.size > 0) this.#waiters.release(this.#highWatermark)
+    if (this.#highWatermark !== highBefore) this.#tenant?.highWatermarkMoved(this.#highWatermark)
     for (const waiter of this.#fetchWaiters) waiter.moved(this)
     if (this.#fetchWaiters.size > 0 || this.#waiters.size > 0) this.#watch()
   }
@@ -399,6 +461,7 @@ export class Partition implements LogListener {
 
   #endWaits(code: KafkaErrorCode): void {
     this.#waiters.failAll(code)
+    this.#endTenancy()
     this.#interruptFetches()
   }
 

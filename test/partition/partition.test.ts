@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Appended, Log, PreparedAnswer } from '../../src/log/log.ts'
-import { Wake } from '../../src/log/log.ts'
+import { Origin, Wake } from '../../src/log/log.ts'
 import { Partition } from '../../src/partition/partition.ts'
 import { ErrorCode } from '../../src/protocol/error-codes.ts'
 import { HandLog } from '../support/hand-log.ts'
@@ -275,6 +275,78 @@ test('what waits for an offset to be readable is called once it is, at once if i
   assert.equal(codes, [0])
   log.synced()
   assert.equal(codes, [0, 0])
+})
+
+class Tenant {
+  readonly news: (number | string)[] = []
+  highWatermarkMoved(highWatermark: number) {
+    this.news.push(highWatermark)
+  }
+  leadershipEnded() {
+    this.news.push('ended')
+  }
+}
+
+test('a batch of a coordinator goes out in its epoch, where it expects the end, and the tenant hears when it is readable', () => {
+  const log = new HandLog()
+  const partition = opened(log)
+  const sink = new Sink()
+  const tenant = new Tenant()
+  partition.settle(tenant)
+  assert.is(partition.appendAsCoordinator(batch, 0, 7, sink, 1), 0)
+  const { options } = log.appends[0]!
+  assert.equal(
+    [options.origin, options.wake, options.expectedBase, options.leaderEpoch],
+    [Origin.coordinator, Wake.synced, 7, 0],
+  )
+  log.written(2)
+  assert.equal([sink.results, tenant.news], [['1@0'], []])
+  log.synced()
+  assert.equal(tenant.news, [2])
+  partition.append(batch, 1, sink, 2)
+  log.written()
+  log.synced()
+  assert.equal(tenant.news, [2, 3])
+})
+
+test('a batch of a coordinator is refused at once in another epoch and with too few replicas', () => {
+  const partition = opened(new HandLog())
+  const sink = new Sink()
+  partition.lead(leadership(1))
+  assert.is(partition.appendAsCoordinator(batch, 0, 0, sink, 1), ErrorCode.NOT_LEADER_OR_FOLLOWER)
+  partition.configure({ flush: 'group', minInSyncReplicas: 2, timestampType: 'CreateTime' })
+  partition.lead({ leader: NODE, leaderEpoch: 1, isr: [NODE], replicas: [NODE, 2] })
+  assert.is(partition.appendAsCoordinator(batch, 1, 0, sink, 1), ErrorCode.NOT_ENOUGH_REPLICAS)
+})
+
+test('a tenant hears once that its leadership ended, after the appends under way', () => {
+  const log = new HandLog()
+  const partition = opened(log)
+  const sink = new Sink()
+  const tenant = new Tenant()
+  partition.settle(tenant)
+  partition.appendAsCoordinator(batch, 0, 0, sink, 1)
+  partition.lead(leadership(1))
+  assert.equal(tenant.news, [])
+  assert.is(partition.appendAsCoordinator(batch, 0, 1, sink, 2), ErrorCode.NOT_LEADER_OR_FOLLOWER)
+  log.written()
+  assert.equal([sink.results, tenant.news], [['1@0'], ['ended']])
+  log.synced()
+  partition.lead(leadership(2, 2))
+  partition.remove()
+  assert.equal(tenant.news, ['ended'])
+})
+
+test('a deleted partition, and one whose directory failed, have no tenant any more', () => {
+  for (const end of ['remove', 'fail'] as const) {
+    const partition = opened(new HandLog())
+    const tenant = new Tenant()
+    const gone = new Tenant()
+    partition.settle(gone)()
+    partition.settle(tenant)
+    partition[end](ErrorCode.KAFKA_STORAGE_ERROR)
+    assert.equal([gone.news, tenant.news], [[], ['ended']])
+  }
 })
 
 test.run()
