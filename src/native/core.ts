@@ -18,6 +18,8 @@ const BOX_BYTES = 1 << 20
 export const INLINE_BYTES = BOX_BYTES / 4
 const DRAIN_ROUNDS = 32
 const DRAIN_MS = 1
+/** So long at most somebody waits for an inbox that never gets empty. */
+const HEARD_MS = 100
 const NO_INBOX = new Uint8Array(0)
 const ROLES: readonly Role[] = ['lane', 'sync', 'read', 'background']
 
@@ -37,6 +39,9 @@ export abstract class RuntimeCore {
   #keepers = 0
   #draining = false
   #scheduled = false
+  /** The last drain left nothing behind. */
+  #caughtUp = true
+  #listening: (() => void)[] = []
   readonly #fatalListeners: ((text: string) => void)[] = []
   readonly #drain = () => this.drain()
 
@@ -134,7 +139,8 @@ export abstract class RuntimeCore {
     if (this.#draining || this.ended !== undefined) return
     this.#draining = true
     try {
-      if (this.#rounds()) {
+      this.#caughtUp = !this.#rounds()
+      if (!this.#caughtUp) {
         this.dispatch()
         this.host.loop.yield(this.#drain)
       }
@@ -143,6 +149,27 @@ export abstract class RuntimeCore {
     } finally {
       this.#draining = false
     }
+  }
+
+  whenHeard(done: () => void): void {
+    this.#listening.push(done)
+    if (this.#listening.length > 1) return
+    const { clock, loop } = this.host
+    const untilMs = clock.monotonicMs() + HEARD_MS
+    const listen = () => {
+      this.drain()
+      if (!this.#caughtUp && clock.monotonicMs() < untilMs && this.ended === undefined) {
+        loop.yield(listen)
+        return
+      }
+      const heard = this.#listening
+      this.#listening = []
+      // One turn more: what the handlers of those requests put off to microtasks is done then.
+      loop.yield(() => {
+        for (const each of heard) each()
+      })
+    }
+    loop.yield(listen)
   }
 
   /** True: there may be more, but the budget is spent. */

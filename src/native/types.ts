@@ -288,6 +288,11 @@ export interface Runtime {
   readonly requestsAtHand: number
   /** Dispatches what is queued and handles what has arrived, now. Manual mode's step, and the last act before exit. */
   drain(): void
+  /**
+   * Calls back, later, when every request that has arrived by now was handled (or 100 ms have passed, if they never end):
+   * for who acts on silence. Also after the end of the runtime.
+   */
+  whenHeard(done: () => void): void
   /** Manual mode: runs one task; false if the role had none. */
   step(role: Role): boolean
   /** Process exit: every dirty log to disk, bounded. True when all of it got there. */

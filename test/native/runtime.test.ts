@@ -37,6 +37,7 @@ const config: EngineLogConfig = {
 const fields = { leaderEpoch: 0, origin: 0, wake: 1, transactionVersion: 0, expectedBase: -1 }
 
 interface Manual {
+  host: SimulatedHost
   runtime: NativeRuntime
   directory: number
   log: LogHandle
@@ -67,7 +68,7 @@ async function manual(): Promise<Manual> {
   })
   await settle()
   if (box.opened === undefined) throw new Error('not opened')
-  return { runtime, directory, log, opened: box.opened, settle }
+  return { host, runtime, directory, log, opened: box.opened, settle }
 }
 
 test('one runtime serves its environment, until as many have closed it as opened it', async () => {
@@ -231,6 +232,30 @@ for (const [how, code] of [
     assert.equal([finished.code, finished.signal], [code, null], finished.stderr)
   })
 }
+
+test('who listens first is called after what had arrived was handled, also once the runtime is closed', async () => {
+  const { runtime, log, host } = await manual()
+  const order: string[] = []
+  const append = (name: string) =>
+    runtime.append(log, new Uint8Array(1), fields, () => {
+      order.push(name)
+      // A handler that goes on in a microtask is heard out.
+      void Promise.resolve().then(() => order.push(`${name} at its end`))
+    })
+  append('first')
+  append('second')
+  runtime.drain()
+  while (runtime.step('lane'));
+  runtime.whenHeard(() => order.push('heard'))
+  runtime.whenHeard(() => order.push('heard too'))
+  assert.equal(order, [])
+  await host.settle()
+  assert.equal(order, ['first', 'second', 'first at its end', 'second at its end', 'heard', 'heard too'])
+  await runtime.close()
+  runtime.whenHeard(() => order.push('closed'))
+  await host.settle()
+  assert.is(order.at(-1), 'closed')
+})
 
 test('a process that throws while the reactor works ends with an error, not with a crash', async () => {
   const program = startSibling(siblingUrl('./programs/environment', import.meta.url), ['throw'])
