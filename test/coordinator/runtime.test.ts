@@ -470,6 +470,30 @@ test('markers and transactional records are replayed as such when loading', asyn
   assert.equal(shard.told, ['commit of 7/3', 'abort of 7/3', 'loaded'])
 })
 
+test('whoever waits for a load hears of its end, whatever it is', async () => {
+  const at = await rig()
+  const ends: string[] = []
+  const wait = (name: string, partition = 0) =>
+    void at.runtime.whenLoaded(partition).then(() => {
+      ends.push(name)
+    })
+  wait('loaded already')
+  wait('led elsewhere', 7)
+  await at.host.settle()
+  assert.equal(ends, ['loaded already', 'led elsewhere'])
+  at.runtime.elected(0, at.writer.lose(0))
+  wait('loading')
+  await Promise.resolve()
+  assert.is(ends.length, 2)
+  await at.host.settle()
+  assert.is(ends.at(-1), 'loading')
+  at.writer.planLoad = () => ErrorCode.KAFKA_STORAGE_ERROR
+  at.runtime.elected(0, at.writer.lose(0))
+  wait('failing')
+  await at.host.settle()
+  assert.is(ends.at(-1), 'failing')
+})
+
 test('writes and reads of all shards go to each of them, and fail in those that are not loaded', async () => {
   const at = await rig({ partitions: 3 })
   const written = at.runtime.writeAll('test', 1_000, shard => shard.add(['a'], 1 + shard.context.partition))
