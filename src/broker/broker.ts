@@ -3,7 +3,7 @@
  *
  * Start: directories locked and opened; metadata (formatting on the first start); the logs of this broker's partitions,
  * recovered where needed; listeners bound; registered with the controller; unfenced, and then in use.
- * Stop: the controller is told, and takes leadership away, which ends every delayed fetch; no new connections; requests in flight are answered, within a
+ * Stop: the controller is told, and takes leadership away, which ends every delayed fetch; members of groups are answered; no new connections; requests in flight are answered, within a
  * limit; connections closed; logs synced and closed; metadata closed; checkpoints and the clean-shutdown file; unlocked.
  * If a step of the start fails, what was opened is closed again and the error passed on.
  */
@@ -27,9 +27,11 @@ import type { BrokerPorts, Endpoint } from './context.ts'
 import { Deadlines } from './deadlines.ts'
 import { FetchSessions } from './fetch-session.ts'
 import { Gate } from './gate.ts'
+import { GROUPS_TOPIC, GroupCoordinators } from './group-coordinators.ts'
 import { handlers } from './handlers/index.ts'
 import type { BrokerLifecycle } from './lifecycle.ts'
 import { previousBrokerEpoch, startLifecycle } from './lifecycle.ts'
+import { LogPartitionWriter } from './partition-writer.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { Replicas } from './replicas.ts'
 import { Router } from './router.ts'
@@ -103,7 +105,7 @@ export class Broker {
   }
 
   static async start(options: BrokerOptions): Promise<Broker> {
-    const parts: Parts = { options, directories: [], listeners: new Map() }
+    const parts: Parts = { options, directories: [], listeners: new Map(), unsubscribe: [] }
     try {
       return await start(parts, (...found) => new Broker(parts, ...found))
     } catch (error) {
@@ -126,7 +128,8 @@ interface Parts {
   readonly listeners: Map<Listener, ListenerAddress>
   node?: MetadataNode
   replicas?: Replicas
-  unsubscribe?: () => void
+  groupCoordinators?: GroupCoordinators
+  readonly unsubscribe: (() => void)[]
   router?: Router
   deadlines?: Deadlines
   lifecycle?: BrokerLifecycle
@@ -160,9 +163,13 @@ async function start(
 
   const replicas = await Replicas.create({ host, logger, config, nodeId, directories: node.directoryIds })
   parts.replicas = replicas
-  parts.unsubscribe = node.loader.subscribe(replicas)
+  parts.unsubscribe.push(node.loader.subscribe(replicas))
   await replicas.whenIdle()
   const strays = await replicas.setStraysAside()
+
+  const groupCoordinators = coordinateGroups(parts, node, replicas)
+  parts.groupCoordinators = groupCoordinators
+  parts.unsubscribe.push(node.loader.subscribe(groupCoordinators))
 
   const deadlines = new Deadlines(host)
   parts.deadlines = deadlines
@@ -175,6 +182,8 @@ async function start(
     controller: node.controller,
     replicas,
     deadlines,
+    groupCoordinators,
+    groups: groupCoordinators.groups,
     producerIds: new ProducerIds(node.controller, nodeId, () => parts.lifecycle?.brokerEpoch ?? -1),
     fetchSessions: new FetchSessions({
       slots: config.number('max.incremental.fetch.session.cache.slots'),
@@ -226,12 +235,13 @@ async function stop(parts: Parts): Promise<void> {
     }
   }
   await step(() => lifecycle?.controlledShutdown(CONTROLLED_SHUTDOWN_MS))
+  await step(() => parts.groupCoordinators?.close())
   for (const listener of parts.listeners.keys()) await step(() => listener.close())
   await router?.idle(DRAIN_MS)
   for (const listener of parts.listeners.keys()) listener.closeConnections()
   parts.deadlines?.close()
   lifecycle?.close()
-  parts.unsubscribe?.()
+  for (const unsubscribe of parts.unsubscribe) unsubscribe()
   // A start that came to no log leaves the directory as clean, or not, as it was found.
   const closed = await replicas?.close()
   await step(() => node?.close())
@@ -241,6 +251,30 @@ async function stop(parts: Parts): Promise<void> {
     await step(() => directory.close({ clean, brokerEpoch }))
   }
   if (failures.length > 0) throw failures[0]
+}
+
+function coordinateGroups({ options }: Parts, node: MetadataNode, replicas: Replicas): GroupCoordinators {
+  const { host, logger, runtime } = options
+  const config = () => replicas.config
+  const image = () => node.image()
+  return new GroupCoordinators({
+    host,
+    logger,
+    nodeId: options.config.number('node.id'),
+    config,
+    image,
+    controller: node.controller,
+    replicas,
+    listenFirst: runtime,
+    writer: new LogPartitionWriter({
+      topic: GROUPS_TOPIC,
+      replicas,
+      loop: host.loop,
+      loadBytes: options.config.number('offsets.load.buffer.size'),
+      image,
+      config,
+    }),
+  })
 }
 
 function served() {

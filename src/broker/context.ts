@@ -8,11 +8,13 @@
  */
 import type { Logger } from '../base/logger.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
+import type { GroupService } from '../coordinator/group/service.ts'
 import type { Host } from '../host/host.ts'
 import type { PreparedAnswer } from '../log/log.ts'
 import type { MetadataImage } from '../metadata/image.ts'
 import type { Connection } from '../net/net.ts'
 import type { Partition } from '../partition/partition.ts'
+import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { FetchSessions } from './fetch-session.ts'
 
@@ -51,6 +53,19 @@ export interface ProducerIdPort {
   next(): Promise<{ readonly errorCode: number; readonly producerId: bigint }>
 }
 
+/** Where groups are coordinated. */
+export interface GroupCoordinatorPort {
+  /** Makes sure that there is `__consumer_offsets`. Resolves to Kafka's code. */
+  createTopic(clientId: string | null): Promise<KafkaErrorCode>
+  /** Its partition that a group belongs to. */
+  partitionFor(groupId: string): number
+  /**
+   * Resolves to the id of the broker that leads the partition, -1 when there is none; if it is this one, once the groups are
+   * loaded, or when that takes too long.
+   */
+  whenReady(partition: number): Promise<number>
+}
+
 export interface BrokerPorts {
   readonly host: Host
   readonly logger: Logger
@@ -62,6 +77,8 @@ export interface BrokerPorts {
   readonly producerIds: ProducerIdPort
   readonly fetchSessions: FetchSessions
   readonly deadlines: Deadlines
+  readonly groups: GroupService
+  readonly groupCoordinators: GroupCoordinatorPort
   /** What ApiVersions answers: every handler of this broker, by API key. */
   readonly servedApis: readonly { readonly apiKey: number; readonly minVersion: number; readonly maxVersion: number }[]
   /** `kraft.version` of the quorum. */

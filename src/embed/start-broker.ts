@@ -17,6 +17,9 @@ import { checkChoice, checkOptions, checkPath } from './options.ts'
 
 const MEMORY = 'memory'
 
+/** A group in the same process needs no time to gather. */
+const defaults = new Map([['group.initial.rebalance.delay.ms', '0']])
+
 const optionNames = ['dir', 'port', 'host', 'flush', 'config', 'logger'] satisfies (keyof BrokerOptions)[]
 
 export interface BrokerOptions {
@@ -60,12 +63,18 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   checkChoice('flush', options.flush, ['group', 'os'])
   const logger = options.logger === false ? silentLogger : (options.logger ?? warningLogger)
   const values = new Map(Object.entries(options.config ?? {}).map(([key, value]) => [key, String(value)]))
-  const resolved = resolveConfig([{ origin: 'config', values }], {
-    host: options.host,
-    port: options.port ?? (values.has('listeners') ? undefined : 0),
-    dir: options.dir ?? MEMORY,
-    flush: options.flush,
-  })
+  const resolved = resolveConfig(
+    [
+      { origin: 'startBroker', values: defaults },
+      { origin: 'config', values },
+    ],
+    {
+      host: options.host,
+      port: options.port ?? (values.has('listeners') ? undefined : 0),
+      dir: options.dir ?? MEMORY,
+      flush: options.flush,
+    },
+  )
   for (const warning of resolved.warnings) logger.warn(warning)
   if (!resolved.ok) throw new ConfigError(resolved.problems[0]!)
   if (resolved.withoutEffect.length > 0)

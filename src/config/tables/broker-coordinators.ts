@@ -65,7 +65,7 @@ group.streams.min.session.timeout.ms | INT | 45000 | >=1 | medium | read-only | 
 group.streams.num.standby.replicas | INT | 0 | >=0 | medium | read-only | stored | Standby tasks for each task of a streams group.
 group.streams.session.timeout.ms | INT | 45000 | >=1 | medium | read-only | stored | A member of a streams group that is silent for this long is removed, in milliseconds.
 offsets.commit.timeout.ms | INT | 5000 | >=1 | high | read-only | works | Longest wait for a commit of offsets to be replicated, in milliseconds.
-offsets.load.buffer.size | INT | 5242880 | >=1 | high | read-only | stored | Bytes read at a time when a coordinator loads offsets.
+offsets.load.buffer.size | INT | 5242880 | >=1 | high | read-only | works | Bytes read at a time when a coordinator loads offsets.
 offsets.retention.check.interval.ms | LONG | 600000 | >=1 | high | read-only | works | How often committed offsets are checked for expiry, in milliseconds.
 offsets.retention.minutes | INT | 10080 | >=1 | high | read-only | works | Minutes that offsets of an empty group are kept.
 offsets.topic.compression.codec | INT | 0 |  | high | read-only | stored | Number of the codec that the offsets topic is written with.

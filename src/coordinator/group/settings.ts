@@ -76,6 +76,11 @@ export class GroupSettings {
     return this.#config().number('offset.metadata.max.bytes')
   }
 
+  /** How long an operation waits for its records to be committed. */
+  get commitTimeoutMs(): number {
+    return this.#config().number('offsets.commit.timeout.ms')
+  }
+
   get offsetsRetentionMs(): number {
     return this.#config().number('offsets.retention.minutes') * 60_000
   }
