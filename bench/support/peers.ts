@@ -50,8 +50,10 @@ export async function startOdradek(options: StartOptions): Promise<RunningBroker
   const config = Object.entries(options.config ?? {}).flatMap(([key, value]) => ['-c', `${key}=${value}`])
   const runtime = process.env['ODRADEK_BENCH_RUNTIME'] ?? process.execPath
   const main = join(root, 'dist', 'src', 'cli', 'main.js')
+  const profiles = process.env['ODRADEK_BENCH_PROFILE']
   const command = [
     runtime,
+    ...(profiles === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profiles]),
     main,
     'serve',
     '--port',

@@ -318,3 +318,15 @@ fn ranges(mut members: Vec<String>, partitions: usize) -> Vec<(String, usize, us
     };
     members.into_iter().enumerate().map(assign).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ranges;
+
+    #[test]
+    fn gives_each_partition_to_one_member_in_the_order_of_ids() {
+        let members = ["c", "a", "b"].map(String::from).to_vec();
+        let assigned = [("a", 0, 4), ("b", 4, 3), ("c", 7, 3)];
+        assert_eq!(ranges(members, 10), assigned.map(|(id, first, count)| (id.to_string(), first, count)));
+    }
+}

@@ -101,7 +101,13 @@ impl Link {
         loop {
             match self.stream.read(piece) {
                 Ok(0) => return Err("the broker closed the connection".into()),
-                Ok(read) => self.received.extend_from_slice(&piece[..read]),
+                Ok(read) => {
+                    self.received.extend_from_slice(&piece[..read]);
+                    // What comes after a short read is announced anew.
+                    if read < piece.len() {
+                        break;
+                    }
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(format!("read: {error}")),
             }

@@ -51,3 +51,21 @@ impl Schedule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hands_out_the_due_ones_in_order_and_forgets_what_was_replaced() {
+        let mut schedule = Schedule::default();
+        for (member, at) in [(0, 30), (1, 10), (2, 20), (1, 40)] {
+            schedule.set(member, at);
+        }
+        schedule.clear(2);
+        assert_eq!(schedule.take(29), None);
+        assert_eq!(schedule.take(50), Some((0, 30)));
+        assert_eq!(schedule.take(50), Some((1, 40)));
+        assert_eq!(schedule.take(50), None);
+    }
+}

@@ -149,3 +149,32 @@ impl<'a> Answer<'a> {
         Err("an answer holds a number of more than five bytes".into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_back_what_it_wrote() {
+        let long = "x".repeat(300);
+        let mut frame = Frame::new(8, 9, 7);
+        frame.int16(-2).int64(i64::MIN).string(&long).null().count(0).tags();
+        let bytes = frame.finish();
+        assert_eq!(u32::from_be_bytes(bytes[..4].try_into().unwrap()) as usize, bytes.len() - 4);
+        // Key, version, correlation id, client id of four letters and no tags stand before it.
+        let mut answer = Answer::new(&bytes[4 + 15..]);
+        assert_eq!(answer.int16(), Ok(-2));
+        assert_eq!(answer.int64(), Ok(i64::MIN));
+        assert_eq!(answer.string(), Ok(long));
+        assert_eq!(answer.count(), Ok(None));
+        assert_eq!(answer.count(), Ok(Some(0)));
+        assert_eq!(answer.tags(), Ok(()));
+        assert!(answer.byte().is_err());
+    }
+
+    #[test]
+    fn refuses_a_length_beyond_the_end() {
+        assert!(Answer::new(&[0xff, 0xff, 0xff, 0xff, 0x07, 1]).bytes().is_err());
+        assert!(Answer::new(&[0xff; 6]).count().is_err());
+    }
+}
