@@ -28,12 +28,14 @@ const sortedMembers = ({ members }: AssignorInput): string[] => {
   return [...fixed.map(([, memberId]) => memberId), ...others.sort(compareText)]
 }
 
-const rangeOf = (topic: Remaining): Set<number> => {
+/** The next subscriber's share; undefined: nothing is left. */
+const rangeOf = (topic: Remaining): Set<number> | undefined => {
   // The shares that are left differ by one at most, the larger ones first.
   const end = topic.next + Math.ceil((topic.end - topic.next) / topic.subscribers)
+  topic.subscribers--
+  if (topic.next === end) return undefined
   const range = new Set<number>()
   while (topic.next < end) range.add(topic.next++)
-  topic.subscribers--
   return range
 }
 
@@ -51,7 +53,7 @@ const assign = (input: AssignorInput): GroupAssignment => {
     const assigned = new Map<string, Set<number>>()
     for (const topicId of input.members.get(memberId)?.topicIds ?? []) {
       const range = rangeOf(topics.get(topicId) as Remaining)
-      if (range.size > 0) assigned.set(topicId, range)
+      if (range !== undefined) assigned.set(topicId, range)
     }
     assignment.set(memberId, assigned)
   }

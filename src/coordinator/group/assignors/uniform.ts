@@ -30,25 +30,39 @@ interface Pool {
   partitions: number
 }
 
-/** Topics by id, sorted, and the number of their pool: topics have one number when they have the same subscribers. */
-const poolNumbers = (input: AssignorInput, memberIds: readonly string[]): [topicId: string, pool: number][] => {
-  const pools = new Map<string, number>()
+/** What members subscribe to. Topics and members are numbered in the order of their ids. */
+interface Subscriptions {
+  readonly topicIds: readonly string[]
+  /** Numbers of the topics of each member; of the first one alone when all subscribe to the same. */
+  readonly ofMembers: readonly (readonly number[])[]
+}
+
+const subscriptionsOf = (input: AssignorInput, memberIds: readonly string[]): Subscriptions => {
+  const asked = input.homogeneous ? memberIds.slice(0, 1) : memberIds
+  const subscribed = asked.map(memberId => (input.members.get(memberId) as MemberSubscription).topicIds)
+  const topicIds = [...new Set(subscribed.flatMap(ids => [...ids]))].sort(compareText)
+  const numbers = new Map(topicIds.map((topicId, number) => [topicId, number]))
+  return { topicIds, ofMembers: subscribed.map(ids => Array.from(ids, id => numbers.get(id) as number)) }
+}
+
+/** A number for each topic: topics have the same one when they have the same subscribers. */
+const poolNumbers = ({ topicIds, ofMembers }: Subscriptions): Int32Array => {
+  const pools = new Int32Array(topicIds.length)
   let next = 1
-  const subscriptions = input.homogeneous ? memberIds.slice(0, 1) : memberIds
-  for (const memberId of subscriptions) {
+  for (const topics of ofMembers) {
     // Each member parts the topics of a pool that it subscribes to from those that it doesn't.
     const parts = new Map<number, number>()
-    for (const topicId of input.members.get(memberId)?.topicIds ?? []) {
-      const pool = pools.get(topicId) ?? 0
+    for (const topic of topics) {
+      const pool = pools[topic] as number
       let part = parts.get(pool)
       if (part === undefined) {
         part = next++
         parts.set(pool, part)
       }
-      pools.set(topicId, part)
+      pools[topic] = part
     }
   }
-  return [...pools].sort(([left], [right]) => compareText(left, right))
+  return pools
 }
 
 /** Who is picked next to get or to give one: members in the order of their loads, taken level by level. */
@@ -61,9 +75,10 @@ class Level {
 
   /** `step` 1: the least loaded first, each getting one; -1: the most loaded first, each giving one. */
   constructor(members: readonly number[], loads: Int32Array, step: 1 | -1) {
-    this.#members = members.toSorted(
-      (left, right) => step * ((loads[left] as number) - (loads[right] as number)) || left - right,
-    )
+    // Sorted as numbers that hold load and member both: several times faster than by a comparison.
+    const keys = Float64Array.from(members, member => step * (loads[member] as number) * loads.length + member)
+    const modulus = loads.length
+    this.#members = Array.from(keys.sort(), key => ((key % modulus) + modulus) % modulus)
     this.#loads = loads
     this.#step = step
     this.#extend()
@@ -117,24 +132,28 @@ class Uniform {
   }
 
   #makePools(): number {
-    const { members, homogeneous } = this.#input
+    const subscriptions = subscriptionsOf(this.#input, this.#memberIds)
+    const numbers = poolNumbers(subscriptions)
     const pools = new Map<number, Pool>()
     let total = 0
-    for (const [id, number] of poolNumbers(this.#input, this.#memberIds)) {
+    for (const [at, id] of subscriptions.topicIds.entries()) {
       const topic = { id, count: countOf(this.#input, id), first: total }
-      let pool = pools.get(number)
+      let pool = pools.get(numbers[at] as number)
       if (pool === undefined) {
-        const subscribers = this.#memberIds.flatMap((memberId, member) =>
-          homogeneous || members.get(memberId)?.topicIds.has(id) ? member : [],
-        )
-        pool = { topics: [], subscribers, partitions: 0 }
-        pools.set(number, pool)
+        pool = { topics: [], subscribers: [], partitions: 0 }
+        pools.set(numbers[at] as number, pool)
         this.#pools.push(pool)
       }
       pool.topics.push(topic)
       pool.partitions += topic.count
       total += topic.count
       this.#topics.set(id, topic)
+    }
+    for (const member of this.#memberIds.keys()) {
+      for (const at of subscriptions.ofMembers[this.#input.homogeneous ? 0 : member] as readonly number[]) {
+        const { subscribers } = pools.get(numbers[at] as number) as Pool
+        if (subscribers.at(-1) !== member) subscribers.push(member)
+      }
     }
     // Those first that give their subscribers the most, and of them those that have the fewest to choose from.
     this.#pools.sort(
