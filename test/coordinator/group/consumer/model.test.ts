@@ -1,0 +1,320 @@
+/**
+ * Members of a consumer group that do everything that clients do, at random: they join, leave, lose answers, give up
+ * partitions slowly, change their minds; topics come, grow and go; appends are refused, coordinators loaded anew.
+ */
+import * as fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { ErrorCode } from '../../../../src/protocol/error-codes.ts'
+import type { HeartbeatAnswer } from '../../../support/consumer-rig.ts'
+import { ConsumerRig, codeOf, idOf } from '../../../support/consumer-rig.ts'
+
+const test = suite('consumer groups, at random')
+
+const subscriptions: readonly { topics?: string[]; regex?: string }[] = [
+  { topics: ['foo'] },
+  { topics: ['foo', 'bar'] },
+  { regex: 'fo.*' },
+  { regex: '.*' },
+  { topics: [] },
+  { topics: ['bar'], regex: 'foo' },
+]
+
+/** A member as a client library makes it. */
+class Client {
+  readonly memberId: string
+  readonly instance: string | null
+  subscription = subscriptions[0]!
+  epoch = 0
+  /** Topic ids with partitions that it reads. */
+  owned = new Set<string>()
+  /** Of those, what it was told to give up and still reads. */
+  revoking = new Set<string>()
+  /** The next heartbeat says everything. */
+  full = false
+  /** The next heartbeat says what it owns. */
+  report = false
+
+  constructor(memberId: string, instance: string | null) {
+    this.memberId = memberId
+    this.instance = instance
+  }
+
+  drop(): void {
+    this.epoch = 0
+    this.owned.clear()
+    this.revoking.clear()
+    this.full = false
+  }
+
+  request() {
+    const joins = this.epoch === 0
+    const finished = this.revoking.size > 0
+    for (const partition of this.revoking) this.owned.delete(partition)
+    this.revoking.clear()
+    const full = joins || this.full
+    const owned: Record<string, number[]> = {}
+    for (const partition of this.owned) {
+      const [topicId, index] = partition.split('/') as [string, string]
+      ;(owned[topicId.replace(/A+$/, '')] ??= []).push(Number(index))
+    }
+    const { topics = full ? [] : null, regex = full ? '' : null } = full ? this.subscription : {}
+    return {
+      topics,
+      regex,
+      rebalanceMs: full ? 60_000 : -1,
+      owned: full || finished || this.report ? owned : null,
+      instance: this.instance,
+    }
+  }
+
+  take(answer: HeartbeatAnswer, slow: boolean): void {
+    this.epoch = answer.memberEpoch
+    this.full = false
+    this.report = false
+    if (answer.assignment == null) return
+    const assigned = new Set<string>()
+    for (const { topicId, partitions } of answer.assignment.topicPartitions) {
+      for (const partition of partitions) assigned.add(`${topicId}/${partition}`)
+    }
+    for (const partition of this.owned) {
+      if (assigned.has(partition)) continue
+      if (slow) this.revoking.add(partition)
+      else this.owned.delete(partition)
+    }
+    for (const partition of assigned) this.owned.add(partition)
+    this.report = !slow
+  }
+}
+
+type Step =
+  | { kind: 'beat'; client: number; lost: boolean; slow: boolean }
+  | { kind: 'refused'; client: number; leaves: boolean }
+  | { kind: 'leave'; client: number; forAWhile: boolean }
+  | { kind: 'subscribe'; client: number; to: number }
+  | { kind: 'advance'; ms: number }
+  | { kind: 'reload' }
+  | { kind: 'grow' | 'create' | 'delete'; topic: number }
+
+const clientIndex = fc.nat(5)
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 12,
+    arbitrary: fc.record({
+      kind: fc.constant('beat' as const),
+      client: clientIndex,
+      lost: fc.integer({ min: 0, max: 9 }).map(dice => dice === 0),
+      slow: fc.boolean(),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('refused' as const), client: clientIndex, leaves: fc.boolean() }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('leave' as const), client: clientIndex, forAWhile: fc.boolean() }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('subscribe' as const),
+      client: clientIndex,
+      to: fc.nat(subscriptions.length - 1),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('advance' as const),
+      ms: fc.constantFrom(0, 1_000, 5_000, 12_000, 50_000),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('reload' as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('grow' as const, 'create' as const, 'delete' as const),
+      topic: fc.nat(2),
+    }),
+  },
+)
+
+const topics = ['foo', 'bar', 'fooled']
+
+class World {
+  rig: ConsumerRig
+  /** 0 to 3 dynamic; 4 and 5 are one static member, started twice. */
+  readonly clients: Client[]
+  epoch = 0
+
+  constructor(assignor: string, intervalMs: number) {
+    const config = {
+      'group.consumer.assignors': assignor,
+      'group.consumer.assignment.interval.ms': intervalMs,
+    }
+    this.rig = new ConsumerRig({ foo: 4, bar: 3 }, config)
+    this.clients = Array.from({ length: 6 }, (_, index) => new Client(`m${index}`, index < 4 ? null : 'instance'))
+  }
+
+  do(step: Step): void {
+    switch (step.kind) {
+      case 'beat':
+        this.beat(this.clients[step.client]!, step.lost, step.slow)
+        break
+      case 'refused':
+        this.#refused(this.clients[step.client]!, step.leaves)
+        break
+      case 'leave':
+        this.#leave(this.clients[step.client]!, step.forAWhile)
+        break
+      case 'subscribe':
+        this.clients[step.client]!.subscription = subscriptions[step.to]!
+        this.clients[step.client]!.full = true
+        break
+      case 'advance':
+        this.rig.advance(step.ms)
+        break
+      case 'reload':
+        this.reload()
+        break
+      default:
+        this.#changeTopic(step.kind, topics[step.topic]!)
+    }
+    this.check()
+  }
+
+  beat(client: Client, lost: boolean, slow: boolean): void {
+    const { memberId, epoch } = client
+    let answer: HeartbeatAnswer | undefined
+    const code = codeOf(() => {
+      answer = this.rig.heartbeat(memberId, epoch, client.request())
+    })
+    if (lost) {
+      client.full = epoch !== 0
+      return
+    }
+    if (code === ErrorCode.NONE) {
+      client.take(answer!, slow)
+      return
+    }
+    const expected = [
+      ErrorCode.UNKNOWN_MEMBER_ID,
+      ErrorCode.FENCED_MEMBER_EPOCH,
+      ErrorCode.GROUP_ID_NOT_FOUND,
+      ErrorCode.UNRELEASED_INSTANCE_ID,
+      ErrorCode.FENCED_INSTANCE_ID,
+    ]
+    assert.ok(expected.includes(code as never), `code ${code}`)
+    client.drop()
+  }
+
+  #refused(client: Client, leaves: boolean): void {
+    this.rig.held = true
+    const { memberId, epoch, instance } = client
+    const request = client.request()
+    codeOf(() => this.rig.heartbeat(memberId, leaves ? -1 : epoch, leaves ? { instance } : request))
+    this.rig.refuse(ErrorCode.NOT_ENOUGH_REPLICAS)
+    this.rig.held = false
+    client.full = epoch !== 0
+  }
+
+  #leave(client: Client, forAWhile: boolean): void {
+    const isStatic = client.instance !== null
+    const epoch = isStatic && forAWhile ? -2 : -1
+    codeOf(() => this.rig.heartbeat(client.memberId, epoch, { instance: client.instance }))
+    client.drop()
+  }
+
+  reload(): void {
+    const live = this.rig.hardState()
+    this.rig = this.rig.reload()
+    assert.equal(this.rig.hardState(), live)
+  }
+
+  #changeTopic(kind: 'grow' | 'create' | 'delete', topic: string): void {
+    const present = this.rig.image.topicsByName.get(topic)?.partitions.length
+    if (kind === 'create' && present === undefined) this.rig.createTopics({ [topic]: 2 })
+    if (kind === 'grow' && present !== undefined && present < 8) this.rig.growTopic(topic, present + 1)
+    if (kind === 'delete' && present !== undefined && topic !== 'foo') this.rig.deleteTopic(topic)
+  }
+
+  /** Clients that the coordinator holds for members now. */
+  get members(): Client[] {
+    const group = this.rig.table.get('g')
+    return this.clients.filter(client => client.epoch > 0 && group?.hasMember(client.memberId))
+  }
+
+  check(): void {
+    const group = this.rig.table.get('g') === undefined ? undefined : this.rig.group()
+    if (group === undefined) return
+    assert.ok(group.epoch >= this.epoch, 'epochs grow')
+    this.epoch = group.epoch
+    assert.ok(group.targetVersion.epoch <= group.epoch, 'the target is not newer than the group')
+    const owners = new Map<string, string>()
+    for (const client of this.members) {
+      const member = group.memberOrThrow(client.memberId)
+      for (const partition of client.owned) {
+        assert.is(
+          owners.get(partition),
+          undefined,
+          `${partition} is ${owners.get(partition)}'s and ${client.memberId}'s`,
+        )
+        owners.set(partition, client.memberId)
+        const [topicId, index] = partition.split('/') as [string, string]
+        const known = member.assigned.get(topicId)?.has(+index) || member.pendingRevocation.get(topicId)?.has(+index)
+        assert.ok(known, `the coordinator knows that ${client.memberId} has ${partition}`)
+      }
+    }
+  }
+
+  /** Who is there goes on undisturbed. */
+  settle(): void {
+    for (let round = 0; round < 14; round++) {
+      for (const client of this.clients) {
+        if (client.epoch === 0) continue
+        this.beat(client, false, false)
+        this.check()
+      }
+      this.rig.advance(11_000)
+    }
+    const { members } = this
+    if (members.length === 0) return
+    assert.is(this.rig.group().stateName, 'Stable')
+    const owned = members.flatMap(client => [...client.owned]).sort()
+    assert.equal(owned, this.#readable(members))
+  }
+
+  /** Every partition of a topic to which somebody subscribes. */
+  #readable(members: readonly Client[]): string[] {
+    const all: string[] = []
+    for (const topic of this.rig.image.topicsByName.values()) {
+      const isRead = members.some(({ memberId }) => {
+        const { subscribedTopicNames: names, subscribedTopicRegex: regex } = this.rig.member(memberId)
+        return names.includes(topic.name) || (regex !== '' && new RegExp(`^(?:${regex})$`).test(topic.name))
+      })
+      if (isRead) for (const partition of topic.partitions.keys()) all.push(`${idOf(topic.name)}/${partition}`)
+    }
+    return all.sort()
+  }
+}
+
+for (const assignor of ['uniform', 'range']) {
+  for (const intervalMs of [0, 3_000]) {
+    test(`members of a group with ${assignor} and ${intervalMs} ms between assignments never share a partition, and settle`, () => {
+      fc.assert(
+        fc.property(fc.array(step, { maxLength: 120 }), steps => {
+          const world = new World(assignor, intervalMs)
+          for (const each of steps) world.do(each)
+          // A coordinator that has just been loaded looks at everything anew.
+          if (steps.length % 4 === 0) world.reload()
+          world.settle()
+          world.reload()
+        }),
+        { numRuns: 150 },
+      )
+    })
+  }
+}
+
+test.run()
