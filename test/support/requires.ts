@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { kafkaJars } from './kafka.ts'
+import { newerLibrdkafka } from './librdkafka.ts'
 
 /** Ends the running test (or, from a before hook, its whole suite) as skipped. */
 export const skip = (reason: string): never => {
@@ -21,6 +22,8 @@ const checks = {
   java: () => (onPath('java') ? undefined : 'no java on the PATH'),
   kafka: () => (onPath('java') && kafkaJars() !== undefined ? undefined : 'no Apache Kafka: scripts/kafka-fetch.mjs'),
   kcat: () => (onPath('kcat') ? undefined : 'no kcat on the PATH'),
+  librdkafka: () =>
+    newerLibrdkafka() === undefined ? 'no newer librdkafka: npm run bench -- broker builds it' : undefined,
   strace: () => (onPath('strace') ? undefined : 'no strace on the PATH'),
   mount: () => {
     if (process.getuid?.() !== 0) return 'not running as root'
