@@ -6,6 +6,7 @@
 
 export const METADATA_VERSION = 'metadata.version'
 export const KRAFT_VERSION = 'kraft.version'
+export const GROUP_VERSION = 'group.version'
 export const ELR_VERSION = 'eligible.leader.replicas.version'
 
 /** 4.3-IV0: the newest production level, at which this release formats. */
@@ -17,7 +18,7 @@ export const SUPPORTED_FEATURES: readonly { name: string; minSupportedVersion: n
     { name: METADATA_VERSION, minSupportedVersion: 7, maxSupportedVersion: LATEST_METADATA_VERSION },
     { name: KRAFT_VERSION, minSupportedVersion: 0, maxSupportedVersion: 1 },
     { name: 'transaction.version', minSupportedVersion: 0, maxSupportedVersion: 2 },
-    { name: 'group.version', minSupportedVersion: 0, maxSupportedVersion: 1 },
+    { name: GROUP_VERSION, minSupportedVersion: 0, maxSupportedVersion: 1 },
     { name: ELR_VERSION, minSupportedVersion: 0, maxSupportedVersion: 1 },
     { name: 'share.version', minSupportedVersion: 0, maxSupportedVersion: 1 },
     { name: 'streams.version', minSupportedVersion: 0, maxSupportedVersion: 1 },
@@ -27,7 +28,7 @@ export const SUPPORTED_FEATURES: readonly { name: string; minSupportedVersion: n
 export const FORMATTED_FEATURES: readonly (readonly [string, number])[] = [
   [METADATA_VERSION, LATEST_METADATA_VERSION],
   [ELR_VERSION, 1],
-  ['group.version', 1],
+  [GROUP_VERSION, 1],
   ['share.version', 1],
   ['streams.version', 1],
   ['transaction.version', 2],

@@ -144,11 +144,14 @@ test('what ApiVersions shows is what is served', async () => {
       const api = apis.find(each => each.key === key)!
       if (key !== 0) assert.equal(range, [api.minVersion, api.maxVersion])
     }
-    assert.equal([...shown.keys()], [0, 1, 2, 3, 18, 19, 20, 22, 23, 32, 37, 60, 75])
+    assert.equal(
+      [...shown.keys()],
+      [0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 22, 23, 32, 37, 42, 47, 60, 68, 69, 75],
+    )
   }
 })
 
-test('finalised is metadata.version alone, and kraft.version', async () => {
+test('finalised is what has effects: metadata.version, group.version and kraft.version', async () => {
   const client = await fixture.connect()
   const software = { clientSoftwareName: 'test', clientSoftwareVersion: '1.0' }
   const answer = await client.send(apiVersions, 4, software)
@@ -156,6 +159,7 @@ test('finalised is metadata.version alone, and kraft.version', async () => {
     answer.finalizedFeatures.map(each => [each.name, each.minVersionLevel, each.maxVersionLevel]),
     [
       ['metadata.version', 30, 30],
+      ['group.version', 1, 1],
       ['kraft.version', 1, 1],
     ],
   )

@@ -5,11 +5,11 @@
  * not at the ends) is an INVALID_REQUEST. Features whose smallest level is 0 are shown from version 4 on: older clients
  * can't read them. An unknown version never gets here: the router answers it.
  *
- * Finalised is shown as far as it has effects here: metadata.version, and kraft.version above 0. A finalised
+ * Finalised is shown as far as it has effects here: metadata.version, group.version, and kraft.version above 0. A finalised
  * transaction.version would make clients use transactions in a way that isn't served.
  */
 
-import { KRAFT_VERSION, METADATA_VERSION, SUPPORTED_FEATURES } from '../../metadata/features.ts'
+import { GROUP_VERSION, KRAFT_VERSION, METADATA_VERSION, SUPPORTED_FEATURES } from '../../metadata/features.ts'
 import type { ApiVersionsRequest } from '../../protocol/apis/18-api-versions.ts'
 import { apiVersions } from '../../protocol/apis/18-api-versions.ts'
 import { ErrorCode } from '../../protocol/error-codes.ts'
@@ -41,8 +41,10 @@ export const apiVersionsHandler: Handler<ApiVersionsRequest> = {
     }
     const image = broker.image()
     const finalizedFeatures: { name: string; maxVersionLevel: number; minVersionLevel: number }[] = []
-    const metadataVersion = image.features.get(METADATA_VERSION)
-    if (metadataVersion !== undefined) finalizedFeatures.push(finalized(METADATA_VERSION, metadataVersion))
+    for (const name of [METADATA_VERSION, GROUP_VERSION]) {
+      const level = image.features.get(name)
+      if (level !== undefined) finalizedFeatures.push(finalized(name, level))
+    }
     if (broker.kraftVersion > 0) finalizedFeatures.push(finalized(KRAFT_VERSION, broker.kraftVersion))
     return {
       errorCode: 0,

@@ -6,6 +6,7 @@ import { listGroups } from '../../../src/protocol/apis/16-list-groups.ts'
 import { describeConfigs } from '../../../src/protocol/apis/32-describe-configs.ts'
 import { ErrorCode } from '../../../src/protocol/error-codes.ts'
 import { everyVersion, startTestBroker, type TestBroker } from '../../support/broker.ts'
+import { findGroup } from '../../support/groups.ts'
 
 const test = suite('FindCoordinator')
 let fixture: TestBroker
@@ -64,6 +65,7 @@ test('the first to ask is answered with this broker, and the topic of groups is 
 
 test('every version finds the coordinator of a group', async () => {
   const client = await fixture.connect()
+  await findGroup(client, 'some')
   for (const version of everyVersion(findCoordinator)) {
     const several = version >= 4
     const answer = await client.send(findCoordinator, version, {

@@ -1,13 +1,15 @@
 /** OffsetCommit, OffsetFetch and OffsetDelete as a client without a membership uses them, and as a member does. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { ZERO_UUID } from '../../../src/base/uuid.ts'
 import { offsetCommit } from '../../../src/protocol/apis/08-offset-commit.ts'
 import { offsetFetch } from '../../../src/protocol/apis/09-offset-fetch.ts'
+import { heartbeat } from '../../../src/protocol/apis/12-heartbeat.ts'
+import { deleteTopics } from '../../../src/protocol/apis/20-delete-topics.ts'
 import { offsetDelete } from '../../../src/protocol/apis/47-offset-delete.ts'
 import { ErrorCode } from '../../../src/protocol/error-codes.ts'
 import { everyVersion, startTestBroker, type TestBroker } from '../../support/broker.ts'
 import { findGroup, joinAlone, newGroup } from '../../support/groups.ts'
+import { temporaryFolder } from '../../support/temporary.ts'
 import type { WireClient } from '../../support/wire-client.ts'
 
 const test = suite('offsets')
@@ -294,7 +296,46 @@ test('offsets are deleted where nobody subscribes, and what does not exist is to
 
 test('committed offsets outlive their broker', async () => {
   if (!fixture.ours) return
-  assert.is(ZERO_UUID.length, 22)
+  const dir = temporaryFolder()
+  const first = await startTestBroker({ dir })
+  const topic = await first.topic()
+  const client = await first.connect()
+  const groupId = await newGroup(client)
+  const { memberId, generationId } = await joinAlone(client, groupId, [topic.name])
+  await commit(client, 8, groupId, [{ ...topic, offsets: [[0, 42n]] }], { memberId, generationId })
+  await first.close()
+  const second = await startTestBroker({ dir })
+  try {
+    const again = await second.connect()
+    await findGroup(again, groupId)
+    const { topics } = await fetch(again, 8, groupId, [{ ...topic, partitions: [0] }])
+    assert.equal(topics, [[topic.name, '0:42:of us:0']])
+    assert.is((await again.send(heartbeat, 3, { groupId, memberId, generationId })).errorCode, 0)
+  } finally {
+    await second.close()
+  }
+})
+
+test('the offsets of a deleted topic are forgotten', async () => {
+  if (!fixture.ours) return
+  const client = await fixture.connect()
+  const topic = await fixture.topic()
+  const other = await fixture.topic()
+  const groupId = await newGroup(client)
+  const offsets = [[0, 1n]] as const
+  await commit(client, 8, groupId, [
+    { ...topic, offsets },
+    { ...other, offsets },
+  ])
+  await client.send(deleteTopics, 5, { topics: [], topicNames: [topic.name], timeoutMs: 10_000 })
+  for (;;) {
+    const { topics } = await fetch(client, 8, groupId, null)
+    if (topics.length === 1) {
+      assert.equal(topics, [[other.name, '0:1:of us:0']])
+      break
+    }
+    await new Promise(resolve => setTimeout(resolve, 5))
+  }
 })
 
 test.run()
