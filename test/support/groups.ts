@@ -3,6 +3,7 @@ import type { Api } from '../../src/protocol/api.ts'
 import { findCoordinator } from '../../src/protocol/apis/10-find-coordinator.ts'
 import { joinGroup } from '../../src/protocol/apis/11-join-group.ts'
 import { syncGroup } from '../../src/protocol/apis/14-sync-group.ts'
+import { consumerGroupHeartbeat } from '../../src/protocol/apis/68-consumer-group-heartbeat.ts'
 import { ErrorCode } from '../../src/protocol/error-codes.ts'
 import type { WireClient } from './wire-client.ts'
 
@@ -74,4 +75,38 @@ export async function joinAlone(
 /** All versions of an API from `from` on. */
 export function versionsFrom(api: Api, from: number): number[] {
   return Array.from({ length: api.maxVersion - from + 1 }, (_, index) => from + index)
+}
+
+/** Joins the first member of a consumer group and heartbeats until it has its assignment and nothing more is to come. */
+export async function joinConsumerGroup(
+  client: WireClient,
+  groupId: string,
+  topics: readonly string[],
+  memberId = `member-${++groups}`,
+): Promise<{ memberId: string; memberEpoch: number; topicPartitions: readonly TopicPartitions[] }> {
+  const request = { groupId, memberId }
+  let answer = await client.send(consumerGroupHeartbeat, 1, {
+    ...request,
+    memberEpoch: 0,
+    rebalanceTimeoutMs: 30_000,
+    subscribedTopicNames: topics,
+    topicPartitions: [],
+  })
+  let owned: readonly TopicPartitions[] = []
+  for (;;) {
+    if (answer.errorCode !== 0) throw new Error(`heartbeat: ${answer.errorCode} ${answer.errorMessage}`)
+    const { memberEpoch, assignment } = answer
+    if (assignment !== null) owned = assignment.topicPartitions
+    if (owned.length > 0) {
+      await client.send(consumerGroupHeartbeat, 1, { ...request, memberEpoch, topicPartitions: owned })
+      return { memberId, memberEpoch, topicPartitions: owned }
+    }
+    await new Promise(resolve => setTimeout(resolve, 20))
+    answer = await client.send(consumerGroupHeartbeat, 1, { ...request, memberEpoch })
+  }
+}
+
+interface TopicPartitions {
+  readonly topicId: string
+  readonly partitions: readonly number[]
 }
