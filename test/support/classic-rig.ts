@@ -11,13 +11,14 @@ import { ClassicGroup } from '../../src/coordinator/group/classic/group.ts'
 import { ClassicGroups } from '../../src/coordinator/group/classic/groups.ts'
 import type { GroupContext } from '../../src/coordinator/group/context.ts'
 import { GroupTable } from '../../src/coordinator/group/groups.ts'
-import type { GroupRecord, GroupRecordOf } from '../../src/coordinator/group/records.ts'
+import type { GroupRecord } from '../../src/coordinator/group/records.ts'
 import { groupRecordSerde } from '../../src/coordinator/group/records.ts'
 import { GroupSettings } from '../../src/coordinator/group/settings.ts'
 import type { CoordinatorTimers, Outcome, RecordBytes } from '../../src/coordinator/shard.ts'
 import type { JoinGroupRequest, JoinGroupResponseInput } from '../../src/protocol/apis/11-join-group.ts'
 import type { LeaveGroupRequest } from '../../src/protocol/apis/13-leave-group.ts'
 import type { SyncGroupResponseInput } from '../../src/protocol/apis/14-sync-group.ts'
+import { ErrorCode } from '../../src/protocol/error-codes.ts'
 import { Timeline } from '../../src/timeline/timeline.ts'
 
 export const config = {
@@ -80,10 +81,12 @@ export class ClassicRig implements CoordinatorTimers<GroupRecord> {
   /** Records wait until `commit` or `refuse`. */
   held = false
   nowMs = 1_000_000
+  readonly #seed: number
   readonly #pending: Pending[] = []
   readonly #timers = new Map<string, { dueMs: number; operation: () => Outcome<GroupRecord, void> }>()
 
   constructor(seed = 1) {
+    this.#seed = seed
     const prng = new Prng(seed)
     this.context = {
       clock: { monotonicMs: () => this.nowMs, wallMs: () => this.nowMs },
@@ -142,7 +145,7 @@ export class ClassicRig implements CoordinatorTimers<GroupRecord> {
     const mark = this.timeline.mark
     const { records, response, settled } = operation()
     const bytes = records.map(record => groupRecordSerde.serialize(record))
-    for (const record of records) this.classic.replay(record as GroupRecordOf<'GroupMetadata'>)
+    for (const record of records) if (record.name === 'GroupMetadata') this.classic.replay(record)
     this.#pending.push({ mark, bytes, settled })
     if (!this.held) this.commit()
     return response
@@ -163,15 +166,21 @@ export class ClassicRig implements CoordinatorTimers<GroupRecord> {
     for (const { settled } of failed) settled?.(code)
   }
 
+  /** The coordinator dies; what is pending reached the log before, or never will. */
+  die(written: boolean): void {
+    if (written) for (const { bytes } of this.#pending) this.log.push(...bytes)
+    this.refuse(ErrorCode.NOT_COORDINATOR)
+    this.classic.onUnloaded()
+  }
+
   /** Another shard, loaded from the same log. */
   reload(): ClassicRig {
-    const rig = new ClassicRig(this.log.length + 2)
+    const rig = new ClassicRig(this.#seed + 1)
     Object.assign(rig.config, this.config)
     rig.nowMs = this.nowMs
     for (const bytes of this.log) {
       const record = groupRecordSerde.deserialize(bytes)
-      assert.ok(record !== undefined)
-      rig.classic.replay(record as GroupRecordOf<'GroupMetadata'>)
+      if (record?.name === 'GroupMetadata') rig.classic.replay(record)
       rig.log.push(bytes)
     }
     rig.timeline.forget(rig.timeline.mark)

@@ -1,9 +1,13 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { encodeSubscription } from '../../../../src/coordinator/group/classic/consumer-protocol.ts'
+import { ClassicGroup } from '../../../../src/coordinator/group/classic/group.ts'
+import { ClassicMember } from '../../../../src/coordinator/group/classic/member.ts'
 import type { ClassicState } from '../../../../src/coordinator/group/classic/states.ts'
 import { mayTransition } from '../../../../src/coordinator/group/classic/states.ts'
-import type { OffsetCommitCheck } from '../../../../src/coordinator/group/group.ts'
+import type { Group, OffsetCommitCheck } from '../../../../src/coordinator/group/group.ts'
+import type { GroupRecord } from '../../../../src/coordinator/group/records.ts'
+import { groupRecordSerde } from '../../../../src/coordinator/group/records.ts'
 import { Refusal } from '../../../../src/coordinator/shard.ts'
 import { ErrorCode } from '../../../../src/protocol/error-codes.ts'
 import { ClassicRig, protocol } from '../../../support/classic-rig.ts'
@@ -324,6 +328,63 @@ test('everybody who waits is sent on when the shard is unloaded, and no timer ac
   assert.is(other.sync(waiting.memberId, 1).errorCode, ErrorCode.COORDINATOR_NOT_AVAILABLE)
   assert.is(other.heartbeat(waiting.memberId, 1), ErrorCode.COORDINATOR_NOT_AVAILABLE)
   assert.is(other.leave([waiting.memberId]).errorCode, ErrorCode.COORDINATOR_NOT_AVAILABLE)
+})
+
+test('timers of a group act no more when another has its id', () => {
+  const { rig, group } = inState('Stable')
+  rig.classic.createSimpleGroup('g')
+  const before = rig.log.length
+  rig.advance(100_000)
+  assert.is(rig.log.length, before)
+  assert.is(group.state, 'Stable')
+})
+
+test('an empty group of another kind becomes classic when a member joins, and others refuse', () => {
+  const rig = new ClassicRig()
+  const tombstone: GroupRecord = { name: 'ConsumerGroupMetadata', key: { groupId: 'g' }, version: -1, value: null }
+  const other = { kind: 'consumer', groupId: 'g', isEmpty: false, tombstones: () => [tombstone] } as unknown as Group
+  rig.table.set(other)
+  assert.is(rig.join().errorCode, ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
+  rig.table.set({ ...other, isEmpty: true })
+  assert.is(rig.join({ memberId: 'm' }).errorCode, ErrorCode.UNKNOWN_MEMBER_ID)
+  assert.is(rig.log.length, 0)
+  const { joined } = rig.enter()
+  rig.advance(3_000)
+  assert.is(joined.is.generationId, 1)
+  const names = rig.log.map(bytes => groupRecordSerde.deserialize(bytes)?.name)
+  assert.equal(names, ['ConsumerGroupMetadata', 'GroupMetadata'])
+})
+
+test('a group that was made of another kind is in the table as it is when its record is replayed', () => {
+  const rig = new ClassicRig()
+  const group = new ClassicGroup(rig.context, 'g', {
+    state: 'Stable',
+    generationId: 5,
+    protocolType: 'consumer',
+    protocolName: null,
+    leaderId: null,
+    stateSinceMs: rig.nowMs,
+  })
+  const profile = { groupInstanceId: null, clientId: 'c', clientHost: '/h', protocolType: 'consumer' }
+  const timeouts = { rebalanceTimeoutMs: 60_000, sessionTimeoutMs: 10_000 }
+  for (const memberId of ['a', 'b']) {
+    group.add(new ClassicMember({ ...profile, ...timeouts, memberId, protocols: [subscribing(memberId)] }))
+  }
+  group.selectProtocol()
+  group.members.get('b')!.assignment = Uint8Array.of(1)
+  rig.run(() => ({ records: [rig.classic.recordOf(group)], response: undefined }))
+  assert.is(rig.group(), group)
+  assert.ok(group.isSubscribedToTopic('b'))
+  assert.is(group.leaderId, 'a')
+  const loaded = rig.reload()
+  assert.equal(loaded.hardState(), rig.hardState())
+  assert.equal(loaded.group().members.get('b')?.assignment, Uint8Array.of(1))
+  rig.classic.startSessions(group)
+  rig.run(() => rig.classic.rebalance(group, 'a test'))
+  assert.is(rig.heartbeat('a', 5), ErrorCode.REBALANCE_IN_PROGRESS)
+  const again = rig.join({ memberId: 'a', protocols: [subscribing('a')] })
+  rig.advance(10_000)
+  assert.is(again.is.generationId, 6)
 })
 
 test('assignments that fail with the shard leave nothing behind', () => {

@@ -118,6 +118,24 @@ test('a static member that starts anew twice before the log answers is told once
   assert.equal(rig.reload().hardState(), rig.hardState())
 })
 
+test('a static member that has started anew twice has a place when the log refuses both', () => {
+  const rig = new ClassicRig()
+  stable(rig)
+  rig.held = true
+  const replies = [rig.join({ instance: 'follower' }), rig.join({ instance: 'follower' })]
+  rig.refuse(ErrorCode.NOT_ENOUGH_REPLICAS)
+  assert.equal(
+    replies.map(({ errorCode }) => errorCode),
+    [ErrorCode.FENCED_INSTANCE_ID, ErrorCode.COORDINATOR_NOT_AVAILABLE],
+  )
+  assert.is(rig.group().memberCount, 2)
+  rig.held = false
+  const third = rig.join({ instance: 'follower' })
+  assert.is(third.errorCode, 0)
+  assert.is(rig.group().members.idOfInstance('follower'), third.is.memberId)
+  assert.equal(rig.reload().hardState(), rig.hardState())
+})
+
 test('a static member that starts anew while the log is slow is in the rebalance that begins meanwhile', () => {
   const rig = new ClassicRig()
   const { ids } = stable(rig)
@@ -225,6 +243,7 @@ test('a rebalance goes on waiting when none but silent static members are left',
   rig.advance(60_000)
   assert.is(rig.group().state, 'PreparingRebalance')
   assert.is(rig.group().memberCount, 1)
+  assert.ok(rig.timers.includes('join'))
   const again = rig.join({ instance: 'follower' })
   assert.is(again.is.generationId, 2)
 })
