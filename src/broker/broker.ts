@@ -13,6 +13,7 @@ import type { ListenerAddress } from '../config/listeners.ts'
 import { isWildcard } from '../config/listeners.ts'
 import type { MetadataNode } from '../controller/start.ts'
 import { startMetadata } from '../controller/start.ts'
+import type { GroupLag } from '../coordinator/group/service.ts'
 import type { Host } from '../host/host.ts'
 import { openEngineDirectory } from '../log/engine-directory.ts'
 import type { LogDirectory } from '../log/log.ts'
@@ -112,6 +113,11 @@ export class Broker {
       await stop(parts)
       throw error
     }
+  }
+
+  /** How far the groups of this broker are behind. @throws Refusal while they are being loaded. */
+  groupLags(): Promise<GroupLag[]> {
+    return this.#parts.groupCoordinators?.groups.lags() ?? Promise.resolve([])
   }
 
   /** Stops cleanly; the same promise however often it is called. */

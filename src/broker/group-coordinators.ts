@@ -77,7 +77,13 @@ export class GroupCoordinators implements MetadataPublisher, GroupCoordinatorPor
       timerPatienceMs: () => settings.commitTimeoutMs,
     })
     const partitionCount = () => this.#topic()?.partitions.length ?? config().number('offsets.topic.num.partitions')
-    this.groups = new GroupService({ runtime: this.#runtime, settings, logger, partitionCount })
+    this.groups = new GroupService({
+      runtime: this.#runtime,
+      settings,
+      logger,
+      partitionCount,
+      highWatermark: (topic, partition) => options.replicas.partition(topic, partition)?.highWatermark,
+    })
     this.groups.start()
   }
 

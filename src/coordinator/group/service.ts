@@ -41,12 +41,26 @@ type DeletedGroup = DeleteGroupsResponseInput['results'][number]
 
 type Answer<Response> = (response: Response) => void
 
+/** How far a group is behind in one partition. */
+export interface GroupLag {
+  readonly groupId: string
+  readonly topic: string
+  readonly partition: number
+  readonly committedOffset: bigint
+  /** undefined: the partition is not here; `lag` too. */
+  readonly highWatermark: number | undefined
+  /** Records, at least 0. */
+  readonly lag: number | undefined
+}
+
 export interface GroupServiceOptions {
   readonly runtime: CoordinatorRuntime<GroupShard, GroupRecord>
   readonly settings: GroupSettings
   readonly logger: Logger
   /** Partitions of `__consumer_offsets`, or how many it will have. */
   readonly partitionCount: () => number
+  /** undefined: this broker does not hold it. */
+  readonly highWatermark: (topic: string, partition: number) => number | undefined
 }
 
 const NO_BYTES = new Uint8Array(0)
@@ -252,6 +266,29 @@ export class GroupService {
   onTopicsDeleted(topics: readonly { readonly id: string; readonly name: string }[]): void {
     const writes = this.#runtime.writeAll('forget topics', this.#timeoutMs, shard => shard.onTopicsDeleted(topics))
     for (const write of writes) write.catch(error => this.#error(error, 'forgetting topics'))
+  }
+
+  /** Every partition for which a group of this broker has an offset. @throws Refusal while groups are being loaded. */
+  async lags(): Promise<GroupLag[]> {
+    const lists = await Promise.all(
+      this.#runtime.readAll('lags', shard => this.#lagsIn(shard)).map(read => read.catch(noneIfGone)),
+    )
+    return lists.flat()
+  }
+
+  #lagsIn(shard: GroupShard): GroupLag[] {
+    const lags: GroupLag[] = []
+    for (const groupId of shard.groupIds()) {
+      for (const offsets of shard.committedOffsets(groupId)) {
+        const { topic } = offsets
+        for (const [partition, { offset: committedOffset }] of offsets) {
+          const highWatermark = this.#options.highWatermark(topic, partition)
+          const lag = highWatermark === undefined ? undefined : Math.max(0, highWatermark - Number(committedOffset))
+          lags.push({ groupId, topic, partition, committedOffset, highWatermark, lag })
+        }
+      }
+    }
+    return lags
   }
 
   // What the operations have in common.
