@@ -185,7 +185,7 @@ export class Keeper<S extends CoordinatorShard<R>, R> {
   #activate(loading: Loading<S, R>, leaderEpoch: number, end: number): void {
     const { writer } = this.#options
     const deafen = writer.listen(this.#partition, leaderEpoch, {
-      onAppended: () => {},
+      onAppended: ticket => pipeline.onAppended(ticket),
       onFailed: (ticket, code) => pipeline.onFailed(ticket, code),
       onHighWatermark: offset => pipeline.onHighWatermark(offset),
       onLost: () => {

@@ -71,12 +71,10 @@ export class Pipeline<R> {
   #open: OpenBatch | undefined
   /** Appended and not committed, in offset order. */
   #inFlight: Batch[] = []
-  #lastTicket: Ticket = -1
-  /** News of tickets up to this one is old. */
-  #ignoredTicket: Ticket = -1
+  /** Everything up to this one was written, or refused. */
+  #writtenTicket: Ticket = -1
   #patienceTimer: TimerId = 0
   #patienceEndsMs = Number.POSITIVE_INFINITY
-  #closed = false
 
   /** Begins at the log's end, of which everything above `highWatermark` is still to be committed. */
   constructor(options: PipelineOptions<R>, marks: { readonly end: number; readonly highWatermark: number }) {
@@ -196,7 +194,6 @@ export class Pipeline<R> {
     })
     this.#inFlight.push(batch)
     batch.ticket = writer.append(partition, leaderEpoch, bytes, batch.base)
-    this.#lastTicket = batch.ticket
   }
 
   #takeOpen(): OpenBatch | undefined {
@@ -207,8 +204,8 @@ export class Pipeline<R> {
   }
 
   onFailed(ticket: Ticket, code: KafkaErrorCode): void {
-    if (this.#closed || ticket <= this.#ignoredTicket) return
     const at = this.#inFlight.findIndex(batch => batch.ticket === ticket)
+    // What went with an earlier one is not in flight any more.
     if (at < 0) return
     const { logger, partition } = this.#options
     if (code === LogErrorCode.OFFSET_MISMATCH) {
@@ -217,15 +214,26 @@ export class Pipeline<R> {
       return
     }
     logger.warn({ code }, `coordinator partition ${partition} refused a batch: error ${code}`)
-    this.#ignoredTicket = this.#lastTicket
     this.#revert(at, new Refusal(code))
   }
 
+  onAppended(ticket: Ticket): void {
+    this.#writtenTicket = ticket
+    this.#commit()
+  }
+
   onHighWatermark(offset: number): void {
-    if (this.#closed || offset <= this.#highWatermark) return
     this.#highWatermark = offset
+    this.#commit()
+  }
+
+  /** Answers what is written and below the high watermark: being below it is not enough, for others may have written there. */
+  #commit(): void {
     let passed = 0
-    while (passed < this.#inFlight.length && (this.#inFlight[passed] as Batch).end <= offset) passed++
+    for (const { ticket, end } of this.#inFlight) {
+      if (ticket > this.#writtenTicket || end > this.#highWatermark) break
+      passed++
+    }
     if (passed === 0) return
     const committed = this.#inFlight.splice(0, passed)
     this.#settleTimeline()
@@ -234,8 +242,6 @@ export class Pipeline<R> {
 
   /** Fails everything that waits. The timeline is left as it is: nobody looks at it again. */
   close(refusal: Refusal): void {
-    if (this.#closed) return
-    this.#closed = true
     const failed = this.#takeFrom(0)
     this.#options.host.timers.cancel(this.#patienceTimer)
     for (const batch of failed) this.#tell(batch.waiting, waiting => waiting.reverted(refusal))

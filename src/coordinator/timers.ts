@@ -147,9 +147,10 @@ export class ShardTimers<R> implements CoordinatorTimers<R> {
         if (isCurrent()) this.#writing.delete(key)
       },
       failed: mayRetry => {
+        // Cancelled or scheduled again meanwhile.
         if (!isCurrent()) return
         this.#writing.delete(key)
-        if (retry && mayRetry && !this.#entries.has(key)) this.schedule(key, RETRY_MS, operation, { retry })
+        if (retry && mayRetry) this.schedule(key, RETRY_MS, operation, { retry })
       },
     })
   }

@@ -2,8 +2,8 @@
  * A host whose time stands still until it is moved, whose chance has a seed, and whose loop turns when it is told to. For
  * tests and the simulator.
  *
- * Invariants: the same seed and the same calls give the same run; timers fire in order, each at exactly its own time;
- * microtasks (the real ones) are run out between any two steps.
+ * Invariants: the same seed and the same calls give the same run; timers fire in order, each at exactly its own time
+ * unless the thread was held up; microtasks (the real ones) are run out between any two steps.
  */
 import { setImmediate } from 'node:timers'
 import { Prng } from '../base/prng.ts'
@@ -58,6 +58,11 @@ export class SimulatedHost implements Host {
       await this.settle()
     }
     this.#nowMs = untilMs
+  }
+
+  /** The thread was held up: time has passed, and nothing happened meanwhile. */
+  holdUp(ms: number): void {
+    this.#nowMs += ms
   }
 
   /** When the first timer comes due; undefined when there is none. */

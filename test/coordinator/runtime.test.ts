@@ -344,6 +344,57 @@ test('a log that went on without its shard has it loaded again', async () => {
   assert.is(await at.write(shard => shard.add(['a'], 1)), 2)
 })
 
+test('what somebody else has written where a batch was to be does not commit it', async () => {
+  const at = await rig()
+  at.writer.holdCommits = true
+  at.intrude({ name: 'foreign', value: 9 })
+  const lost = begin(at, shard => shard.add(['a'], 1))
+  await Promise.resolve()
+  at.writer.holdCommits = false
+  at.writer.commitNow()
+  assert.is(lost.how, undefined)
+  await at.host.settle()
+  assert.is(lost.how, `refused ${ErrorCode.NOT_COORDINATOR}`)
+})
+
+test('a log that went on during the load is loaded again', async () => {
+  const at = await rig()
+  let loads = 0
+  at.writer.planLoad = () => {
+    loads++
+    return ErrorCode.NONE
+  }
+  at.runtime.elected(0, at.writer.lose(0))
+  at.writer.afterLoad = () => at.intrude({ name: 'foreign', value: 9 })
+  await at.host.settle()
+  at.writer.afterLoad = () => {}
+  await at.host.advance(1_000)
+  assert.equal([loads, at.shard().state], [2, [['foreign', 9]]])
+})
+
+test('a read waits for the newest batch of several, and a revert takes back those behind what is committed', async () => {
+  const at = await rig()
+  at.writer.holdCommits = true
+  begin(at, shard => shard.add(['a'], 1))
+  await at.host.settle()
+  at.writer.holdAppends = true
+  at.writer.plan = () => ErrorCode.NOT_ENOUGH_REPLICAS
+  begin(at, shard => shard.add(['a'], 1))
+  await at.host.settle()
+  const read: number[] = []
+  void at.runtime.read(0, 'test', shard => shard.get('a')).then(value => void read.push(value))
+  // The first is committed while the second is on its way, and only the second is taken back.
+  at.writer.holdCommits = false
+  at.writer.commitNow()
+  await at.host.settle()
+  assert.equal(read, [])
+  begin(at, shard => shard.add(['a'], 1))
+  at.writer.holdAppends = false
+  at.writer.resume()
+  await at.host.settle()
+  assert.equal([at.shard().state, read], [[['a', 1]], [1]])
+})
+
 test('operations are refused before the election, while loading, after a failed load and after the end', async () => {
   const at = new CoordinatorRig<CounterShard, Count>({
     serde: countSerde,

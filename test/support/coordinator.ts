@@ -18,6 +18,7 @@ import { emptyImage } from '../../src/metadata/image.ts'
 import type { KafkaErrorCode } from '../../src/protocol/error-codes.ts'
 import { ErrorCode } from '../../src/protocol/error-codes.ts'
 import { BatchView } from '../../src/records/batch.ts'
+import { buildBatch } from '../../src/records/builder.ts'
 import type { BatchRecord } from '../../src/records/iterate.ts'
 import { recordsOf } from '../../src/records/iterate.ts'
 
@@ -45,6 +46,8 @@ export class MemoryWriter implements PartitionWriter {
   holdCommits = false
   /** Called at the start of each load; a code fails it. */
   planLoad: () => KafkaErrorCode = () => ErrorCode.NONE
+  /** Called when a load has read everything, before it says so. */
+  afterLoad: () => void = () => {}
 
   constructor(host: Host, partitions: number) {
     this.#host = host
@@ -106,6 +109,7 @@ export class MemoryWriter implements PartitionWriter {
       await onBatches(batch.slice())
       end = endOf(batch)
     }
+    this.afterLoad()
     return end
   }
 
@@ -115,6 +119,11 @@ export class MemoryWriter implements PartitionWriter {
       for (let queued = at.queued.length; queued > 0; queued--) this.#host.loop.yield(() => this.#write(at))
       this.#host.loop.yield(() => this.#commit(at))
     }
+  }
+
+  /** Commits what is written, at once. */
+  commitNow(): void {
+    for (const at of this.#partitions) this.#commit(at)
   }
 
   /** Another leadership begins: the present one hears of its end, and nothing after it. */
@@ -131,11 +140,11 @@ export class MemoryWriter implements PartitionWriter {
     return this.#at(partition).leaderEpoch
   }
 
-  /** Puts a batch into the log behind everybody's back. */
+  /** Puts a batch into the log behind everybody's back; it is committed like others. */
   intrude(partition: number, batch: Uint8Array): void {
     const at = this.#at(partition)
     at.batches.push(batch)
-    this.#commit(at)
+    this.#host.loop.yield(() => this.#commit(at))
   }
 
   /** Everything in the log. */
@@ -262,6 +271,13 @@ export class CoordinatorRig<S extends CoordinatorShard<R>, R> {
     before.close()
     this.runtime = this.#makeRuntime()
     await this.start()
+  }
+
+  /** Appends a record behind the back of whoever leads `partition`. */
+  intrude(record: R, partition = 0): void {
+    const { key, value } = this.#options.serde.serialize(record)
+    const { end } = this.writer.marks(partition)
+    this.writer.intrude(partition, buildBatch([{ key, value }], { baseOffset: end, leaderEpoch: 0, timestamp: 0n }))
   }
 
   /** Begins a write and lets it come to its end. */
