@@ -51,8 +51,9 @@ test('commits keep a member as heartbeats do, but for the time in which it waits
   rig.advance(9_999)
   assert.ok(rig.group().hasMember(ids[0]!))
   rig.join({ memberId: ids[0]! })
+  rig.advance(5_000)
   rig.classic.memberCommitted('g', ids[0]!)
-  rig.advance(10_000)
+  rig.advance(5_000)
   assert.not(rig.group().hasMember(ids[0]!))
 })
 

@@ -195,6 +195,18 @@ test('members who vote get the protocol that all support and most prefer', () =>
   assert.is(rig.group().state, 'PreparingRebalance')
 })
 
+test('of the most voted protocols the first by name is taken', () => {
+  const lists = [
+    [protocol('b'), protocol('a')],
+    [protocol('a'), protocol('b')],
+  ]
+  for (const order of [lists, [...lists].reverse()]) {
+    const rig = new ClassicRig()
+    rig.stable(2, index => ({ protocols: order[index]! }))
+    assert.is(rig.group().protocolName, 'a')
+  }
+})
+
 test('a protocol that is named twice counts once', () => {
   const rig = new ClassicRig()
   rig.stable(1, () => ({ protocols: [protocol('range', 1), protocol('range', 2)] }))
@@ -389,6 +401,7 @@ test('everybody in a new group is told when it can not be written', () => {
   rig.held = true
   const first = rig.join({ version: 3 })
   const second = rig.join({ version: 3 })
+  assert.is(rig.join().errorCode, ErrorCode.MEMBER_ID_REQUIRED)
   rig.refuse(ErrorCode.NOT_ENOUGH_REPLICAS)
   assert.is(first.errorCode, ErrorCode.COORDINATOR_NOT_AVAILABLE)
   assert.is(second.errorCode, ErrorCode.COORDINATOR_NOT_AVAILABLE)
