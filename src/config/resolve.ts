@@ -172,7 +172,30 @@ function crossProblems(config: BrokerConfig): ConfigProblem[] {
   const lag = config.number('log.cleaner.max.compaction.lag.ms')
   const least = config.number('log.cleaner.min.compaction.lag.ms')
   require(least <= lag, 'log.cleaner.min.compaction.lag.ms', `at most log.cleaner.max.compaction.lag.ms, ${lag}`)
+  groupProblems(config, require)
   return problems
+}
+
+/** What a group may set lies within bounds, and the broker's own value too. */
+function groupProblems(config: BrokerConfig, require: (fine: boolean, key: string, allowed: string) => void): void {
+  for (const name of ['heartbeat.interval.ms', 'session.timeout.ms', 'assignment.interval.ms']) {
+    const [key, lowest, highest] = [
+      `group.consumer.${name}`,
+      `group.consumer.min.${name}`,
+      `group.consumer.max.${name}`,
+    ]
+    const [value, least, most] = [config.number(key), config.number(lowest), config.number(highest)]
+    require(least <= most, highest, `at least ${lowest}, ${least}`)
+    require(least <= value && value <= most, key, `from ${least} (${lowest}) to ${most} (${highest})`)
+  }
+  const session = config.number('group.consumer.session.timeout.ms')
+  const heartbeat = config.number('group.consumer.heartbeat.interval.ms')
+  const below = `below group.consumer.session.timeout.ms, ${session}`
+  require(heartbeat < session, 'group.consumer.heartbeat.interval.ms', below)
+  const assignors = config.list('group.consumer.assignors').every(each => each === 'uniform' || each === 'range')
+  require(assignors, 'group.consumer.assignors', 'uniform, range, or both: Java classes cannot be loaded here')
+  const classic = config.list('group.coordinator.rebalance.protocols').includes('classic')
+  require(classic, 'group.coordinator.rebalance.protocols', 'a list with classic, which is always served')
 }
 
 /** Resolves `layers`, weakest first, under `options`. */

@@ -92,6 +92,11 @@ resolution('what cannot be kept is refused when asked for', () => {
     ['log.retention.hours', '-2'],
     ['log.roll.ms', '0'],
     ['log.cleaner.min.compaction.lag.ms', '9223372036854775807'],
+    ['group.consumer.heartbeat.interval.ms', '4999'],
+    ['group.consumer.session.timeout.ms', '60001'],
+    ['group.consumer.assignment.interval.ms', '15001'],
+    ['group.consumer.assignors', 'uniform,org.example.Assignor'],
+    ['group.coordinator.rebalance.protocols', 'consumer'],
   ]
   for (const [key, value] of cases) {
     const extra: Record<string, string> = key === 'broker.id' ? { 'node.id': '1' } : {}
@@ -102,6 +107,19 @@ resolution('what cannot be kept is refused when asked for', () => {
       `${key}=${value}`,
     )
   }
+})
+
+test('bounds of consumer groups are refused when they leave no room', () => {
+  const keys = (values: Record<string, string>) => problems(values).map(each => each.key)
+  assert.equal(keys({ 'group.consumer.min.session.timeout.ms': '60001' }), [
+    'group.consumer.max.session.timeout.ms',
+    'group.consumer.session.timeout.ms',
+  ])
+  const slow = {
+    'group.consumer.max.heartbeat.interval.ms': '45000',
+    'group.consumer.heartbeat.interval.ms': '45000',
+  }
+  assert.equal(keys(slow), ['group.consumer.heartbeat.interval.ms'])
 })
 
 resolution('a password is not repeated when its config is described or refused', () => {
