@@ -13,6 +13,8 @@ import type { Timeline } from '../timeline/timeline.ts'
 import type { CoordinatorShard, RecordSerde } from './shard.ts'
 
 const TURN_MS = 4
+/** The clock is looked at, and the timeline emptied, after so many records. */
+const STRIDE = 256
 
 /** What a control batch's record says: int16 version, int16 type. */
 const ControlType = { abort: 0, commit: 1 } as const
@@ -48,14 +50,18 @@ export class Loader<R> {
   async replay(bytes: Uint8Array): Promise<void> {
     const { clock, loop } = this.#host
     let turnEndsMs = clock.monotonicMs() + TURN_MS
+    let lookAt = this.#records + STRIDE
     for (const batch of batchesOf(bytes)) {
       if (batch.isControl) this.#endTransaction(batch)
       else this.#replayBatch(batch)
+      if (this.#records < lookAt) continue
+      lookAt = this.#records + STRIDE
       this.#timeline.forget(this.#timeline.mark)
       if (clock.monotonicMs() < turnEndsMs) continue
       await new Promise<void>(resolve => loop.yield(resolve))
       turnEndsMs = clock.monotonicMs() + TURN_MS
     }
+    this.#timeline.forget(this.#timeline.mark)
     this.#bytes += bytes.length
   }
 
