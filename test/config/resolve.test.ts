@@ -109,7 +109,7 @@ resolution('what cannot be kept is refused when asked for', () => {
   }
 })
 
-test('bounds of consumer groups are refused when they leave no room', () => {
+resolution('bounds of consumer groups are refused when they leave no room', () => {
   const keys = (values: Record<string, string>) => problems(values).map(each => each.key)
   assert.equal(keys({ 'group.consumer.min.session.timeout.ms': '60001' }), [
     'group.consumer.max.session.timeout.ms',
