@@ -7,7 +7,7 @@ use super::crowd::Crowd;
 use super::messages::*;
 use super::schedule::Schedule;
 use super::wire::Answer;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 struct Member {
@@ -39,7 +39,6 @@ pub struct Consumers<'a> {
     pub heartbeats: u64,
     /// As the broker named it last.
     pub interval_ms: u64,
-    leaving: usize,
 }
 
 /// Nanoseconds from the first, and from the last, heartbeat that joined until the group was stable.
@@ -59,7 +58,6 @@ impl<'a> Consumers<'a> {
             schedule: Schedule::default(),
             heartbeats: 0,
             interval_ms: 5000,
-            leaving: 0,
         }
     }
 
@@ -96,24 +94,33 @@ impl<'a> Consumers<'a> {
     }
 
     pub fn leave(&mut self, group: usize) -> Result<(), String> {
+        self.until(|consumers| consumers.crowd.in_flight() == 0)?;
         for member in self.groups[group].members.clone() {
             self.schedule.clear(member);
             self.members[member].epoch = -1;
-            self.leaving += 1;
             self.heartbeat(member)?;
         }
-        self.until(|consumers| consumers.leaving == 0)
+        self.until(|consumers| consumers.crowd.in_flight() == 0)
     }
 
     pub fn until(&mut self, done: impl Fn(&Consumers) -> bool) -> Result<(), String> {
         let deadline = self.crowd.now_ns() + 120_000_000_000;
         while !done(self) {
             if self.crowd.now_ns() > deadline {
-                return Err("the groups did not become stable within 120 s".into());
+                return Err(format!("not stable within 120 s; members by epoch and partitions: {:?}", self.census()));
             }
             self.step(Duration::from_millis(100))?;
         }
         Ok(())
+    }
+
+    /// How many members of groups that are not stable have that epoch and so many partitions.
+    fn census(&self) -> BTreeMap<(i32, usize), usize> {
+        let mut census = BTreeMap::new();
+        for member in self.members.iter().filter(|member| !self.stable(member.group)) {
+            *census.entry((member.epoch, member.owned.len())).or_default() += 1;
+        }
+        census
     }
 
     pub fn rest(&mut self, time: Duration) -> Result<(), String> {
@@ -160,7 +167,6 @@ impl<'a> Consumers<'a> {
         let now = self.crowd.now_ns();
         let it = &mut self.members[member];
         if it.epoch < 0 {
-            self.leaving -= 1;
             return Ok(());
         }
         match answer.code {
