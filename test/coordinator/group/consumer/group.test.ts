@@ -51,7 +51,10 @@ test('a member that has yet to give up a partition may commit for it', () => {
   const { pendingRevocation } = rig.member('a')
   assert.equal([...pendingRevocation.get(idOf('foo'))!], [[2, 2]])
   commit(rig, 'a', 2)!('foo', idOf('foo'), 2)
-  assert.is(codeOf(() => commit(rig, 'a', 1)!('foo', idOf('foo'), 2)), ErrorCode.STALE_MEMBER_EPOCH)
+  assert.is(
+    codeOf(() => commit(rig, 'a', 1)!('foo', idOf('foo'), 2)),
+    ErrorCode.STALE_MEMBER_EPOCH,
+  )
 })
 
 test('a commit is refused of a stranger, from the future, and in a version that knows no epochs', () => {
