@@ -113,6 +113,7 @@ export class Rebalances {
     logger.info({ groupId, generationId, reason }, 'a classic group rebalances')
     if (!isInitial) return group.members.haveAllJoined ? this.complete(group) : this.#awaitJoins(group)
     const delayMs = settings.initialRebalanceDelayMs
+    group.newMemberAdded = false
     this.#awaitMore(group, delayMs, Math.max(group.members.rebalanceTimeoutMs - delayMs, 0))
     return NOTHING
   }

@@ -141,6 +141,18 @@ test('the initial delay begins again as members come, up to the rebalance timeou
   assert.ok(replies.every(reply => reply.is.generationId === 1))
 })
 
+test('the initial delay is not longer for members who came to an earlier one', () => {
+  const rig = new ClassicRig()
+  const first = rig.enter({ rebalanceMs: 3_000 }).memberId
+  const second = rig.enter({ rebalanceMs: 3_000 }).memberId
+  rig.advance(3_000)
+  rig.leave([first, second])
+  assert.is(rig.group().state, 'Empty')
+  const { joined } = rig.enter()
+  rig.advance(3_000)
+  assert.is(joined.errorCode, 0)
+})
+
 test('the leader is the first member and hears of all, the others of none', () => {
   const rig = new ClassicRig()
   const first = rig.enter({ protocols: [protocol('range', 1)] })
