@@ -49,8 +49,9 @@ export function imageWith(name?: string, partitions = 0): MetadataImage {
 }
 
 export function groupShardRig(options: { seed?: number; image?: () => MetadataImage } = {}): GroupShardRig {
+  const config = brokerConfigOf(new Map([['group.initial.rebalance.delay.ms', '0']]))
   const settings = new GroupSettings(
-    () => brokerConfigOf(new Map([['group.initial.rebalance.delay.ms', '0']])),
+    () => config,
     () => undefined,
   )
   return new CoordinatorRig<GroupShard, GroupRecord>({

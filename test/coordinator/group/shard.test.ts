@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { offsetCommitRecord } from '../../../src/coordinator/group/records.ts'
 import type { GroupShard } from '../../../src/coordinator/group/shard.ts'
 import { ErrorCode } from '../../../src/protocol/error-codes.ts'
 import { batchesOf } from '../../../src/records/batch.ts'
@@ -197,6 +198,19 @@ test('what does not fit into one part expires in the next, once the first is com
   await rig.write(commit('d', 't', [[0, 1n]]))
   await rig.host.advance(RETENTION_MS + CHECK_MS)
   assert.is(rig.writer.records(0).length - ended, 3, 'the check goes on')
+})
+
+test('every group is looked at when there are more than one part holds', async () => {
+  const rig = await groupShardRig().start()
+  const commitTimestamp = rig.host.clock.wallMs() - RETENTION_MS
+  const value = { offset: 1n, leaderEpoch: -1, metadata: '', commitTimestamp, topicId }
+  const records = Array.from({ length: 10_010 }, (_, index) =>
+    offsetCommitRecord(`group-${index}`, 't', 0, { ...value, expireTimestamp: -1 }),
+  )
+  await rig.write(() => ({ records, response: undefined }))
+  assert.is(rig.shard().groupIds().length, 10_010)
+  await rig.host.advance(CHECK_MS)
+  assert.equal(rig.shard().groupIds(), [])
 })
 
 test('offsets that could not be written off are written off at the next try', async () => {
