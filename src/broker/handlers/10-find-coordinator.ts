@@ -31,9 +31,14 @@ export const findCoordinatorHandler: Handler<FindCoordinatorRequest> = {
     const { keyType, coordinatorKeys } = request
     const refusal = refusalOf(keyType) ?? (await withoutTopic(context))
     if (refusal !== undefined) return { coordinators: coordinatorKeys.map(key => ({ key, ...refusal })) }
-    const byPartition = new Map<number, Promise<Found>>()
-    const coordinators = coordinatorKeys.map(async key => ({ key, ...(await find(context, key, byPartition)) }))
-    return { coordinators: await Promise.all(coordinators) }
+    const { groupCoordinators } = context.broker
+    const partitions = coordinatorKeys.map(key => groupCoordinators.partitionFor(key))
+    const found = new Map<number, Found>()
+    const finds = Array.from(new Set(partitions), async partition => {
+      found.set(partition, await find(context, partition))
+    })
+    await Promise.all(finds)
+    return { coordinators: coordinatorKeys.map((key, index) => ({ key, ...found.get(partitions[index]!)! })) }
   },
 
   failure({ coordinatorKeys }, errorCode) {
@@ -45,7 +50,7 @@ export const findCoordinatorHandler: Handler<FindCoordinatorRequest> = {
 /** In the versions for one key, the message is never empty: success is told too. */
 async function findOne(context: RequestContext, { keyType, key }: FindCoordinatorRequest): Promise<Found> {
   const refusal = refusalOf(keyType) ?? (await withoutTopic(context))
-  const found = refusal ?? (await find(context, key, new Map()))
+  const found = refusal ?? (await find(context, context.broker.groupCoordinators.partitionFor(key)))
   if (found.errorMessage !== '') return found
   const { name, text } = describeError(found.errorCode)
   return { ...found, errorMessage: found.errorCode === ErrorCode.NONE ? name : text }
@@ -74,18 +79,8 @@ function refusalOf(keyType: number): Found | undefined {
   }
 }
 
-/** Keys of one partition share one look-up. */
-function find(context: RequestContext, key: string, byPartition: Map<number, Promise<Found>>): Promise<Found> {
-  const { groupCoordinators } = context.broker
-  const partition = groupCoordinators.partitionFor(key)
-  const known = byPartition.get(partition)
-  if (known !== undefined) return known
-  const found = groupCoordinators.whenReady(partition).then(leader => endpoint(context, leader))
-  byPartition.set(partition, found)
-  return found
-}
-
-function endpoint({ broker, connection }: RequestContext, nodeId: number): Found {
+async function find({ broker, connection }: RequestContext, partition: number): Promise<Found> {
+  const nodeId = await broker.groupCoordinators.whenReady(partition)
   const reached = broker.endpointOf(nodeId, connection)
   if (reached === undefined) return nobody(ErrorCode.COORDINATOR_NOT_AVAILABLE)
   return { errorCode: ErrorCode.NONE, errorMessage: '', nodeId, host: reached.host, port: reached.port }
