@@ -154,6 +154,11 @@ test('a topic that a member no longer subscribes to is taken away though the tar
   assert.is(step(from, { a: [1], b: [1] }, { changed: true }), from)
 })
 
+test('a topic that a member no longer subscribes to is taken away though a newer target still has it', () => {
+  const given = { changed: true, unsubscribed: ['b'] }
+  is(step(member(stable, 10, { a: [1], b: [1] }), { a: [1], b: [1] }, given), unrevoked, 10, { a: [1] }, { b: [1] })
+})
+
 test('a topic that a member no longer subscribes to is not given to it', () => {
   const given = { changed: true, unsubscribed: ['b'], epoch: 12 }
   is(step(member(stable, 11, { a: [1] }), { a: [1], b: [1] }, given), stable, 12, { a: [1] })

@@ -32,6 +32,7 @@ test('a static member that has left for a while comes back under a new id and ge
   assert.is(rig.group().epoch, 3)
   assert.not.ok(rig.group().hasMember('a'))
   assert.is(rig.group().staticMember('one')?.memberId, 'c')
+  assert.equal([...rig.group().targetOf('c').values()], [new Set([0, 1, 2])])
   assert.is(rig.group().stateName, 'Stable')
   assert.equal(rig.reload().hardState(), rig.hardState())
 })
