@@ -22,6 +22,7 @@ import type { Disk, Runtime } from '../native/types.ts'
 import type { Connection, Listener, ListenerHandler } from '../net/net.ts'
 import { listen } from '../net/reactor-listener.ts'
 import { produce } from '../protocol/apis/00-produce.ts'
+import { offsetCommit } from '../protocol/apis/08-offset-commit.ts'
 import { findApi } from '../protocol/registry.ts'
 import { skimProgram } from '../protocol/skim.ts'
 import type { BrokerPorts, Endpoint } from './context.ts'
@@ -40,8 +41,11 @@ import { Router } from './router.ts'
 /** Answers in flight at a stop get so long. */
 const DRAIN_MS = 5_000
 const CONTROLLED_SHUTDOWN_MS = 5_000
-/** A Produce may overlap earlier ones of its connection. */
-const OVERLAP_KEYS = [produce.key]
+/**
+ * Requests that may overlap earlier ones of these kinds on their connection, so that they share a sync of the disk. Their
+ * handlers append before they return.
+ */
+const OVERLAP_KEYS = [produce.key, offsetCommit.key]
 /** librdkafka takes a broker that lacks Produce 0 to 2 for one without newer versions either. */
 const PRODUCE_ADVERTISED_FROM = 0
 /** Kafka's SecurityProtocol: the only one so far. */

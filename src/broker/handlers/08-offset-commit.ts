@@ -3,7 +3,7 @@
  *
  * Order of checks: the topic (UNKNOWN_TOPIC_ID from version 10, UNKNOWN_TOPIC_OR_PARTITION before), its partitions, then the
  * group and its member, which fail all partitions alike. In the answer stand first the refused ones, as they came, then
- * what the coordinator says.
+ * what the coordinator says. A commit may overlap earlier ones of its connection: it never awaits before the coordinator has it.
  */
 import type { OffsetCommitRequest, OffsetCommitResponseInput } from '../../protocol/apis/08-offset-commit.ts'
 import { offsetCommit } from '../../protocol/apis/08-offset-commit.ts'

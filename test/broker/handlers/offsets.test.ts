@@ -188,6 +188,26 @@ test('a commit is refused for what does not exist and taken for the rest', async
   assert.equal(await commit(client, 9, groupId, [asked[1]!]), [['nowhere', [0, unknown]]])
 })
 
+test('commits that are sent without waiting are carried out and answered in order', async () => {
+  const client = await fixture.connect()
+  const topic = await fixture.topic()
+  const groupId = await newGroup(client)
+  const order: number[] = []
+  const commits = Array.from({ length: 200 }, async (_, index) => {
+    const answer = await commit(client, 8, groupId, [{ ...topic, offsets: [[0, BigInt(index)]] }])
+    order.push(index)
+    return answer
+  })
+  // Asked before any of them is answered.
+  const fetched = fetch(client, 8, groupId, [{ ...topic, partitions: [0] }])
+  for (const answer of await Promise.all(commits)) assert.equal(answer, [[topic.name, [0, 0]]])
+  assert.equal(
+    order,
+    order.map((_, index) => index),
+  )
+  assert.equal((await fetched).topics, [[topic.name, '0:199:of us:0']])
+})
+
 test('metadata may have the configured length and no character more', async () => {
   const client = await fixture.connect()
   const topic = await fixture.topic()
