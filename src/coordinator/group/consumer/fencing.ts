@@ -83,13 +83,13 @@ export class Fencing {
     const topics = topicsWithout(group, members, regexes)
     const hash = this.#hashes.ofTopics(topics.keys(), this.#context.image())
     records.push(groupEpochRecord(groupId, group.epoch + 1, hash))
-    const settled = (code: number): void => {
-      if (code === 0) for (const { memberId } of members) this.#cancelTimers(groupId, memberId)
+    const settled = (): void => {
+      for (const { memberId } of members) this.#cancelTimers(groupId, memberId)
     }
     return { records, response, atomic: true, settled }
   }
 
-  /** Unless the member has joined again meanwhile. */
+  /** Unless the member is there: it has joined again meanwhile, or was never gone since the records were refused. */
   #cancelTimers(groupId: string, memberId: string): void {
     const group = this.#context.groups.get(groupId)
     if (group instanceof ConsumerGroup && group.hasMember(memberId)) return
