@@ -65,7 +65,7 @@ export function groupShardRig(options: { seed?: number; image?: () => MetadataIm
   })
 }
 
-export function commit(groupId: string, topic: string, offsets: readonly (readonly [number, bigint])[]) {
+export function commit(groupId: string, topic: string, offsets: readonly (readonly [number, bigint])[], id = topicId) {
   const partitions = offsets.map(([partitionIndex, committedOffset]) => ({
     partitionIndex,
     committedOffset,
@@ -79,7 +79,7 @@ export function commit(groupId: string, topic: string, offsets: readonly (readon
       memberId: '',
       groupInstanceId: null,
       retentionTimeMs: -1,
-      topics: [{ name: topic, topicId, partitions }],
+      topics: [{ name: topic, topicId: id, partitions }],
     })
 }
 
