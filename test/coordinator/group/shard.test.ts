@@ -233,6 +233,17 @@ test('the offsets of deleted topics go, and the group stays', async () => {
   assert.equal(rig.shard().groupIds(), ['g'])
 })
 
+test('the offsets of a deleted topic go when their first tombstones are refused', async () => {
+  const rig = await groupShardRig().start()
+  await rig.write(commit('g', 't', [[0, 1n]]))
+  let refusals = 1
+  rig.writer.plan = () => (refusals-- > 0 ? ErrorCode.NOT_ENOUGH_REPLICAS : ErrorCode.NONE)
+  await rig.write(shard => shard.onTopicsDeleted([{ name: 't', id: topicId }]))
+  assert.equal(offsetsOf(rig.shard(), 'g'), { 't/0': ['1', -1, ''] })
+  await rig.host.advance(MINUTE_MS)
+  assert.equal(offsetsOf(rig.shard(), 'g'), {})
+})
+
 test('the offsets of a topic go that was deleted while they were loaded', async () => {
   let image = imageWith('t')
   const rig = await groupShardRig({ image: () => image }).start()
