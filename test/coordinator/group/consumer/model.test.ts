@@ -89,7 +89,8 @@ class Client {
 
 type Step =
   | { kind: 'beat'; client: number; lost: boolean; slow: boolean }
-  | { kind: 'refused'; client: number; leaves: boolean }
+  | { kind: 'refused'; clients: readonly number[]; leaves: boolean }
+  | { kind: 'together'; clients: readonly number[] }
   | { kind: 'leave'; client: number; forAWhile: boolean }
   | { kind: 'subscribe'; client: number; to: number }
   | { kind: 'advance'; ms: number }
@@ -109,7 +110,18 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('refused' as const), client: clientIndex, leaves: fc.boolean() }),
+    arbitrary: fc.record({
+      kind: fc.constant('refused' as const),
+      clients: fc.uniqueArray(clientIndex, { minLength: 1, maxLength: 4 }),
+      leaves: fc.boolean(),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('together' as const),
+      clients: fc.uniqueArray(clientIndex, { minLength: 2, maxLength: 6 }),
+    }),
   },
   {
     weight: 1,
@@ -163,7 +175,10 @@ class World {
         this.beat(this.clients[step.client]!, step.lost, step.slow)
         break
       case 'refused':
-        this.#refused(this.clients[step.client]!, step.leaves)
+        this.#refused(step.clients, step.leaves)
+        break
+      case 'together':
+        this.#together(step.clients)
         break
       case 'leave':
         this.#leave(this.clients[step.client]!, step.forAWhile)
@@ -209,14 +224,38 @@ class World {
     client.drop()
   }
 
-  #refused(client: Client, leaves: boolean): void {
+  /** What several clients asked for is refused as a whole. */
+  #refused(clients: readonly number[], leaves: boolean): void {
     this.rig.held = true
-    const { memberId, epoch, instance } = client
-    const request = client.request()
-    codeOf(() => this.rig.heartbeat(memberId, leaves ? -1 : epoch, leaves ? { instance } : request))
+    for (const index of clients) {
+      const client = this.clients[index]!
+      const { memberId, epoch, instance } = client
+      const request = client.request()
+      codeOf(() => this.rig.heartbeat(memberId, leaves ? -1 : epoch, leaves ? { instance } : request))
+      client.full = epoch !== 0
+    }
     this.rig.refuse(ErrorCode.NOT_ENOUGH_REPLICAS)
     this.rig.held = false
-    client.full = epoch !== 0
+  }
+
+  /** Requests of several clients are on their way before any is answered. */
+  #together(clients: readonly number[]): void {
+    this.rig.held = true
+    const answers = clients.map(index => {
+      const client = this.clients[index]!
+      const before = client.epoch
+      let answer: HeartbeatAnswer | undefined
+      const code = codeOf(() => {
+        answer = this.rig.heartbeat(client.memberId, before, client.request())
+      })
+      return { client, code, answer }
+    })
+    this.rig.commit()
+    this.rig.held = false
+    for (const { client, code, answer } of answers) {
+      if (code === ErrorCode.NONE) client.take(answer!, false)
+      else client.drop()
+    }
   }
 
   #leave(client: Client, forAWhile: boolean): void {
