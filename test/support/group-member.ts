@@ -35,6 +35,8 @@ export class GroupMember {
     this.#options = options
     this.#client = client
     this.ended = this.#run()
+    // Whoever stops it is told; who kills its broker knows.
+    this.ended.catch(() => {})
   }
 
   static async start(options: MemberOptions): Promise<GroupMember> {
