@@ -17,7 +17,7 @@ import { MemberState, sameNames, withMetadata } from './member.ts'
 import type { MetadataHashes } from './metadata-hash.ts'
 import { currentAssignmentRecord, memberMetadataRecord } from './records.ts'
 import type { RegexChange, Regexes } from './regexes.ts'
-import { subscriptionTest, updateSubscription } from './subscription.ts'
+import { isHomogeneousWith, subscriptionTest, updateSubscription } from './subscription.ts'
 import { computeTarget } from './target-assignment.ts'
 import type { MemberTimers } from './timers.ts'
 
@@ -38,7 +38,6 @@ export interface Subscribed {
   readonly member: ConsumerMember
   /** The group's, with the change. */
   readonly epoch: number
-  readonly homogeneous: boolean
   /** The member subscribes to something else than before. */
   readonly subscriptionChanged: boolean
 }
@@ -95,12 +94,10 @@ export class Steps {
     const bump = namesChanged || bumpsAt.includes(regex.change)
     const subscriptionChanged = namesChanged || regex.change !== 'none'
     const nowMs = this.#context.clock.wallMs()
-    if (!bump && !group.needsRefresh(nowMs)) {
-      return { member, epoch: group.epoch, homogeneous: group.isHomogeneous, subscriptionChanged }
-    }
+    if (!bump && !group.needsRefresh(nowMs)) return { member, epoch: group.epoch, subscriptionChanged }
     const world = { hashes: this.#hashes, image: this.#context.image(), nowMs }
-    const update = updateSubscription({ group, before, after: member, bump }, world, draft.records)
-    return { member, ...update, subscriptionChanged }
+    const epoch = updateSubscription({ group, before, after: member, bump }, world, draft.records)
+    return { member, epoch, subscriptionChanged }
   }
 
   /** The target for the group's epoch; the present one while the assignment interval has not passed. */
@@ -113,7 +110,7 @@ export class Steps {
     }
     const wanted = group.preferredAssignor(before, member) ?? this.defaultAssignor
     const assignor = this.#assignors.get(wanted) ?? this.#assignors.get(this.defaultAssignor)!
-    const { homogeneous } = subscribed
+    const homogeneous = isHomogeneousWith(group, before, member)
     const image = this.#context.image()
     const computed = computeTarget({ group, epoch, updated: member, homogeneous, assignor, image, nowMs })
     draft.records.push(...computed.records)

@@ -14,11 +14,6 @@ import { groupEpochRecord, groupTombstone } from './records.ts'
 /** How long a look at the topics holds when none of them changes. */
 const REFRESH_INTERVAL_MS = 0x7fffffff
 
-export interface SubscriptionUpdate {
-  readonly epoch: number
-  readonly homogeneous: boolean
-}
-
 export interface SubscriptionChange {
   readonly group: ConsumerGroup
   readonly before: ConsumerMember
@@ -27,16 +22,17 @@ export interface SubscriptionChange {
   readonly bump: boolean
 }
 
-/** Looks at the topics again; writes a new epoch when they or the subscriptions are others than before. */
+/**
+ * Looks at the topics again; writes a new epoch when they or the subscriptions are others than before.
+ * @returns the epoch of the group.
+ */
 export function updateSubscription(
   { group, before, after, bump }: SubscriptionChange,
   { hashes, image, nowMs }: { hashes: MetadataHashes; image: MetadataImage; nowMs: number },
   records: GroupRecord[],
-): SubscriptionUpdate {
-  const regexes = regexesWith(group, before, after)
+): number {
   const topics = topicsWith(group, before, after)
   const hash = hashes.ofTopics(topics.keys(), image)
-  const isNew = !group.hasMember(after.memberId) && group.staticMember(after.instanceId) === undefined
   let { epoch } = group
   if (bump || hash !== group.metadataHash) {
     epoch += 1
@@ -45,7 +41,14 @@ export function updateSubscription(
   group.refreshAfter(nowMs + REFRESH_INTERVAL_MS, epoch)
   // The record of a release before 4.1, which the hash replaces.
   if (group.hasTopicsRecord) records.push(groupTombstone('ConsumerGroupPartitionMetadata', group.groupId))
-  return { epoch, homogeneous: isHomogeneous(topics, regexes, group.memberCount + (isNew ? 1 : 0)) }
+  return epoch
+}
+
+/** Whether all members read the same topics when `after` stands in for `before`, or is new. */
+export function isHomogeneousWith(group: ConsumerGroup, before: ConsumerMember, after: ConsumerMember): boolean {
+  const isNew = !group.hasMember(after.memberId) && group.staticMember(after.instanceId) === undefined
+  const members = group.memberCount + (isNew ? 1 : 0)
+  return isHomogeneous(topicsWith(group, before, after), regexesWith(group, before, after), members)
 }
 
 /** Topics without the members that go and the expressions that go with them. */

@@ -302,6 +302,16 @@ test('between two assignments lies the interval, and the next heartbeat after it
   assert.equal(assignedBy(answer).foo!.length, 2)
 })
 
+test('a member that subscribes to nothing gets nothing of an assignment that was due when it joins', () => {
+  const rig = new ConsumerRig({ foo: 6 }, { 'group.consumer.assignment.interval.ms': 1_000 })
+  rig.heartbeat('a', 0)
+  rig.heartbeat('b', 0)
+  rig.advance(1_000)
+  rig.heartbeat('c', 0, { topics: [] })
+  assert.equal([...rig.group().targets.keys()].sort(), ['a', 'b', 'c'])
+  assert.is(rig.group().targetOf('c').size, 0)
+})
+
 test('without an interval the assignment does not depend on the clock', () => {
   const rig = twoMembers()
   rig.nowMs -= 1_000_000
