@@ -1,7 +1,7 @@
 //! Many groups at rest: what their state costs in memory, and their heartbeats in CPU.
 //!
 //! Member number j of each group has a connection that it shares with the j-th members of other groups; connections are
-//! open before the first memory sample, so that the difference is the groups' state alone. At rest means: every member
+//! open and used before the first memory sample, so that the difference is the groups' state alone. At rest means: every member
 //! heartbeats at its interval, spread evenly, and nothing else happens.
 
 use super::classic::{Classic, Options as MemberOptions};
@@ -21,6 +21,7 @@ pub fn run(options: &Options) -> Result<String, String> {
     let settle = Duration::from_secs(options.number("settle-seconds", 5)?);
     let mut crowd = Crowd::connect(options.address()?, connections)?;
     super::await_coordinator(&mut crowd, &prefix)?;
+    super::use_all(&mut crowd, connections, &prefix)?;
     std::thread::sleep(Duration::from_secs(2));
     let before_mb = rss_anon_mb(pid)?;
     let began = Instant::now();

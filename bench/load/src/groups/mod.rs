@@ -53,6 +53,17 @@ fn await_coordinator(crowd: &mut Crowd, group: &str) -> Result<(), String> {
     retry(crowd, &frame, |answer| messages::found_coordinator(answer).map(|code| (code, ()))).map(|_| ())
 }
 
+/// Asks once on every connection, so that each has whatever the broker gives to one in use.
+fn use_all(crowd: &mut Crowd, connections: usize, group: &str) -> Result<(), String> {
+    for connection in 0..connections {
+        crowd.send(connection, 0, &messages::find_coordinator(group))?;
+    }
+    while crowd.in_flight() > 0 {
+        crowd.receive(Duration::from_secs(10))?;
+    }
+    Ok(())
+}
+
 /// Milliseconds from the program's start until the group's offsets are answered without an error.
 fn offsets(options: &Options) -> Result<String, String> {
     let began = Instant::now();
