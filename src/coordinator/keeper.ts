@@ -77,8 +77,6 @@ export class Keeper<S extends CoordinatorShard<R>, R> {
   #retryTimer: TimerId = 0
   #retryMs = FIRST_RETRY_MS
   #operating = false
-  /** Who waits for the present load to end. */
-  #awaitingLoad: (() => void)[] = []
 
   constructor(options: KeeperOptions<S, R>, partition: number) {
     this.#options = options
@@ -110,16 +108,6 @@ export class Keeper<S extends CoordinatorShard<R>, R> {
     if (!transitions[this.#state].includes(state))
       throw new TypeError(`${this.#name} was ${this.#state}, not to be ${state}`)
     this.#state = state
-    if (state === 'loading') return
-    const awaiting = this.#awaitingLoad
-    this.#awaitingLoad = []
-    for (const resolve of awaiting) resolve()
-  }
-
-  /** Resolves when it is not being loaded (any more); whether it is active then, an operation will tell. */
-  whenLoaded(): Promise<void> {
-    if (this.#state !== 'loading') return Promise.resolve()
-    return new Promise(resolve => this.#awaitingLoad.push(resolve))
   }
 
   /** Nothing more can come of what is there. */

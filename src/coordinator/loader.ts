@@ -8,6 +8,7 @@
 import type { Host } from '../host/host.ts'
 import type { BatchView } from '../records/batch.ts'
 import { batchesOf } from '../records/batch.ts'
+import { RecordError } from '../records/iterate.ts'
 import { RecordReader } from '../records/record-reader.ts'
 import type { Timeline } from '../timeline/timeline.ts'
 import type { CoordinatorShard, RecordSerde } from './shard.ts'
@@ -51,7 +52,9 @@ export class Loader<R> {
     const { clock, loop } = this.#host
     let turnEndsMs = clock.monotonicMs() + TURN_MS
     let lookAt = this.#records + STRIDE
+    let at = 0
     for (const batch of batchesOf(bytes)) {
+      at += batch.size
       if (batch.isControl) this.#endTransaction(batch)
       else this.#replayBatch(batch)
       if (this.#records < lookAt) continue
@@ -61,6 +64,7 @@ export class Loader<R> {
       await new Promise<void>(resolve => loop.yield(resolve))
       turnEndsMs = clock.monotonicMs() + TURN_MS
     }
+    if (at !== bytes.length) throw new RecordError(`after ${at} bytes there is no batch of format 2`)
     this.#timeline.forget(this.#timeline.mark)
     this.#bytes += bytes.length
   }

@@ -51,11 +51,6 @@ export class CoordinatorRuntime<S extends CoordinatorShard<R>, R> {
     keeper.close()
   }
 
-  /** Resolves when `partition` is not being loaded (any more): it is in use then, or its load failed, or it is led elsewhere. */
-  whenLoaded(partition: number): Promise<void> {
-    return this.#keepers.get(partition)?.whenLoaded() ?? Promise.resolve()
-  }
-
   onMetadata(delta: MetadataDelta, image: MetadataImage): void {
     for (const keeper of this.#keepers.values()) keeper.onMetadata(delta, image)
   }

@@ -432,6 +432,21 @@ test('a load that fails on a record is not tried again before another election',
   assert.is.not(at.shard(), failed)
 })
 
+test('a log that holds what is no batch of this format fails the load', async () => {
+  const at = await rig()
+  await at.write(shard => shard.add(['a'], 1))
+  const old = buildBatch([countSerde.serialize({ name: 'b', value: 1 })], {
+    baseOffset: 1,
+    leaderEpoch: 0,
+    timestamp: 0n,
+  })
+  at.writer.intrude(0, old)
+  await at.host.settle()
+  old[16] = 1
+  await at.reload()
+  assert.is(await refused(at.write(shard => shard.add(['a'], 1))), ErrorCode.NOT_COORDINATOR)
+})
+
 test('a record of an unknown kind is passed over', async () => {
   const at = await rig()
   await at.write(shard => shard.add(['unknown', 'a'], 1))
@@ -519,30 +534,6 @@ test('markers and transactional records are replayed as such when loading', asyn
   const shard = await at.reload()
   assert.equal(shard.origins, [{ offset: 0, producerId: 7n, producerEpoch: 3 }])
   assert.equal(shard.told, ['commit of 7/3', 'abort of 7/3', 'loaded'])
-})
-
-test('whoever waits for a load hears of its end, whatever it is', async () => {
-  const at = await rig()
-  const ends: string[] = []
-  const wait = (name: string, partition = 0) =>
-    void at.runtime.whenLoaded(partition).then(() => {
-      ends.push(name)
-    })
-  wait('loaded already')
-  wait('led elsewhere', 7)
-  await at.host.settle()
-  assert.equal(ends, ['loaded already', 'led elsewhere'])
-  at.runtime.elected(0, at.writer.lose(0))
-  wait('loading')
-  await Promise.resolve()
-  assert.is(ends.length, 2)
-  await at.host.settle()
-  assert.is(ends.at(-1), 'loading')
-  at.writer.planLoad = () => ErrorCode.KAFKA_STORAGE_ERROR
-  at.runtime.elected(0, at.writer.lose(0))
-  wait('failing')
-  await at.host.settle()
-  assert.is(ends.at(-1), 'failing')
 })
 
 test('writes and reads of all shards go to each of them, and fail in those that are not loaded', async () => {
