@@ -143,8 +143,7 @@ export class ConsumerRig implements CoordinatorTimers<GroupRecord> {
 
   #converted(group: ClassicGroup, reason: string | undefined): void {
     this.classic.startSessions(group)
-    if (reason !== undefined)
-      this.schedule(`rebalance ${group.groupId}`, 0, () => this.classic.rebalance(group, reason))
+    if (reason !== undefined) this.classic.rebalance(group, reason)
   }
 
   // Timers.

@@ -259,16 +259,10 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
     return this.#context.groups.get(groupId)?.kind === GroupKind.consumer
   }
 
-  /** The last consumer has left a group that is now classic, and committed as such. */
+  /** A group is about to be classic, as the last consumer has left it: members join again before they are told anything. */
   #converted(group: ClassicGroup, reason: string | undefined): void {
-    const { groups, timers } = this.#context
     this.#classic.startSessions(group)
-    if (reason === undefined) return
-    timers.schedule(`rebalance of ${group.groupId} after its conversion`, 0, () =>
-      groups.get(group.groupId) === group
-        ? this.#classic.rebalance(group, reason)
-        : { records: [], response: undefined },
-    )
+    if (reason !== undefined) this.#classic.rebalance(group, reason)
   }
 
   #scheduleExpiry(): void {

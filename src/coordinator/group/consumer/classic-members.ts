@@ -39,9 +39,9 @@ import type { ConsumerGroup } from './group.ts'
 import { CONSUMER_PROTOCOL_TYPE } from './group.ts'
 import { newMemberId } from './heartbeats.ts'
 import type { ConsumerMember, MemberMetadata } from './member.ts'
-import { MemberState, newMember, sortedNames } from './member.ts'
+import { isReconciledTo, MemberState, newMember, sortedNames } from './member.ts'
 import { checkRoom, joinStatic, staticMemberOf } from './membership.ts'
-import type { Downgrade, Migration } from './migration.ts'
+import type { Migration } from './migration.ts'
 import { assignmentBytes } from './migration.ts'
 import type { Draft, Steps, Subscribed } from './steps.ts'
 import { newDraft } from './steps.ts'
@@ -112,9 +112,9 @@ export class ClassicMembers {
     const subscribed = this.#steps.subscribe(draft, group, before, said, ['changed', 'resolved'])
     const owned = this.#ownedOf(subscription)
     const canDowngrade = replaced !== undefined && this.#migration.canDowngrade(group, new Set([replaced]), true)
-    const { member, downgrade } = canDowngrade
+    const member = canDowngrade
       ? this.#downgrade(draft, group, subscribed, replaced, owned)
-      : { member: this.#advance(draft, group, before, subscribed, owned), downgrade: undefined }
+      : this.#advance(draft, group, before, subscribed, owned)
 
     for (const effect of draft.effects) effect()
     const rebalanceTimeoutMs = rebalanceTimeoutOf(origin.apiVersion, request)
@@ -123,8 +123,7 @@ export class ClassicMembers {
         answer(joinRefusal(codeOfFailedAppend(code), request.memberId))
         return
       }
-      if (downgrade !== undefined) downgrade.committed()
-      else this.#joined(group.groupId, member, request.sessionTimeoutMs, rebalanceTimeoutMs)
+      if (!canDowngrade) this.#joined(group.groupId, member, request.sessionTimeoutMs, rebalanceTimeoutMs)
       answer(joinedAnswer(member))
     }
     return { records: draft.records, response: undefined, atomic: true, settled }
@@ -154,19 +153,20 @@ export class ClassicMembers {
     subscribed: Subscribed,
     replaced: ConsumerMember,
     owned: readonly TopicPartitions[],
-  ): { member: ConsumerMember; downgrade: Downgrade } {
+  ): ConsumerMember {
     const { subscriptionChanged } = subscribed
     let { member } = subscribed
-    const present = group.targetVersion.epoch
-    const isStale = present < subscribed.epoch
+    const { epoch } = group.targetVersion
+    const isStale = epoch < subscribed.epoch
     if (!isStale) {
-      const target = { epoch: present, assignment: group.targetOf(member.memberId, member.instanceId) }
+      const target = { epoch, assignment: group.targetOf(member.memberId, member.instanceId) }
       member = this.#steps.reconcile(draft, group, member, target, subscriptionChanged, owned)
     }
-    const reason = isStale ? 'the group became classic with an assignment that is out of date' : undefined
-    const downgrade = this.#migration.downgrade(group, new Set([replaced]), member, reason)
-    draft.records.push(...downgrade.records)
-    return { member, downgrade }
+    const members = [...group.members.values()].filter(other => other !== replaced)
+    const isSettled = !isStale && [member, ...members].every(other => isReconciledTo(other, epoch))
+    const reason = isSettled ? undefined : 'the group became classic before everybody had what it shall have'
+    draft.records.push(...this.#migration.downgrade(group, new Set([replaced]), member, reason))
+    return member
   }
 
   sync(origin: RequestOrigin, group: ConsumerGroup, request: SyncGroupRequest, respond: SyncAnswer): Done {

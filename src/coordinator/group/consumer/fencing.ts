@@ -68,13 +68,8 @@ export class Fencing {
     if (members.length === 0) return { records: [], response }
     const leaving = new Set(members)
     if (this.#migration.canDowngrade(group, leaving, false)) {
-      const { records, committed } = this.#migration.downgrade(
-        group,
-        leaving,
-        undefined,
-        'a member left, the last but classic ones',
-      )
-      return { records, response, atomic: true, settled: code => code === 0 && committed() }
+      const records = this.#migration.downgrade(group, leaving, undefined, 'the last consumers have left')
+      return { records, response, atomic: true }
     }
     const { groupId } = group
     const records = members.flatMap(member => removalRecords(groupId, member.memberId))

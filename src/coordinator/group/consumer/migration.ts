@@ -41,14 +41,11 @@ import type { MemberTimers } from './timers.ts'
 export interface ClassicPort {
   /** The record of a group; replaying it puts that very group into the table. */
   recordOf(group: ClassicGroup): GroupRecord
-  /** A group is classic from now on, or again: sessions begin, and a rebalance if there is a reason for one. */
+  /**
+   * A group is about to be classic, or is so again: sessions begin, and a rebalance if there is a reason for one. Soft state:
+   * when the group never gets into the table, none of it has an effect.
+   */
   converted(group: ClassicGroup, rebalanceReason: string | undefined): void
-}
-
-export interface Downgrade {
-  readonly records: readonly GroupRecord[]
-  /** To be called when the records are committed. */
-  readonly committed: () => void
 }
 
 export class Migration {
@@ -113,13 +110,16 @@ export class Migration {
     )
   }
 
-  /** `joining` has the instance id of the one member that leaves. */
+  /**
+   * `joining` has the instance id of the one member that leaves. A rebalance begins at once: what the target says is not yet
+   * what members have given up.
+   */
   downgrade(
     group: ConsumerGroup,
     leaving: ReadonlySet<ConsumerMember>,
     joining: ConsumerMember | undefined,
     rebalanceReason: string | undefined,
-  ): Downgrade {
+  ): GroupRecord[] {
     const { groupId } = group
     const replaced = joining === undefined ? undefined : group.staticMember(joining.instanceId)
     const ids = Array.from(group.members.keys(), id => (id === replaced?.memberId ? joining!.memberId : id))
@@ -141,13 +141,10 @@ export class Migration {
       const target = group.targetOf(member.memberId === joining?.memberId ? replaced!.memberId : member.memberId)
       member.assignment = assignmentBytes(target, member.metadata(classic.protocolName ?? ''), this.#context.image())
     }
-    return {
-      records: [...group.tombstonesOf(ids), this.#classic.recordOf(classic)],
-      committed: () => {
-        this.#context.logger.info({ groupId }, 'a consumer group becomes a classic group')
-        this.#classic.converted(classic, rebalanceReason)
-      },
-    }
+    const records = [...group.tombstonesOf(ids), this.#classic.recordOf(classic)]
+    this.#classic.converted(classic, rebalanceReason)
+    this.#context.logger.info({ groupId }, 'a consumer group becomes a classic group')
+    return records
   }
 
   #take(group: ConsumerGroup, member: ClassicMember, protocol: string, epoch: number): void {

@@ -227,15 +227,14 @@ test('a consumer group becomes classic when its last member with the consumer pr
   const { rig, classicId } = mixedGroup()
   rig.heartbeat('a', -1, { instance: 'one' })
   const classic = classicOf(rig)
+  // Somebody has to take what the member had, and nobody is told anything before.
   assert.equal(
     [classic.state, classic.generationId, classic.memberCount, classic.leaderId],
-    ['Stable', 3, 1, classicId],
+    ['PreparingRebalance', 3, 1, classicId],
   )
   assert.equal(decoded(classic.members.get(classicId)!.assignment), { foo: [3, 4, 5] })
   assert.is(rig.written.at(-1)?.name, 'GroupMetadata')
   assert.equal(rig.reload().hardState(), rig.hardState())
-  rig.advance(0)
-  assert.is(classic.state, 'PreparingRebalance', 'somebody has to take what the member had')
   assert.is(rig.classicHeartbeat(classicId, 3), ErrorCode.REBALANCE_IN_PROGRESS)
   const rejoined = rig.classicJoin(classicId, foo())
   assert.is(rejoined.answer!.generationId, 4)
@@ -290,6 +289,19 @@ test('a static member that comes back with the classic protocol makes the group 
   assert.is(joined.generationId, classic.generationId)
   assert.equal(decoded(rig.classicSync(joined.memberId, joined.generationId!).answer!.assignment), { foo: [0, 1, 2] })
   assert.equal(rig.reload().hardState(), rig.hardState())
+})
+
+test('a static member that comes back with the classic protocol rebalances the classic group while others wait for partitions', () => {
+  const { rig, classicId } = mixedGroup()
+  rig.heartbeat('b', 0)
+  rig.heartbeat('b', -1)
+  rig.heartbeat('a', 3, { instance: 'one' })
+  rig.heartbeat('a', 3, { instance: 'one', owned: { foo: [0, 1] } })
+  assert.is(rig.group().stateName, 'Reconciling')
+  const joined = rig.classicJoin('', { ...foo(), instance: 'one' }).answer!
+  assert.is(joined.errorCode, ErrorCode.NONE)
+  assert.is(classicOf(rig).state, 'PreparingRebalance')
+  assert.is(rig.classicHeartbeat(classicId, classicOf(rig).generationId), ErrorCode.REBALANCE_IN_PROGRESS)
 })
 
 test('a static member that comes back with the classic protocol and another subscription rebalances the classic group', () => {
