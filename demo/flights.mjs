@@ -1,24 +1,27 @@
 /**
  * A million flights through a broker: vega-datasets' flights-20k.json, sent 50 times, keyed by origin airport, into a topic
- * of 6 partitions by @platformatic/kafka's producer, read back partition by partition, counted, and compared with the file.
+ * of 6 partitions by @platformatic/kafka's producer. A consumer group of three processes (reader.mjs) reads them back, one of
+ * the three is killed in the middle, and what the others still bring is counted and compared with the file.
  *
  *   npm run demo                        starts a broker of its own, on a free port, and throws its data away afterwards
  *   npm run demo -- 127.0.0.1:9092      uses that one (its topic is deleted afterwards)
  *
  * Exit code 0: every count is right.
  */
-import { spawn } from 'node:child_process'
+import { fork, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Admin, Connection, fetchV17, Producer } from '@platformatic/kafka'
+import { Admin, Producer } from '@platformatic/kafka'
 
 const PARTITIONS = 6
 const ROUNDS = 50
 const CHUNK = 5000
 const IN_FLIGHT = 4
-const MAX_BYTES = 4 * 1024 * 1024
+const READERS = 3
+/** One reader is killed when this share of the flights has come back. */
+const KILL_AT = 0.4
 
 const here = dirname(fileURLToPath(import.meta.url))
 
@@ -96,54 +99,76 @@ async function produce(bootstrap, topic, flights) {
   await producer.close()
 }
 
-async function connect(bootstrap) {
-  const colon = bootstrap.lastIndexOf(':')
-  const connection = new Connection('demo')
-  await connection.connect(bootstrap.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), Number(bootstrap.slice(colon + 1)))
-  return connection
-}
-
-/** Reads one partition from its start to its high watermark. */
-async function readPartition(connection, topicId, partition, seen) {
-  let offset = 0n
-  for (;;) {
-    const request = {
-      partition,
-      currentLeaderEpoch: -1,
-      fetchOffset: offset,
-      lastFetchedEpoch: -1,
-      partitionMaxBytes: MAX_BYTES,
-    }
-    const topics = [{ topicId, partitions: [request] }]
-    const answer = await fetchV17.api.async(connection, 500, 1, MAX_BYTES, 0, 0, -1, topics, [], '')
-    const result = answer.responses[0].partitions[0]
-    for (const batch of result.records ?? []) {
-      for (const record of batch.records) {
-        const at = batch.firstOffset + BigInt(record.offsetDelta)
-        if (at < offset) continue
-        if (at !== offset) throw new Error(`partition ${partition}: offset ${at} follows ${offset - 1n}`)
-        offset++
-        seen(record)
-      }
-    }
-    if (offset >= result.highWatermark) return
-  }
-}
-
-async function consume(bootstrap, metadata, topic, total) {
-  const { id } = metadata.topics.get(topic)
-  const connection = await connect(bootstrap)
+/** Which offsets came back, each counted once however often it came. */
+function ledger(total) {
+  const seen = Array.from({ length: PARTITIONS }, () => new Uint8Array(total))
   const counts = new Map()
-  const show = progress('consume', total)
-  let done = 0
-  for (let partition = 0; partition < PARTITIONS; partition++) {
-    await readPartition(connection, id, partition, record => {
-      add(counts, record.key.toString())
-      show(++done)
-    })
+  const state = { counts, distinct: 0, twice: 0 }
+  state.take = ({ partition, first, origins }) => {
+    for (const [index, origin] of origins.entries()) {
+      const at = first + index
+      if (seen[partition][at]++ > 0) {
+        state.twice++
+        continue
+      }
+      add(counts, origin)
+      state.distinct++
+    }
   }
-  await connection.close()
-  return counts
+  return state
+}
+
+/** Reads everything with a group of three, one of which does not live to see the end. */
+async function consume(bootstrap, topic, group, total) {
+  const book = ledger(total)
+  const show = progress('consume', total)
+  const readers = Array.from({ length: READERS }, () =>
+    fork(join(here, 'reader.mjs'), [bootstrap, topic, group], { serialization: 'advanced' }),
+  )
+  const brought = readers.map(() => 0)
+  process.on('exit', () => {
+    for (const reader of readers) reader.kill('SIGKILL')
+  })
+  const readerOf = new Map()
+  let killed
+  let killedMs
+  let takenOverMs
+  const kill = number => {
+    killed = number
+    killedMs = performance.now()
+    readers[number].kill('SIGKILL')
+  }
+  await new Promise((resolve, reject) => {
+    for (const [number, reader] of readers.entries()) {
+      reader.on('exit', code => {
+        if (number !== killed) reject(new Error(`reader ${number + 1} ended with ${code}`))
+      })
+      reader.on('message', runs => {
+        for (const run of runs) {
+          book.take(run)
+          brought[number] += run.origins.length
+          const before = readerOf.get(run.partition)
+          if (killed !== undefined && before === killed && number !== killed) {
+            takenOverMs ??= performance.now() - killedMs
+          }
+          readerOf.set(run.partition, number)
+        }
+        show(book.distinct)
+        if (killed === undefined && book.distinct >= total * KILL_AT) kill(number)
+        if (book.distinct === total) resolve()
+      })
+    }
+  })
+  const left = readers.filter((_, number) => number !== killed)
+  await Promise.all(
+    left.map(reader => {
+      reader.removeAllListeners('exit')
+      const ended = new Promise(resolve => reader.on('exit', resolve))
+      reader.send('stop')
+      return ended
+    }),
+  )
+  return { ...book, brought, killed, takenOverMs }
 }
 
 function report(counts) {
@@ -183,8 +208,13 @@ async function main() {
     rate('produced', records, bytes, startedMs)
 
     startedMs = performance.now()
-    const counts = await consume(broker.address, await admin.metadata({ topics: [topic] }), topic, records)
+    const { counts, twice, brought, killed, takenOverMs } = await consume(broker.address, topic, topic, records)
     rate('consumed', records, bytes, startedMs)
+    const shares = brought.map(
+      (number, index) => `${number.toLocaleString('en')}${index === killed ? ' (killed)' : ''}`,
+    )
+    const later = takenOverMs === undefined ? '' : `, the others took over ${(takenOverMs / 1000).toFixed(1)} s later`
+    console.log(`the readers brought ${shares.join(', ')}${later}; ${twice.toLocaleString('en')} flights came twice`)
 
     report(counts)
     for (const origin of new Set([...expected.keys(), ...counts.keys()])) {
@@ -193,6 +223,7 @@ async function main() {
     }
     console.log('every count is that of the file')
   } finally {
+    await admin.deleteGroups({ groups: [topic] }).catch(() => {})
     await admin.deleteTopics({ topics: [topic] })
     await admin.close()
     await broker.stop()
