@@ -21,6 +21,7 @@ const names = {
   echoRequestsPerSecond: 'echo on node:net, requests/s',
   echoP50Us: 'echo on node:net, p50 µs',
   lastJoinToSyncedMs: 'last join to all synced, ms',
+  firstJoinToSyncedMs: 'first join to all synced, ms',
   lastJoinToStableMs: 'last join to stable, ms',
   liveLastJoinToSyncedMs: 'its leader joins again: last join to all synced, ms',
   brokerCpuMs: 'broker CPU, ms',
@@ -59,7 +60,7 @@ const brokerCases = {
   'partitions-1000': ['a topic of 1,000 partitions', ['lastTakesProduceSeconds', 'rssAnonMb']],
 }
 
-const classic = ['lastJoinToSyncedMs', 'brokerCpuMs', 'liveLastJoinToSyncedMs']
+const classic = ['lastJoinToSyncedMs', 'firstJoinToSyncedMs', 'brokerCpuMs', 'liveLastJoinToSyncedMs']
 const consumer = ['lastJoinToStableMs', 'brokerCpuMs']
 const commits = ['commitsPerSecond', 'p50Us', 'p99Us', 'brokerCpuUsPerRequest']
 const idle = ['stateRssAnonMb', 'rssAnonAfterMb', 'restCpuPercent']

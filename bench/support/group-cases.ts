@@ -201,7 +201,7 @@ export const groupCases: ReadonlyMap<string, Case> = new Map<string, Case>([
       async run(input) {
         const broker = running(input)
         await createTopic(broker, input.topic)
-        const records = Math.round(5_000 * input.scale)
+        const records = Math.round(10_000 * input.scale)
         return await endToEndLatency({ bootstrap: broker.bootstrap, topic: input.topic, records, size: 100 })
       },
     },
@@ -211,7 +211,7 @@ export const groupCases: ReadonlyMap<string, Case> = new Map<string, Case>([
   ['idle-consumer', idle('consumer')],
   ['rebalance-classic-fsync', classicRebalance(true)],
   ['rebalance-consumer-fsync', consumerRebalance(true, 1)],
-  ['commit-1-member-fsync', commits(true, 1, 1, 2_000)],
-  ['commit-1-group-fsync', commits(true, 1, 50, 10_000)],
-  ['commit-50-groups-fsync', commits(true, 50, 50, 10_000)],
+  ['commit-1-member-fsync', commits(true, 1, 1, 3_000)],
+  ['commit-1-group-fsync', commits(true, 1, 50, 30_000)],
+  ['commit-50-groups-fsync', commits(true, 50, 50, 15_000)],
 ])
