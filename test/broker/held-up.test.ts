@@ -49,9 +49,9 @@ test('three members with a session of 10 s survive a thread that is blocked for 
     await running.sees(/goes on/, 60_000)
   })
   const stopped = membersWhile(async running => {
-    running.child.kill('SIGSTOP')
+    process.kill(running.pid, 'SIGSTOP')
     await pause(HELD_UP_MS)
-    running.child.kill('SIGCONT')
+    process.kill(running.pid, 'SIGCONT')
   })
   const together = startSibling(program, ['together', '3', String(HELD_UP_MS)], { timeoutMs: 120_000 })
   const ends = await Promise.allSettled([blocked, stopped, together.finished])
