@@ -20,6 +20,7 @@ import type { Outcome } from '../../shard.ts'
 import { Refusal } from '../../shard.ts'
 import { rangeAssignor } from '../assignors/range.ts'
 import { uniformAssignor } from '../assignors/uniform.ts'
+import { ClassicGroup } from '../classic/group.ts'
 import type { JoinAnswer, SyncAnswer } from '../classic/member.ts'
 import type { GroupContext, RequestOrigin } from '../context.ts'
 import type { GroupRecord } from '../records.ts'
@@ -46,6 +47,7 @@ export class ConsumerGroups {
   readonly #regexes: Regexes
   readonly #timers: MemberTimers
   readonly #steps: Steps
+  readonly #migration: Migration
   readonly #fencing: Fencing
   readonly #heartbeats: Heartbeats
   readonly #classicMembers: ClassicMembers
@@ -57,10 +59,10 @@ export class ConsumerGroups {
     this.#regexes = new Regexes(context, hashes)
     this.#timers = new MemberTimers(context.timers, (...fenced) => this.#fencing.fenceById(...fenced))
     this.#steps = new Steps(context, hashes, this.#regexes, this.#timers, [uniformAssignor, rangeAssignor])
-    const migration = new Migration(context, hashes, this.#timers, classic)
-    this.#fencing = new Fencing(context, hashes, this.#timers, migration)
-    this.#heartbeats = new Heartbeats(context, this.#steps, this.#timers, migration)
-    this.#classicMembers = new ClassicMembers(context, this.#steps, this.#timers, migration, this.#fencing)
+    this.#migration = new Migration(context, hashes, this.#timers, classic)
+    this.#fencing = new Fencing(context, hashes, this.#timers, this.#migration)
+    this.#heartbeats = new Heartbeats(context, this.#steps, this.#timers, this.#migration)
+    this.#classicMembers = new ClassicMembers(context, this.#steps, this.#timers, this.#migration, this.#fencing)
   }
 
   // Requests of members.
@@ -104,9 +106,13 @@ export class ConsumerGroups {
     this.#replay.replay(record)
   }
 
-  /** Every member has a full session from now on. */
+  /** Every member has a full session from now on. Classic groups are loaded before. */
   onLoaded(): void {
     this.#regexes.onNewTopics(this.#context.image())
+    for (const [groupId, lastEpoch] of this.#replay.endLoad()) {
+      const group = this.#context.groups.get(groupId)
+      if (group instanceof ClassicGroup) this.#migration.resume(group, lastEpoch)
+    }
     for (const group of this.#context.groups.all()) {
       if (!(group instanceof ConsumerGroup)) continue
       const { groupId } = group

@@ -74,8 +74,11 @@ export class Migration {
     if (classic.memberCount > settings.consumerMaxSize) throw notUpgraded(groupId, 'it has too many members')
 
     const group = new ConsumerGroup(groupId, new Timeline(), () => this.#context.image())
-    const protocol = classic.protocolName ?? classic.members.selectProtocol()
-    for (const member of classic.members.all()) this.#take(group, member, protocol, classic.generationId)
+    if (classic.memberCount > 0) {
+      // Before its first generation the members have not agreed yet.
+      const protocol = classic.protocolName ?? classic.members.selectProtocol()
+      for (const member of classic.members.all()) this.#take(group, member, protocol, classic.generationId)
+    }
     group.setTargetVersion({ epoch: classic.generationId, timestampMs: 0 })
     group.setEpoch(classic.generationId, this.#hashes.ofTopics(group.topics.keys(), this.#context.image()))
     draft.records.push(...classic.tombstones(), ...recordsOf(group))
@@ -145,6 +148,16 @@ export class Migration {
     this.#classic.converted(classic, rebalanceReason)
     this.#context.logger.info({ groupId }, 'a consumer group becomes a classic group')
     return records
+  }
+
+  /**
+   * A group that had become classic is loaded. If it has no generation of its own yet, its record is the target of the
+   * consumer group that it was, which members have not seen: the rebalance that was under way begins anew.
+   */
+  resume(classic: ClassicGroup, lastEpoch: number): void {
+    if (classic.memberCount > 0 && classic.generationId <= lastEpoch) {
+      this.#classic.converted(classic, 'the group became classic shortly before its coordinator was loaded')
+    }
   }
 
   #take(group: ConsumerGroup, member: ClassicMember, protocol: string, epoch: number): void {

@@ -27,6 +27,8 @@ export class Replay {
   readonly #context: GroupContext
   /** Ids of the groups that subscribe to a topic, by its name. */
   readonly #groupsByTopic: TimelineMap<string, TimelineMap<string, true>>
+  /** Epochs of the groups that were deleted in the load; undefined once that is over. */
+  #removedInLoad: Map<string, number> | undefined = new Map()
 
   constructor(context: GroupContext) {
     this.#context = context
@@ -97,6 +99,14 @@ export class Replay {
   #remove(group: ConsumerGroup): void {
     for (const topic of group.topics.keys()) this.#unsubscribe(group.groupId, topic)
     this.#context.groups.delete(group.groupId)
+    this.#removedInLoad?.set(group.groupId, group.epoch)
+  }
+
+  /** The load is over. @returns the last epoch of each group that was deleted in it, whatever is in its place now. */
+  endLoad(): ReadonlyMap<string, number> {
+    const removed = this.#removedInLoad ?? new Map<string, number>()
+    this.#removedInLoad = undefined
+    return removed
   }
 
   /** Keeps the groups by topic in step with a change of the group's subscriptions. */

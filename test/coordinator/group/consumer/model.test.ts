@@ -8,10 +8,12 @@ import * as assert from 'uvu/assert'
 import { ErrorCode } from '../../../../src/protocol/error-codes.ts'
 import type { HeartbeatAnswer } from '../../../support/consumer-rig.ts'
 import { ConsumerRig, codeOf, idOf } from '../../../support/consumer-rig.ts'
+import type { Subscription } from '../../../support/group-clients.ts'
+import { ConsumerClient } from '../../../support/group-clients.ts'
 
 const test = suite('consumer groups, at random')
 
-const subscriptions: readonly { topics?: string[]; regex?: string }[] = [
+const subscriptions: readonly Subscription[] = [
   { topics: ['foo'] },
   { topics: ['foo', 'bar'] },
   { regex: 'fo.*' },
@@ -19,73 +21,6 @@ const subscriptions: readonly { topics?: string[]; regex?: string }[] = [
   { topics: [] },
   { topics: ['bar'], regex: 'foo' },
 ]
-
-/** A member as a client library makes it. */
-class Client {
-  readonly memberId: string
-  readonly instance: string | null
-  subscription = subscriptions[0]!
-  epoch = 0
-  /** Topic ids with partitions that it reads. */
-  owned = new Set<string>()
-  /** Of those, what it was told to give up and still reads. */
-  revoking = new Set<string>()
-  /** The next heartbeat says everything. */
-  full = false
-  /** The next heartbeat says what it owns. */
-  report = false
-
-  constructor(memberId: string, instance: string | null) {
-    this.memberId = memberId
-    this.instance = instance
-  }
-
-  drop(): void {
-    this.epoch = 0
-    this.owned.clear()
-    this.revoking.clear()
-    this.full = false
-  }
-
-  request() {
-    const joins = this.epoch === 0
-    const finished = this.revoking.size > 0
-    for (const partition of this.revoking) this.owned.delete(partition)
-    this.revoking.clear()
-    const full = joins || this.full
-    const owned: Record<string, number[]> = {}
-    for (const partition of this.owned) {
-      const [topicId, index] = partition.split('/') as [string, string]
-      ;(owned[topicId.replace(/A+$/, '')] ??= []).push(Number(index))
-    }
-    const { topics = full ? [] : null, regex = full ? '' : null } = full ? this.subscription : {}
-    return {
-      topics,
-      regex,
-      rebalanceMs: full ? 60_000 : -1,
-      owned: full || finished || this.report ? owned : null,
-      instance: this.instance,
-    }
-  }
-
-  take(answer: HeartbeatAnswer, slow: boolean): void {
-    this.epoch = answer.memberEpoch
-    this.full = false
-    this.report = false
-    if (answer.assignment == null) return
-    const assigned = new Set<string>()
-    for (const { topicId, partitions } of answer.assignment.topicPartitions) {
-      for (const partition of partitions) assigned.add(`${topicId}/${partition}`)
-    }
-    for (const partition of this.owned) {
-      if (assigned.has(partition)) continue
-      if (slow) this.revoking.add(partition)
-      else this.owned.delete(partition)
-    }
-    for (const partition of assigned) this.owned.add(partition)
-    this.report = !slow
-  }
-}
 
 type Step =
   | { kind: 'beat'; client: number; lost: boolean; slow: boolean }
@@ -157,7 +92,7 @@ const topics = ['foo', 'bar', 'fooled']
 class World {
   rig: ConsumerRig
   /** 0 to 3 dynamic; 4 and 5 are one static member, started twice. */
-  readonly clients: Client[]
+  readonly clients: ConsumerClient[]
   epoch = 0
 
   constructor(assignor: string, intervalMs: number) {
@@ -166,7 +101,10 @@ class World {
       'group.consumer.assignment.interval.ms': intervalMs,
     }
     this.rig = new ConsumerRig({ foo: 4, bar: 3 }, config)
-    this.clients = Array.from({ length: 6 }, (_, index) => new Client(`m${index}`, index < 4 ? null : 'instance'))
+    this.clients = Array.from(
+      { length: 6 },
+      (_, index) => new ConsumerClient(`m${index}`, index < 4 ? null : 'instance'),
+    )
   }
 
   do(step: Step): void {
@@ -199,7 +137,7 @@ class World {
     this.check()
   }
 
-  beat(client: Client, lost: boolean, slow: boolean): void {
+  beat(client: ConsumerClient, lost: boolean, slow: boolean): void {
     const { memberId, epoch } = client
     let answer: HeartbeatAnswer | undefined
     const code = codeOf(() => {
@@ -258,7 +196,7 @@ class World {
     }
   }
 
-  #leave(client: Client, forAWhile: boolean): void {
+  #leave(client: ConsumerClient, forAWhile: boolean): void {
     const isStatic = client.instance !== null
     const epoch = isStatic && forAWhile ? -2 : -1
     codeOf(() => this.rig.heartbeat(client.memberId, epoch, { instance: client.instance }))
@@ -279,7 +217,7 @@ class World {
   }
 
   /** Clients that the coordinator holds for members now. */
-  get members(): Client[] {
+  get members(): ConsumerClient[] {
     const group = this.rig.table.get('g')
     return this.clients.filter(client => client.epoch > 0 && group?.hasMember(client.memberId))
   }
@@ -325,7 +263,7 @@ class World {
   }
 
   /** Every partition of a topic to which somebody subscribes. */
-  #readable(members: readonly Client[]): string[] {
+  #readable(members: readonly ConsumerClient[]): string[] {
     const all: string[] = []
     for (const topic of this.rig.image.topicsByName.values()) {
       const isRead = members.some(({ memberId }) => {
