@@ -211,6 +211,27 @@ tests('a pattern matches the topics that it should when the broker resolves it',
   target.works(client, 'consumer group: pattern')
 })
 
+for (const [protocol, config] of [
+  ['classic', classic],
+  ['consumer', modern],
+] as const) {
+  tests(`a live ${protocol} group takes up new partitions when its topic grows`, async () => {
+    const topic = await createTopic(undefined, 2)
+    for (const name of ['a', 'b']) await jvm.start(name, topic, config(topic, { 'metadata.max.age.ms': 500 }))
+    const owned = (count: number) =>
+      eventually(
+        () => jvm.members(),
+        members => members.every(({ partitions }) => partitions.length === count),
+      )
+    await owned(1)
+    const grow = ['--alter', '--topic', topic, '--partitions', `${PARTITIONS}`]
+    assert.is((await jvm.tool('TopicCommand', '--bootstrap-server', target.bootstrap, ...grow)).code, 0)
+    await owned(PARTITIONS / 2)
+    await delivered(topic, 0, 60)
+    target.works(client, `${protocol} group: a topic that grows`)
+  })
+}
+
 tests('a live group loses nothing when its members change their protocol one by one, and back', async () => {
   const topic = await createTopic()
   const replace = async (before: string, after: string, config: Settings) => {

@@ -1,4 +1,4 @@
-/** kafkajs 2.2: its producer and admin client. (Its consumer wants a group.) */
+/** kafkajs 2.2: its producer and admin client. (Its consumers: kafkajs-groups.test.ts.) */
 import kafkajs from 'kafkajs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
