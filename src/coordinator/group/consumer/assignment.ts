@@ -64,6 +64,14 @@ export function intersects(owned: readonly TopicPartitions[], partitions: Partit
   })
 }
 
+/** What is in either; of what is in both, the epoch of the right one. */
+export function union(left: PartitionEpochs, right: PartitionEpochs): PartitionEpochs {
+  if (right.size === 0) return left
+  const both = new Map(left)
+  for (const [topicId, epochs] of right) both.set(topicId, new Map([...partitionsOf(left, topicId), ...epochs]))
+  return both
+}
+
 /** Every partition as given at `epoch`. */
 export function withEpoch(assignment: Assignment, epoch: number): PartitionEpochs {
   const owned = new Map<string, ReadonlyMap<number, number>>()

@@ -2,8 +2,7 @@
 
 import type { MetadataImage } from '../../../metadata/image.ts'
 import type { ConsumerGroupDescribeResponseInput } from '../../../protocol/apis/69-consumer-group-describe.ts'
-import type { PartitionEpochs } from './assignment.ts'
-import { listPartitions, NO_ASSIGNMENT } from './assignment.ts'
+import { listPartitions, NO_ASSIGNMENT, union } from './assignment.ts'
 import type { ConsumerGroup } from './group.ts'
 
 export type DescribedConsumerGroup = ConsumerGroupDescribeResponseInput['groups'][number]
@@ -48,11 +47,4 @@ function listTopics(owned: Parameters<typeof listPartitions>[0], image: Metadata
     if (topicName !== undefined) topicPartitions.push({ topicId, topicName, partitions })
   }
   return { topicPartitions }
-}
-
-function union(left: PartitionEpochs, right: PartitionEpochs): PartitionEpochs {
-  if (right.size === 0) return left
-  const both = new Map(left)
-  for (const [topicId, epochs] of right) both.set(topicId, new Map([...(left.get(topicId) ?? []), ...epochs]))
-  return both
 }

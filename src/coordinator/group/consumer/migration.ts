@@ -22,7 +22,7 @@ import { ClassicGroup } from '../classic/group.ts'
 import { ClassicMember } from '../classic/member.ts'
 import type { GroupContext } from '../context.ts'
 import type { GroupRecord } from '../records.ts'
-import { withEpoch } from './assignment.ts'
+import { union, withEpoch } from './assignment.ts'
 import { CONSUMER_PROTOCOL_TYPE, ConsumerGroup } from './group.ts'
 import type { ConsumerMember } from './member.ts'
 import { MemberState, newMember, sortedNames } from './member.ts'
@@ -114,8 +114,8 @@ export class Migration {
   }
 
   /**
-   * `joining` has the instance id of the one member that leaves. A rebalance begins at once: what the target says is not yet
-   * what members have given up.
+   * `joining` has the instance id of the one member that leaves. Members are assigned what they own or have yet to give up,
+   * not their target: the group may be upgraded again before they have joined it.
    */
   downgrade(
     group: ConsumerGroup,
@@ -140,9 +140,11 @@ export class Migration {
       classic.add(classicMemberOf(member))
     }
     classic.selectProtocol()
-    for (const member of classic.members.all()) {
-      const target = group.targetOf(member.memberId === joining?.memberId ? replaced!.memberId : member.memberId)
-      member.assignment = assignmentBytes(target, member.metadata(classic.protocolName ?? ''), this.#context.image())
+    const image = this.#context.image()
+    for (const { memberId, assigned, pendingRevocation } of staying) {
+      const member = classic.members.get(memberId)!
+      const subscription = member.metadata(classic.protocolName ?? '')
+      member.assignment = assignmentBytes(union(assigned, pendingRevocation), subscription, image)
     }
     const records = [...group.tombstonesOf(ids), this.#classic.recordOf(classic)]
     this.#classic.converted(classic, rebalanceReason)
@@ -151,8 +153,8 @@ export class Migration {
   }
 
   /**
-   * A group that had become classic is loaded. If it has no generation of its own yet, its record is the target of the
-   * consumer group that it was, which members have not seen: the rebalance that was under way begins anew.
+   * A group that had become classic is loaded. If it has no generation of its own yet, the rebalance that was under way
+   * begins anew: nobody has what the former members left behind.
    */
   resume(classic: ClassicGroup, lastEpoch: number): void {
     if (classic.memberCount > 0 && classic.generationId <= lastEpoch) {
