@@ -105,11 +105,12 @@ export class ConsumerRig implements CoordinatorTimers<GroupRecord> {
   held = false
   nowMs = 1_000_000
   image: MetadataImage = emptyImage
+  readonly #prng: Prng
   readonly #pending: Pending[] = []
   readonly #timers = new Map<string, Due>()
 
   constructor(topics: Record<string, number> = {}, config: Record<string, number | string> = {}, seed = 1) {
-    const prng = new Prng(seed)
+    this.#prng = new Prng(seed)
     this.config = { ...consumerConfig, ...config }
     const values = {
       number: (key: string) => this.config[key],
@@ -118,7 +119,10 @@ export class ConsumerRig implements CoordinatorTimers<GroupRecord> {
     }
     this.context = {
       clock: { monotonicMs: () => this.nowMs, wallMs: () => this.nowMs },
-      random: { u32: () => prng.u32(), bytes: length => Uint8Array.from({ length }, () => prng.u32() >>> 24) },
+      random: {
+        u32: () => this.#prng.u32(),
+        bytes: length => Uint8Array.from({ length }, () => this.#prng.u32() >>> 24),
+      },
       logger: silentLogger,
       settings: new GroupSettings(
         () => values as unknown as BrokerConfig,
@@ -248,7 +252,7 @@ export class ConsumerRig implements CoordinatorTimers<GroupRecord> {
 
   /** Another shard, loaded from the same log, or from `log`. */
   reload(log: readonly RecordBytes[] = this.log): ConsumerRig {
-    const rig = new ConsumerRig({}, this.config, this.log.length + 2)
+    const rig = new ConsumerRig({}, this.config, this.#prng.u32())
     rig.nowMs = this.nowMs
     rig.image = this.image
     for (const bytes of log) {
