@@ -240,6 +240,25 @@ test('a consumer group becomes classic when its last member with the consumer pr
   assert.is(rejoined.answer!.generationId, 4)
 })
 
+test('a group that became classic rebalances when its coordinator is loaded before that was over, and not later', () => {
+  const { rig, classicId } = mixedGroup()
+  rig.heartbeat('a', -1, { instance: 'one' })
+  const loaded = rig.reload()
+  assert.is(classicOf(loaded).state, 'PreparingRebalance')
+  const { generationId = -1 } = loaded.classicJoin(classicId, foo()).answer!
+  loaded.classicSync(classicId, generationId, { assignments: { [classicId]: assignment({ foo: [0] }) } })
+  assert.is(classicOf(loaded.reload()).state, 'Stable')
+})
+
+test('a group that becomes classic and is upgraded again at once knows what its members still have', () => {
+  const rig = new ConsumerRig({ foo: 4 })
+  const [first = ''] = classicGroup(rig, [assignment({ foo: [0, 1, 2, 3] })])
+  rig.heartbeat('a', 0)
+  rig.heartbeat('a', -1)
+  assert.equal(decoded(classicOf(rig).members.get(first)!.assignment), { foo: [0, 1, 2, 3] })
+  assert.equal(assignedBy(rig.heartbeat('a', 0)), {}, 'nobody has let go of anything')
+})
+
 test('a consumer group becomes classic when its last member with the consumer protocol is fenced', () => {
   const { rig, classicId } = mixedGroup()
   for (let elapsed = 0; elapsed < 45_000; elapsed += 5_000) {
