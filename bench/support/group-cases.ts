@@ -48,10 +48,10 @@ function classicRebalance(fsync: boolean): Case {
 }
 
 /** The same with the consumer protocol, at the heartbeat interval that the broker names. */
-function consumerRebalance(fsync: boolean, rounds: number): Case {
+function consumerRebalance(fsync: boolean): Case {
   return {
     fsync,
-    rounds,
+    rounds: 1,
     run: input => groupLoad('consumer', running(input), { ...largeGroup, prefix: input.topic, groups: 1 }),
   }
 }
@@ -163,8 +163,8 @@ function idle(protocol: 'classic' | 'consumer'): Case {
             groups: Math.round(1000 * scale),
             members: 10,
             connections: 1000,
-            'settle-seconds': 10,
-            'rest-seconds': 15,
+            'settle-seconds': 8,
+            'rest-seconds': 12,
           })
         },
       ),
@@ -173,7 +173,7 @@ function idle(protocol: 'classic' | 'consumer'): Case {
 
 export const groupCases: ReadonlyMap<string, Case> = new Map<string, Case>([
   ['rebalance-classic', classicRebalance(false)],
-  ['rebalance-consumer', consumerRebalance(false, 2)],
+  ['rebalance-consumer', consumerRebalance(false)],
   ['commit-1-member', commits(false, 1, 1, 10_000)],
   ['commit-1-group', commits(false, 1, 50, 40_000)],
   ['commit-50-groups', commits(false, 50, 50, 80_000)],
@@ -210,7 +210,7 @@ export const groupCases: ReadonlyMap<string, Case> = new Map<string, Case>([
   ['idle-classic', idle('classic')],
   ['idle-consumer', idle('consumer')],
   ['rebalance-classic-fsync', classicRebalance(true)],
-  ['rebalance-consumer-fsync', consumerRebalance(true, 1)],
+  ['rebalance-consumer-fsync', consumerRebalance(true)],
   ['commit-1-member-fsync', commits(true, 1, 1, 3_000)],
   ['commit-1-group-fsync', commits(true, 1, 50, 30_000)],
   ['commit-50-groups-fsync', commits(true, 50, 50, 15_000)],

@@ -83,5 +83,5 @@ export class Report {
 
 function format(value: number): string {
   if (!Number.isFinite(value)) return '–'
-  return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3)
+  return Math.abs(value) >= 999.5 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3)
 }
