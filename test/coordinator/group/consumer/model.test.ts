@@ -228,6 +228,7 @@ class World {
     assert.ok(group.epoch >= this.epoch, 'epochs grow')
     this.epoch = group.epoch
     assert.ok(group.targetVersion.epoch <= group.epoch, 'the target is not newer than the group')
+    for (const memberId of group.targets.keys()) assert.ok(group.hasMember(memberId), "a target is a member's")
     const owners = new Map<string, string>()
     for (const client of this.members) {
       const member = group.memberOrThrow(client.memberId)

@@ -1,17 +1,18 @@
-/** Bugs in consumer groups that tests must notice: `node test/coordinator/group/planted-bugs.ts [part of a name]`. */
-import type { PlantedBug } from '../../support/planted-bugs.ts'
-import { plantBugs } from '../../support/planted-bugs.ts'
+/** Bugs in consumer groups. */
+import type { PlantedBug } from './bug.ts'
 
 const room = 'coordinator/group/consumer/'
-const tests = 'test/coordinator/group/consumer/'
+const tests = 'coordinator/group/consumer/'
+const settle = 'never share a partition, and settle'
 
-const bugs: readonly PlantedBug[] = [
+export const inConsumerGroups: readonly PlantedBug[] = [
   {
     name: 'a partition is given while another member has it',
     file: `${room}current-assignment.ts`,
     from: 'if (step.isOwned(topicId, partition) && !revoked.has(partition)) {',
     to: 'if (step.isOwned(topicId, partition) && revoked.has(partition)) {',
     test: `${tests}model.test.ts`,
+    red: settle,
   },
   {
     name: 'a member moves on before it gave up its partitions',
@@ -19,6 +20,7 @@ const bugs: readonly PlantedBug[] = [
     from: 'const mustRevoke = toRevoke.size > 0 && stillOwns(step, toRevoke)',
     to: 'const mustRevoke = false',
     test: `${tests}model.test.ts`,
+    red: settle,
   },
   {
     name: 'a silent member counts as one that gave up its partitions',
@@ -26,6 +28,7 @@ const bugs: readonly PlantedBug[] = [
     from: 'return step.owned === null || intersects',
     to: 'return step.owned !== null && intersects',
     test: `${tests}model.test.ts`,
+    red: settle,
   },
   {
     name: 'a member that waits for partitions waits for ever',
@@ -33,6 +36,7 @@ const bugs: readonly PlantedBug[] = [
     from: 'case MemberState.unreleasedPartitions:\n      return advance(member, member.memberEpoch, step)',
     to: 'case MemberState.unreleasedPartitions:\n      return member',
     test: `${tests}model.test.ts`,
+    red: settle,
   },
   {
     name: 'partitions are not free when their member is gone',
@@ -40,6 +44,7 @@ const bugs: readonly PlantedBug[] = [
     from: 'if (owners.get(partition) === epoch) owners.delete(partition)',
     to: 'if (owners.get(partition) === -1) owners.delete(partition)',
     test: `${tests}model.test.ts`,
+    red: settle,
   },
   {
     name: 'partitions that a member has yet to give up are free',
@@ -47,6 +52,7 @@ const bugs: readonly PlantedBug[] = [
     from: 'for (const owned of [after?.assigned, after?.pendingRevocation])',
     to: 'for (const owned of [after?.assigned])',
     test: `${tests}model.test.ts`,
+    red: settle,
   },
   {
     name: 'the epoch stays when a member leaves',
@@ -54,6 +60,7 @@ const bugs: readonly PlantedBug[] = [
     from: 'group.epoch + 1, hash',
     to: 'group.epoch, hash',
     test: `${tests}model.test.ts`,
+    red: settle,
   },
   {
     name: 'topics that change are not looked at',
@@ -61,6 +68,7 @@ const bugs: readonly PlantedBug[] = [
     from: 'this.#refreshAt = AT_ONCE\n',
     to: '\n',
     test: `${tests}model.test.ts`,
+    red: settle,
   },
   {
     name: 'different subscriptions count as equal',
@@ -68,6 +76,7 @@ const bugs: readonly PlantedBug[] = [
     from: 'if (count.byName !== members) return false',
     to: 'if (count.byName > members) return false',
     test: `${tests}model.test.ts`,
+    red: settle,
   },
   {
     name: 'a look at topics that was not written counts as taken',
@@ -75,6 +84,7 @@ const bugs: readonly PlantedBug[] = [
     from: ' || this.epoch < this.#refreshAt.epoch',
     to: '',
     test: `${tests}heartbeats.test.ts`,
+    red: 'a look at topics that was not written is taken again',
   },
   {
     name: 'a member whose answer was lost is fenced',
@@ -82,6 +92,7 @@ const bugs: readonly PlantedBug[] = [
     from: 'epoch === member.previousMemberEpoch &&',
     to: 'epoch === member.memberEpoch &&',
     test: `${tests}heartbeats.test.ts`,
+    red: 'a member one epoch behind goes on when it owns no more than it may: the answer was lost',
   },
   {
     name: 'any epoch will do',
@@ -89,6 +100,7 @@ const bugs: readonly PlantedBug[] = [
     from: 'if (epoch === JOIN_EPOCH || epoch === member.memberEpoch) return',
     to: 'if (epoch >= JOIN_EPOCH) return',
     test: `${tests}heartbeats.test.ts`,
+    red: 'a member is fenced with an epoch that is not its own',
   },
   {
     name: 'assignments are made one after the other without a pause',
@@ -96,6 +108,7 @@ const bugs: readonly PlantedBug[] = [
     from: 'nowMs >= timestampMs + intervalMs',
     to: 'nowMs >= timestampMs',
     test: `${tests}heartbeats.test.ts`,
+    red: 'between two assignments lies the interval, and the next heartbeat after it makes the new one',
   },
   {
     name: 'members are not fenced when they keep their partitions',
@@ -103,6 +116,7 @@ const bugs: readonly PlantedBug[] = [
     from: 'else this.#timers.startRebalance(',
     to: 'else if (after.memberEpoch < 0) this.#timers.startRebalance(',
     test: `${tests}fencing.test.ts`,
+    red: 'a member that does not give up its partitions in time is fenced, though it sends heartbeats',
   },
   {
     name: 'a leave that was not written ends the session',
@@ -110,6 +124,7 @@ const bugs: readonly PlantedBug[] = [
     from: 'if (group instanceof ConsumerGroup && group.hasMember(memberId)) return',
     to: '',
     test: `${tests}fencing.test.ts`,
+    red: 'a member whose leave could not be written keeps its session',
   },
   {
     name: 'an instance id is taken from a member that is there',
@@ -117,6 +132,7 @@ const bugs: readonly PlantedBug[] = [
     from: 'present.memberEpoch !== STATIC_LEAVE_EPOCH',
     to: 'present.memberEpoch === STATIC_LEAVE_EPOCH',
     test: `${tests}static-members.test.ts`,
+    red: 'an instance id is not given away while its member is there',
   },
   {
     name: 'a static member does not get the target of the one that it replaces',
@@ -124,6 +140,7 @@ const bugs: readonly PlantedBug[] = [
     from: 'group.targetOf(present.memberId)',
     to: 'group.targetOf(member.memberId)',
     test: `${tests}static-members.test.ts`,
+    red: 'a static member that has left for a while comes back under a new id and gets what it had, without a rebalance',
   },
   {
     name: 'new topics are not matched with expressions',
@@ -131,6 +148,7 @@ const bugs: readonly PlantedBug[] = [
     from: 'version < this.#newTopicsAt ||',
     to: 'version > this.#newTopicsAt ||',
     test: `${tests}regexes.test.ts`,
+    red: 'a topic that comes is found at the next heartbeat, but not within ten seconds of the last look',
   },
   {
     name: 'a group stays a consumer group when only classic members are left',
@@ -138,6 +156,28 @@ const bugs: readonly PlantedBug[] = [
     from: 'group.classicMemberCount - classicLeaving === staying &&',
     to: 'group.classicMemberCount - classicLeaving > staying &&',
     test: `${tests}migration.test.ts`,
+    red: 'a consumer group becomes classic when its last member with the consumer protocol leaves',
+  },
+  {
+    name: 'a group that becomes classic is assigned its target',
+    file: `${room}migration.ts`,
+    from: 'assignmentBytes(union(assigned, pendingRevocation), subscription, image)',
+    to: 'assignmentBytes(group.targetOf(memberId), subscription, image)',
+    test: `${tests}migration.test.ts`,
+  },
+  {
+    name: 'a group that became classic does not rebalance after a load',
+    file: `${room}migration.ts`,
+    from: 'classic.memberCount > 0 && classic.generationId <= lastEpoch',
+    to: 'classic.memberCount > 0 && classic.generationId < 0',
+    test: `${tests}mixed-model.test.ts`,
+  },
+  {
+    name: 'an assignment does not count the member that brings it',
+    file: `${room}steps.ts`,
+    from: 'isHomogeneousWith(group, before, member)',
+    to: 'group.isHomogeneous',
+    test: `${tests}heartbeats.test.ts`,
   },
   {
     name: 'members lose what they own when their group becomes a consumer group',
@@ -145,7 +185,70 @@ const bugs: readonly PlantedBug[] = [
     from: 'assigned: withEpoch(assigned, epoch),',
     to: 'assigned: withEpoch(new Map(), epoch),',
     test: `${tests}migration.test.ts`,
+    red: 'a classic group becomes a consumer group when a consumer joins, and its members keep what they have',
+  },
+  {
+    name: 'a member one epoch behind may own what it likes',
+    file: `${room}membership.ts`,
+    from: 'isSubset(owned, member.assigned)',
+    to: 'true',
+    test: `${tests}heartbeats.test.ts`,
+    red: 'a member one epoch behind goes on when it owns no more than it may: the answer was lost',
+  },
+  {
+    name: 'a member that is gone is back after a load',
+    file: `${room}membership.ts`,
+    from: 'return memberTombstoneOrder.map(',
+    to: 'return memberTombstoneOrder.slice(0, -1).map(',
+    test: `${tests}model.test.ts`,
+    red: settle,
+  },
+  {
+    name: 'the target of a member that is gone is back after a load',
+    file: `${room}membership.ts`,
+    from: 'return memberTombstoneOrder.map(',
+    to: "return memberTombstoneOrder.filter(name => name !== 'ConsumerGroupTargetAssignmentMember').map(",
+    test: `${tests}model.test.ts`,
+    red: settle,
+  },
+  {
+    name: 'targets of other members are not written',
+    file: `${room}target-assignment.ts`,
+    from: 'if (before === undefined || !sameAssignment(before, target)) {',
+    to: 'if (memberId === updated.memberId) {',
+    test: `${tests}model.test.ts`,
+    red: settle,
+  },
+  {
+    name: 'members of a loaded consumer group have no sessions',
+    file: `${room}groups.ts`,
+    from: 'this.#timers.startSession(groupId, memberId, sessionTimeoutMs)',
+    to: '',
+    test: 'coordinator/group/shard-life.test.ts',
+    red: 'members of both kinds have a session after a load, and no longer',
+  },
+  {
+    name: 'a member may commit what it has not yet got at its epoch',
+    file: `${room}group.ts`,
+    from: 'if (epoch < givenAt) {',
+    to: 'if (epoch < 0) {',
+    test: `${tests}group.test.ts`,
+    red: 'a member commits with its epoch, and may be behind for what it had by then',
+  },
+  {
+    name: 'who waits in a classic group is forgotten when it becomes a consumer group',
+    file: `${room}migration.ts`,
+    from: 'classic.answerJoins(ErrorCode.REBALANCE_IN_PROGRESS)',
+    to: '',
+    test: `${tests}migration.test.ts`,
+    red: 'who waits in a classic group that becomes a consumer group joins again',
+  },
+  {
+    name: 'members that are left alone in a classic group do not join again',
+    file: 'coordinator/group/shard.ts',
+    from: 'if (reason !== undefined) this.#classic.rebalance(group, reason)',
+    to: '',
+    test: 'coordinator/group/shard-life.test.ts',
+    red: 'the members of the classic protocol that are left alone join again',
   },
 ]
-
-process.exitCode = plantBugs(bugs, process.argv[2]) === 0 ? 0 : 1
