@@ -1,6 +1,6 @@
 /** Compiles a plan into a function that writes one struct. A field that the object lacks is written as its default. */
 import type { Plan, PlanField } from './plan.ts'
-import { isDefault } from './plan.ts'
+import { isDefault, isExplanation } from './plan.ts'
 import { ProtocolError } from './protocol-error.ts'
 import type { PrimitiveType, RecordsInput } from './schema.ts'
 import type { Writer } from './writer.ts'
@@ -92,6 +92,7 @@ function writerOfType(field: PlanField): Write<unknown> {
     case 'records':
       return (writer, value) => writer.records(value as RecordsInput, field.compact)
     default:
+      if (isExplanation(field)) return (writer, value) => writer.explanation(value as string, field.compact)
       return writerOfPrimitive(field.kind, field.compact)
   }
 }

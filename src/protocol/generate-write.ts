@@ -7,7 +7,7 @@ import type { WriteFunction } from './encode.ts'
 import { nullRefused, versionRefused } from './encode.ts'
 import { putInternedUuid } from './interned.ts'
 import type { Plan, PlanField } from './plan.ts'
-import { fixedBytes, isDefault } from './plan.ts'
+import { fixedBytes, isDefault, isExplanation } from './plan.ts'
 import type { FieldKind } from './schema.ts'
 import { putExactLong, putFloat, putLong } from './writer.ts'
 
@@ -144,6 +144,7 @@ const element = ${name}[index]
 ${this.element(field)}
 }`
       default:
+        if (isExplanation(field)) return `writer.explanation(${name}, ${field.compact})`
         return scalar(field.kind, field.compact, name)
     }
   }

@@ -132,6 +132,11 @@ function lengthBytes(kind: FieldKind, compact: boolean): number {
   return kind === 'string' ? 2 : 4
 }
 
+/** Whether the field tells a person why: its text may quote a client, whose strings leave no room for more. */
+export function isExplanation(field: PlanField): boolean {
+  return field.kind === 'string' && field.name === 'errorMessage'
+}
+
 /** Whether `value` is what a decoder would yield if the field were not there; undefined counts as left out. */
 export function isDefault(field: PlanField, value: unknown): boolean {
   if (value === undefined || value === field.default) return true

@@ -14,6 +14,8 @@ const COPIED_RECORDS = 512
 /** Strings up to this many characters are encoded by the loop below, longer ones by TextEncoder. */
 const SHORT_STRING = 48
 const LONGEST_STRING = 32767
+/** Characters of an explanation; they fit a string whatever they are. */
+const LONGEST_EXPLANATION = 2000
 
 const encoder = new TextEncoder()
 const scratchBytes = new Uint8Array(8)
@@ -143,6 +145,11 @@ export class Writer {
     } else {
       encoder.encodeInto(value, this.buffer.subarray(at, at + length))
     }
+  }
+
+  /** What a person reads of a failure. It may quote what a client sent, so of one that is too long goes the beginning. */
+  explanation(value: string, compact: boolean): void {
+    this.string(value.length > LONGEST_EXPLANATION ? `${value.slice(0, LONGEST_EXPLANATION)}...` : value, compact)
   }
 
   private stringLength(length: number, compact: boolean): void {

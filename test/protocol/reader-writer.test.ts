@@ -190,6 +190,21 @@ test('strings keep what UTF-8 can say, a byte order mark included, and lone surr
   assert.throws(() => encodeMessage(tagged, 1, { name: 'x'.repeat(32768), list: [] }), isProtocolError)
 })
 
+const failed = message('Failed', range, { errorMessage: string('0+', { nullable: '0+' }) })
+
+for (const { form, decode, encode } of forms) {
+  test(`an explanation that is too long for a string goes as far as it is of use (${form})`, () => {
+    const told = (errorMessage: string | null, version: number) =>
+      decode(failed, version, encode(failed, version, { errorMessage })).errorMessage
+    for (const version of [0, 1]) {
+      for (const text of [null, '', 'x'.repeat(2000)]) assert.is(told(text, version), text)
+      for (const character of ['x', '€']) {
+        assert.is(told(character.repeat(40_000), version), `${character.repeat(2000)}...`)
+      }
+    }
+  })
+}
+
 test('a string that was read before is the same string, and one that only looks alike is not', () => {
   for (const text of ['topic-1', 'topic-2', 'ÿ', '\u0000', 'topic-1']) {
     for (let round = 0; round < 3; round++) {
