@@ -13,5 +13,11 @@ export function newMemberId(random: Random, prefix: string): string {
   bytes[8] = (bytes[8]! & 0x3f) | 0x80
   const digits = hex(bytes)
   const parts = [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)]
-  return `${prefix.slice(0, PREFIX_MAX)}-${parts.join('-')}`
+  return `${beginning(prefix)}-${parts.join('-')}`
+}
+
+/** Never half a character: nobody could send that back. */
+function beginning(prefix: string): string {
+  const splits = prefix.length > PREFIX_MAX && (prefix.codePointAt(PREFIX_MAX - 1) as number) > 0xffff
+  return prefix.slice(0, splits ? PREFIX_MAX - 1 : PREFIX_MAX)
 }
