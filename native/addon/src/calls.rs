@@ -261,6 +261,38 @@ pub fn close_directory(runtime: u32, directory: u32, clean: bool, broker_epoch: 
     })
 }
 
+#[napi(object)]
+pub struct DirectoryUseAnswer {
+    pub code: u32,
+    pub text: String,
+    pub names: Vec<String>,
+    pub sizes: Vec<f64>,
+    pub total_bytes: f64,
+    pub usable_bytes: f64,
+}
+
+/// What the open logs of a directory hold, and the room on its volume; -1 where that isn't known.
+#[napi]
+pub fn directory_use(runtime: u32, directory: u32) -> Result<DirectoryUseAnswer> {
+    let outcome = on(runtime, |runtime| runtime.engine().directory_use(directory))?;
+    Ok(match outcome {
+        Ok(found) => {
+            let (names, sizes) = found.logs.into_iter().map(|(name, size)| (name, size as f64)).unzip();
+            let (total_bytes, usable_bytes) =
+                found.space.map_or((-1.0, -1.0), |space| (space.total as f64, space.usable as f64));
+            DirectoryUseAnswer { code: Code::Ok as u32, text: String::new(), names, sizes, total_bytes, usable_bytes }
+        }
+        Err(failure) => DirectoryUseAnswer {
+            code: failure.code as u32,
+            text: failure.text,
+            names: Vec::new(),
+            sizes: Vec::new(),
+            total_bytes: -1.0,
+            usable_bytes: -1.0,
+        },
+    })
+}
+
 #[napi]
 pub fn create_memory_disk(runtime: u32) -> Result<u32> {
     on(runtime, |runtime| runtime.create_disk())

@@ -35,6 +35,7 @@ pub const START_EPOCH: u16 = 43;
 pub const SET_MARKS: u16 = 44;
 pub const CONFIGURE: u16 = 45;
 pub const ADVANCE_START: u16 = 46;
+pub const RETAIN: u16 = 47;
 pub const LOOKUP: u16 = 48;
 pub const SYNC: u16 = 49;
 pub const WRITE_FILE: u16 = 50;

@@ -175,6 +175,10 @@ fn decode_record(kind: u16, flags: u16, record: &[u8], held: &mut HeldTable, ord
             let (ticket, _, now_ms) = ticket_offset_now(r)?;
             orders.engine.push(Command::Roll { log, ticket, now_ms });
         }
+        RETAIN => {
+            let (ticket, _, now_ms) = ticket_offset_now(r)?;
+            orders.engine.push(Command::Retain { log, ticket, now_ms });
+        }
         START_EPOCH => {
             let (ticket, epoch) = (r.u32()?, r.i32()?);
             orders.engine.push(Command::StartEpoch { log, ticket, epoch, offset: r.i64()? });
@@ -363,8 +367,8 @@ fn decode_append(log: LogRef, r: &mut Reader<'_>, held: &mut HeldTable, orders: 
 }
 
 /// u32 flush, segmentBytes, segmentIndexBytes, indexIntervalBytes, maxMessageBytes, compressionType, i32 level, u32
-/// timestampType, compacted, 0; f64 segmentMs, segmentJitterMs, timestampBeforeMaxMs, timestampAfterMaxMs,
-/// producerIdExpirationMs.
+/// timestampType, compacted, deletes; f64 segmentMs, segmentJitterMs, timestampBeforeMaxMs, timestampAfterMaxMs,
+/// producerIdExpirationMs, retentionMs, retentionBytes, fileDeleteDelayMs.
 fn decode_config(r: &mut Reader<'_>) -> Option<LogConfig> {
     let flush = if r.u32()? == 0 { Flush::Group } else { Flush::Os };
     let (segment_bytes, segment_index_bytes) = (r.u32()?, r.u32()?);
@@ -381,7 +385,7 @@ fn decode_config(r: &mut Reader<'_>) -> Option<LogConfig> {
     };
     let timestamp_type = if r.u32()? == 0 { TimestampType::CreateTime } else { TimestampType::LogAppendTime };
     let compacted = r.u32()? != 0;
-    r.u32()?;
+    let deletes = r.u32()? != 0;
     Some(LogConfig {
         flush,
         segment_bytes,
@@ -395,7 +399,11 @@ fn decode_config(r: &mut Reader<'_>) -> Option<LogConfig> {
         timestamp_before_max_ms: r.i64()?,
         timestamp_after_max_ms: r.i64()?,
         compacted,
+        deletes,
         producer_id_expiration_ms: r.i64()?,
+        retention_ms: r.i64()?,
+        retention_bytes: r.i64()?,
+        file_delete_delay_ms: r.i64()?,
     })
 }
 

@@ -168,6 +168,13 @@ pub enum Command {
         ticket: u32,
         now_ms: i64,
     },
+    /// Moves the start past the segments that the config's retention no longer keeps, below the high watermark; answered
+    /// with marks at once. Their files go in the background.
+    Retain {
+        log: LogRef,
+        ticket: u32,
+        now_ms: i64,
+    },
     Lookup {
         log: LogRef,
         ticket: u32,
@@ -285,7 +292,7 @@ pub enum Answer {
         timestamp: i64,
         epoch: i32,
     },
-    /// Truncate, AdvanceStart, Roll: start, end and synced end after it.
+    /// Truncate, AdvanceStart, Roll, Retain: start, end and synced end after it.
     Marks {
         start: i64,
         end: i64,

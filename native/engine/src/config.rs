@@ -47,6 +47,13 @@ pub struct LogConfig {
     pub timestamp_after_max_ms: i64,
     /// `cleanup.policy` contains `compact`: keys are required.
     pub compacted: bool,
+    /// `cleanup.policy` contains `delete`: the two retention limits count.
+    pub deletes: bool,
+    /// Negative: for ever.
+    pub retention_ms: i64,
+    /// Negative: no limit.
+    pub retention_bytes: i64,
+    pub file_delete_delay_ms: i64,
     pub producer_id_expiration_ms: i64,
 }
 
@@ -66,6 +73,10 @@ impl Default for LogConfig {
             timestamp_before_max_ms: i64::MAX,
             timestamp_after_max_ms: 3_600_000,
             compacted: false,
+            deletes: true,
+            retention_ms: 7 * 24 * 3600 * 1000,
+            retention_bytes: -1,
+            file_delete_delay_ms: 60_000,
             producer_id_expiration_ms: 86_400_000,
         }
     }

@@ -105,6 +105,7 @@ impl Log {
 
     /// Drops everything and goes on at `offset`, empty.
     pub fn restart_at(&mut self, offset: i64, now_ms: i64) -> Result<(), Failure> {
+        let retired = self.shared.sync.take_retired();
         self.shared.sync.hold(offset.min(self.start));
         self.shared.directory.lower_points(&self.shared.name, offset.min(self.start))?;
         let state = self.shared.view.state();
@@ -124,6 +125,9 @@ impl Log {
             for old in state.segments.iter().rev() {
                 remove_segment(vfs, folder, old.base)?;
                 vfs.sync_folder(folder)?;
+            }
+            for base in retired.iter().rev() {
+                remove_segment(vfs, folder, *base)?;
             }
             for entry in vfs.list(folder)? {
                 if parse_name(&entry.name, ".snapshot").is_some() {

@@ -233,6 +233,15 @@ impl Directory {
         points.changed |= old != offset;
     }
 
+    /// The log's first file is that of `base` now: a start there needs no entry.
+    pub fn settle_start(&self, folder: &str, base: i64) {
+        let points = &mut *lock(&self.points);
+        if points.starts.get(folder) == Some(&base) {
+            points.starts.remove(folder);
+            points.changed = true;
+        }
+    }
+
     pub fn set_high_watermark(&self, folder: &str, offset: i64) {
         let points = &mut *lock(&self.points);
         match points.high_watermarks.get_mut(folder) {

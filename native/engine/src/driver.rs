@@ -9,7 +9,7 @@ use crate::error::Code;
 use crate::hub::{Deletion, Hub, LaneItem, Queue, ReadTask, SYNC_THREADS, Site, Task, Tasks};
 use crate::lane::Lane;
 use crate::lock::{lock, read, write};
-use crate::vfs::VfsKind;
+use crate::vfs::{Space, VfsKind};
 use crate::view::{Patience, ReadRequest};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -49,6 +49,15 @@ pub struct OpenedDirectory {
     pub broker_epoch: i64,
     /// Folders that hold logs, sorted.
     pub folders: Vec<String>,
+}
+
+/// What a directory's open logs hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectoryUse {
+    /// Folder name and bytes of the segments, for each open log.
+    pub logs: Vec<(String, u64)>,
+    /// None where the file system has no bounds.
+    pub space: Option<Space>,
 }
 
 /// The engine. Cheap to clone; all clones are the same one.
@@ -120,7 +129,7 @@ impl Engine {
         let site = Arc::new(Site { directory: directory.clone(), tasks: Mutex::default(), filled: Condvar::new() });
         write(&hub.sites).insert(id, site.clone());
         for name in found.deleted {
-            hub.deletions.push(Deletion { directory: directory.clone(), name, ticket: None });
+            hub.deletions.push(Deletion::Folder { directory: directory.clone(), name, ticket: None });
         }
         if !self.inner.manual {
             for _ in 0..SYNC_THREADS {
@@ -155,6 +164,23 @@ impl Engine {
         self.join(|of| *of == Some(id));
         write(&hub.sites).remove(&id);
         site.directory.close(clean, broker_epoch)
+    }
+
+    /// What the open logs of a directory hold, from memory, and the room on its volume.
+    pub fn directory_use(&self, id: DirectoryId) -> Result<DirectoryUse, Failure> {
+        let hub = &self.inner.hub;
+        let directory = hub.site(id)?.directory.clone();
+        directory.check()?;
+        let logs = read(&hub.logs)
+            .values()
+            .filter(|shared| shared.directory.id == id)
+            .map(|shared| (shared.name.clone(), shared.view.state().size()))
+            .collect();
+        let space = directory.vfs.space(&directory.path).map_err(|error| Failure {
+            code: Code::Io,
+            text: format!("asking for the room in {}: {error}", directory.path),
+        })?;
+        Ok(DirectoryUse { logs, space })
     }
 
     /// Hands the commands over, in order. A `Read` whose range is hot and whose index is in memory is planned here, on

@@ -13,6 +13,7 @@ use crate::files::{self, FileCommand};
 use crate::lock::{lock, read};
 use crate::log::{Log, LogShared};
 use crate::open;
+use crate::retire::{self, Retire};
 use crate::vfs::{Vfs, path};
 use crate::view::{Patience, ReadRequest};
 use std::collections::{BTreeMap, VecDeque};
@@ -89,12 +90,18 @@ pub enum ReadTask {
     Lookup { shared: Arc<LogShared>, ticket: u32, lookup: Lookup, limit: i64 },
 }
 
-/// A folder that was renamed for deletion.
-pub struct Deletion {
-    pub directory: Arc<Directory>,
-    pub name: String,
-    /// Answered once the renaming is on disk.
-    pub ticket: Option<u32>,
+/// What was renamed and waits for its deletion.
+pub enum Deletion {
+    /// `ticket`: answered once the renaming is on disk.
+    Folder {
+        directory: Arc<Directory>,
+        name: String,
+        ticket: Option<u32>,
+    },
+    Segments {
+        shared: Arc<LogShared>,
+        bases: Vec<i64>,
+    },
 }
 
 /// One directory and the work that its threads do.
@@ -282,7 +289,7 @@ impl Hub {
 
     fn sync(&self, shared: &Arc<LogShared>) {
         let directory = &shared.directory;
-        let Some(job) = shared.sync.begin() else { return };
+        let Some(mut job) = shared.sync.begin() else { return };
         let run = || {
             let complete = job.run(&*directory.vfs, &shared.folder)?;
             if let Some(offset) = shared.sync.cut() {
@@ -300,10 +307,36 @@ impl Hub {
             }),
             Err(failure) => Err(failure),
         };
+        let outcome = outcome.and_then(|complete| {
+            job.retired = job.retire.bases.is_empty() || self.retire(shared, &job.retire)?;
+            Ok(complete)
+        });
+        let boundary = (job.retired && !job.retire.bases.is_empty()).then_some(job.retire.boundary);
         let again = shared.sync.finish(job, outcome, |offset| directory.set_recovery_point(&shared.name, offset));
         if again {
             self.queue_sync(shared);
         }
+        if let Some(boundary) = boundary.filter(|_| !shared.sync.is_retiring()) {
+            directory.settle_start(&shared.name, boundary);
+        }
+    }
+
+    /// Gives the files of retired segments their last names. False: there was no room for the checkpoints.
+    fn retire(&self, shared: &LogShared, retire: &Retire) -> Result<bool, Failure> {
+        let directory = &shared.directory;
+        let cut = || shared.sync.cut().is_some_and(|offset| offset < retire.boundary);
+        let go_on = || !directory.is_offline() && !shared.sync.is_over() && !cut();
+        match directory.write_checkpoints() {
+            Ok(()) => {}
+            Err(failure) if failure.code == Code::NoSpace => return Ok(false),
+            Err(failure) => return Err(failure),
+        }
+        retire::rename(&*directory.vfs, &shared.folder, retire, go_on).map_err(|failed| {
+            if shared.sync.is_over() {
+                return Failure { code: Code::StaleLog, text: failed.what };
+            }
+            directory.fail(&failed.what, &failed.error)
+        })
     }
 
     pub fn run_read(&self, task: ReadTask) {
@@ -331,9 +364,20 @@ impl Hub {
         }
     }
 
-    /// The names first, so that a crash brings the folder back under its new name at worst; then the files.
     pub fn run_deletion(&self, deletion: Deletion) {
-        let Deletion { directory, name, ticket } = deletion;
+        match deletion {
+            Deletion::Folder { directory, name, ticket } => self.delete_folder(&directory, &name, ticket),
+            Deletion::Segments { shared, bases } => {
+                // What is left of them is removed when the log is opened again.
+                if shared.directory.check().is_ok() {
+                    let _ = retire::remove(&*shared.directory.vfs, &shared.folder, &bases);
+                }
+            }
+        }
+    }
+
+    /// The names first, so that a crash brings the folder back under its new name at worst; then the files.
+    fn delete_folder(&self, directory: &Directory, name: &str, ticket: Option<u32>) {
         let renamed = directory.check().and_then(|()| {
             directory
                 .vfs
@@ -346,7 +390,7 @@ impl Hub {
         }
         if !failed {
             // What is left of it is removed at the next start.
-            let _ = remove_folder(&*directory.vfs, &path(&directory.path, &name));
+            let _ = remove_folder(&*directory.vfs, &path(&directory.path, name));
         }
     }
 

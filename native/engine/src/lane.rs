@@ -187,10 +187,18 @@ impl Lane {
                 self.now_ms = self.now_ms.max(now_ms);
                 self.change(log, ticket, hub, |owned| Ok((Answer::None, owned.configure(*config))));
             }
-            Command::AdvanceStart { ticket, offset, .. } => self.change(log, ticket, hub, |owned| {
-                owned.advance_start(offset)?;
-                Ok((marks(owned), false))
+            Command::AdvanceStart { ticket, offset, now_ms, .. } => self.change(log, ticket, hub, |owned| {
+                let queue = owned.advance_start(offset, now_ms)?;
+                Ok((marks(owned), queue))
             }),
+            Command::Retain { ticket, now_ms, .. } => {
+                self.now_ms = self.now_ms.max(now_ms);
+                self.change(log, ticket, hub, |owned| {
+                    let queue = owned.retain(now_ms)?;
+                    Ok((marks(owned), queue))
+                });
+                self.remove_expired(log, now_ms, hub);
+            }
             Command::Roll { ticket, now_ms, .. } => self.change(log, ticket, hub, |owned| {
                 owned.roll(-1, now_ms)?;
                 let queue = owned.rolled_by_hand(now_ms);
@@ -231,6 +239,15 @@ impl Lane {
             None => Err(stale(log)),
         };
         hub.answer(ticket, outcome);
+    }
+
+    /// Files of retired segments whose delay is over go.
+    fn remove_expired(&mut self, log: LogRef, now_ms: i64, hub: &Hub) {
+        let Some(owned) = self.open_log(log) else { return };
+        let bases = owned.take_expired(now_ms);
+        if !bases.is_empty() {
+            hub.deletions.push(Deletion::Segments { shared: owned.shared().clone(), bases });
+        }
     }
 
     fn open(&mut self, request: Box<OpenLog>, hub: &Hub) {
@@ -329,7 +346,7 @@ impl Lane {
                 {
                     site.want_checkpoint();
                 }
-                hub.deletions.push(Deletion { directory: directory.clone(), name, ticket: Some(ticket) });
+                hub.deletions.push(Deletion::Folder { directory: directory.clone(), name, ticket: Some(ticket) });
                 None
             }
             Err(error) => Some(Err(directory.fail(&format!("deleting {}", shared.name), &error))),
@@ -344,10 +361,13 @@ impl Lane {
         }
         self.swept_ms = Some(self.now_ms);
         for slot in self.logs.values_mut() {
-            if let Slot::Open(log) = slot
-                && log.sweep(self.now_ms)
-            {
+            let Slot::Open(log) = slot else { continue };
+            if log.sweep(self.now_ms) {
                 hub.queue_sync(log.shared());
+            }
+            let bases = log.take_expired(self.now_ms);
+            if !bases.is_empty() {
+                hub.deletions.push(Deletion::Segments { shared: log.shared().clone(), bases });
             }
         }
         for site in read(&hub.sites).values() {
@@ -385,6 +405,7 @@ fn log_of(command: &Command) -> Option<LogRef> {
         | Command::Configure { log, .. }
         | Command::AdvanceStart { log, .. }
         | Command::Roll { log, .. }
+        | Command::Retain { log, .. }
         | Command::Lookup { log, .. }
         | Command::Sync { log, .. } => Some(*log),
         Command::WriteFile { .. }

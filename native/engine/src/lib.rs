@@ -23,6 +23,8 @@ mod offset_index;
 mod open;
 pub mod producer_state;
 mod recovery;
+mod retention;
+mod retire;
 mod scan;
 mod segment;
 pub mod slice;

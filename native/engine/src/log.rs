@@ -15,6 +15,7 @@ use crate::segment::Segment;
 use crate::sync::LogSync;
 use crate::sync_job::Advance;
 use crate::view::LogView;
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
@@ -57,6 +58,8 @@ pub struct Log {
     /// Producer snapshots on disk that belong to no roll; the next recovery point replaces them.
     pub(crate) loose_snapshots: Vec<i64>,
     pub(crate) advanced: Advanced,
+    /// Segments that left the log, and when their files may go.
+    pub(crate) expiring: VecDeque<(i64, i64)>,
 }
 
 /// Where the last recovery point was begun.
@@ -217,26 +220,27 @@ impl Log {
         want && self.shared.sync.request(None)
     }
 
-    /// Records below `offset` count as deleted.
-    pub fn advance_start(&mut self, offset: i64) -> Result<(), Failure> {
+    /// Records below `offset` count as deleted; segments that have no others go. True if the log has to be queued.
+    pub fn advance_start(&mut self, offset: i64, now_ms: i64) -> Result<bool, Failure> {
         self.shared.directory.check()?;
         if offset > self.end {
             let text = format!("offset {offset} is above the log's end, {}", self.end);
             return Err(Failure { code: Code::OutOfRange, text });
         }
-        if offset > self.start {
-            self.start = offset;
-            let changed = self.epochs.truncate_from_start(offset);
-            self.note_start();
-            self.publish(changed);
+        if offset <= self.start {
+            return Ok(false);
         }
-        Ok(())
+        self.start = offset;
+        let changed = self.epochs.truncate_from_start(offset);
+        self.note_start();
+        self.publish(changed);
+        Ok(self.let_go_of_passed(now_ms))
     }
 
-    /// The log-start checkpoint lists a log only while its start is past the first segment's base.
+    /// The log-start checkpoint lists a log only while its start is past the base of the first segment on disk.
     pub(crate) fn note_start(&self) {
         let first = self.shared.view.state().segments[0].base;
-        let start = (self.start > first).then_some(self.start);
+        let start = (self.start > first || self.shared.sync.is_retiring()).then_some(self.start);
         self.shared.directory.set_start(&self.shared.name, start);
     }
 }

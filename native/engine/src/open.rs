@@ -132,7 +132,7 @@ impl<'a> Opening<'a> {
             folder: self.folder.clone(),
             directory: self.directory.clone(),
             view: LogView::new(state),
-            sync: LogSync::new(self.request.log, sink, end),
+            sync: LogSync::new(self.request.log, sink, end, self.points.recovery.min(end)),
         });
         let mut log = Box::new(Log {
             shared,
@@ -151,6 +151,7 @@ impl<'a> Opening<'a> {
             unsynced_indexes: Vec::new(),
             loose_snapshots,
             advanced: Advanced { end: if settled { end } else { -1 }, bytes: bytes_end },
+            expiring: Default::default(),
         });
         if start > end {
             // Records up to the start were deleted, and a crash took the rest: the log goes on at its start.

@@ -9,6 +9,7 @@
 
 use crate::command::{Answer, Completion, Failure, LogRef, Sink, WatchLimit};
 use crate::lock::lock;
+use crate::retire::Retire;
 use crate::sync_job::{Advance, SyncJob};
 use crate::vfs::File;
 use std::collections::VecDeque;
@@ -38,6 +39,12 @@ struct State {
     /// Producer snapshots taken at rolls, to be written.
     snapshots: Vec<(i64, Vec<u8>)>,
     advance: Option<Advance>,
+    /// Segments that left the log: their files are renamed once the recovery point is past them.
+    retire: Retire,
+    /// The running job renames some.
+    retire_running: bool,
+    /// The last recovery point that was reached.
+    recovery: i64,
     /// Tickets that wait until everything below an offset is on disk.
     waiting: Vec<(u32, i64)>,
     /// Ends of batches whose `Synced` somebody waits for, ascending.
@@ -57,7 +64,7 @@ pub struct LogSync {
 
 impl LogSync {
     /// `end`: of a log whose bytes are all on disk.
-    pub fn new(log: LogRef, sink: Arc<dyn Sink>, end: i64) -> LogSync {
+    pub fn new(log: LogRef, sink: Arc<dyn Sink>, end: i64, recovery: i64) -> LogSync {
         let state = State {
             phase: Phase::Idle,
             wanted: false,
@@ -69,6 +76,9 @@ impl LogSync {
             names_running: false,
             snapshots: Vec::new(),
             advance: None,
+            retire: Retire::default(),
+            retire_running: false,
+            recovery,
             waiting: Vec::new(),
             wakes: VecDeque::new(),
             synced_watch: None,
@@ -149,6 +159,34 @@ impl LogSync {
         state.queue()
     }
 
+    /// The segments with these bases left the log, which begins at `boundary` now; older ones may wait still. True if the
+    /// log has to be queued.
+    pub fn retire(&self, bases: &[i64], boundary: i64) -> bool {
+        let state = &mut *lock(&self.state);
+        state.retire.bases.extend(bases);
+        state.retire.boundary = state.retire.boundary.max(boundary);
+        // Nobody will ask for the producers as they were below it.
+        state.snapshots.retain(|(at, _)| *at >= boundary);
+        state.may_retire() && state.queue()
+    }
+
+    /// Files of segments that left the log still have their names.
+    pub fn is_retiring(&self) -> bool {
+        let state = lock(&self.state);
+        state.retire_running || !state.retire.bases.is_empty()
+    }
+
+    /// They have until the recovery point is past them.
+    pub fn waits_for_recovery_point(&self) -> bool {
+        let state = lock(&self.state);
+        !state.retire.bases.is_empty() && !state.may_retire()
+    }
+
+    /// Nothing is renamed any more: the caller removes what waited for it.
+    pub fn take_retired(&self) -> Vec<i64> {
+        std::mem::take(&mut lock(&self.state).retire).bases
+    }
+
     /// Asks for a sync of all that is dirty; the ticket is answered after it, at once if there is nothing to do. True
     /// if the log has to be queued.
     pub fn request(&self, ticket: Option<u32>) -> bool {
@@ -200,6 +238,7 @@ impl LogSync {
         state.cap = state.cap.min(offset);
         state.snapshots.retain(|(at, _)| *at <= offset);
         state.advance = None;
+        state.recovery = state.recovery.min(offset);
     }
 
     /// Bytes from `offset` on are gone, after `hold`.
@@ -223,12 +262,16 @@ impl LogSync {
         state.wanted = false;
         state.names_running = state.names;
         state.cap = i64::MAX;
+        let retire = if state.may_retire() { std::mem::take(&mut state.retire) } else { Retire::default() };
+        state.retire_running = !retire.bases.is_empty();
         Some(SyncJob {
             upto: state.written,
             files: std::mem::take(&mut state.dirty),
             names: std::mem::take(&mut state.names),
             snapshots: std::mem::take(&mut state.snapshots),
             advance: state.advance.take(),
+            retire,
+            retired: false,
         })
     }
 
@@ -276,6 +319,14 @@ impl LogSync {
         }
         if let Some(advance) = job.advance.filter(|advance| complete && advance.offset <= state.cap) {
             recovery_point(advance.offset);
+            state.recovery = advance.offset;
+            state.wanted |= state.may_retire();
+        }
+        state.retire_running = false;
+        if !job.retired && state.cap >= job.retire.boundary {
+            // There was no room for what has to be on disk before: tried again when the log is next asked.
+            state.retire.boundary = state.retire.boundary.max(job.retire.boundary);
+            state.retire.bases.splice(0..0, job.retire.bases);
         }
         state.phase = Phase::Idle;
         // What a cut kept from counting is synced again, should the cut not have come about.
@@ -309,6 +360,10 @@ impl LogSync {
 }
 
 impl State {
+    fn may_retire(&self) -> bool {
+        !self.retire.bases.is_empty() && self.recovery >= self.retire.boundary
+    }
+
     /// Asks for a run. True if the log has to be put into the queue; a running one comes back by itself.
     fn queue(&mut self) -> bool {
         self.wanted = true;
@@ -362,7 +417,7 @@ mod tests {
     fn log_sync() -> (LogSync, Arc<Heard>, Arc<dyn File>) {
         let heard = Arc::new(Heard::default());
         let file = MemoryVfs::new().open("f", OpenMode::Create).unwrap();
-        (LogSync::new(LogRef { slot: 0, generation: 0 }, heard.clone(), 0), heard, file)
+        (LogSync::new(LogRef { slot: 0, generation: 0 }, heard.clone(), 0, 0), heard, file)
     }
 
     fn advance(offset: i64) -> Advance {

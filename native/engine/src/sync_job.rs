@@ -5,6 +5,7 @@
 //! A failed sync ends the job; no room is the one failure that it survives, by leaving the recovery point where it was.
 
 use crate::checkpoint::LEADER_EPOCHS;
+use crate::retire::Retire;
 use crate::segment::{IndexFiles, file_name};
 use crate::vfs::{File, OpenMode, Vfs, is_no_space, path, remove_if_there, write_all_at};
 use std::io;
@@ -35,6 +36,10 @@ pub struct SyncJob {
     pub names: bool,
     pub snapshots: Vec<(i64, Vec<u8>)>,
     pub advance: Option<Advance>,
+    /// Segments whose files get their last names, after everything else.
+    pub retire: Retire,
+    /// They have them.
+    pub retired: bool,
 }
 
 impl SyncJob {
@@ -43,7 +48,9 @@ impl SyncJob {
     pub fn run(&self, vfs: &dyn Vfs, folder: &str) -> Result<bool, Failed> {
         // Everything is written before the first sync: a journal then commits it all at once.
         let mut beside = Beside { vfs, folder, files: Vec::new(), renames: Vec::new(), complete: true };
-        for (offset, bytes) in &self.snapshots {
+        // A recovery point at a roll brings the same one.
+        let twice = |offset| self.advance.as_ref().is_some_and(|a| a.offset == offset && a.snapshot.is_some());
+        for (offset, bytes) in self.snapshots.iter().filter(|(offset, _)| !twice(*offset)) {
             beside.replace(&file_name(*offset, ".snapshot"), bytes)?;
         }
         if let Some(advance) = &self.advance {

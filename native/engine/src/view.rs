@@ -217,6 +217,11 @@ impl ViewState {
         if at + 1 == self.segments.len() { self.bytes_end - segment.bytes_before } else { segment.size() }
     }
 
+    /// Bytes of all its segments.
+    pub fn size(&self) -> u64 {
+        (0..self.segments.len()).map(|at| self.size_of(at)).sum()
+    }
+
     fn is_hot(&self, segment: &Segment, file: &dyn File, begin: u64, size: u64, max_bytes: u32) -> bool {
         let hot_from = self.bytes_end.saturating_sub(HOT_BYTES).max(self.bytes_at_open);
         segment.bytes_before + begin >= hot_from

@@ -3,7 +3,7 @@
 use super::durability::{ByteChange, Folder, Inode, NameChange, Node, Random};
 use super::memory::{MemoryVfs, Operation, Shared, lock, split};
 use super::pages::gather;
-use super::{DirectoryEntry, File, Lock, LockFailure, OpenMode, Vfs};
+use super::{DirectoryEntry, File, Lock, LockFailure, OpenMode, Space, Vfs};
 use std::io::{self, IoSlice};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -151,6 +151,10 @@ impl Vfs for MemoryVfs {
         failed.map_or(Ok(()), Err)
     }
 
+    fn space(&self, _path: &str) -> io::Result<Option<Space>> {
+        Ok(None)
+    }
+
     fn lock(&self, path: &str) -> Result<Box<dyn Lock>, LockFailure> {
         self.shared.enter(Operation::Lock, path).map_err(LockFailure::Io)?;
         self.open(path, OpenMode::Create).map_err(LockFailure::Io)?;
@@ -247,6 +251,10 @@ impl File for MemoryFile {
 
     fn warm(&self, _at: u64, _length: u64) -> io::Result<()> {
         Ok(())
+    }
+
+    fn modified_ms(&self) -> io::Result<Option<i64>> {
+        Ok(None)
     }
 
     fn raw_fd(&self) -> Option<i32> {

@@ -71,6 +71,14 @@ pub enum LockFailure {
     Io(io::Error),
 }
 
+/// Bytes of the volume that a folder lies on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    pub total: u64,
+    /// What this process may still fill.
+    pub usable: u64,
+}
+
 /// Held as long as it lives.
 pub trait Lock: Send + Sync {}
 
@@ -89,6 +97,8 @@ pub trait Vfs: Send + Sync {
     fn list(&self, path: &str) -> io::Result<Vec<DirectoryEntry>>;
     /// Makes the names of the folder durable.
     fn sync_folder(&self, path: &str) -> io::Result<()>;
+    /// The room on the folder's volume; None where there is none to speak of.
+    fn space(&self, path: &str) -> io::Result<Option<Space>>;
     /// Takes the exclusive lock on this file, creating it when it is missing. Never waits.
     fn lock(&self, path: &str) -> Result<Box<dyn Lock>, LockFailure>;
 }
@@ -110,6 +120,8 @@ pub trait File: Send + Sync {
     fn resident(&self, at: u64, length: u64) -> bool;
     /// Brings the range into the system's cache.
     fn warm(&self, at: u64, length: u64) -> io::Result<()>;
+    /// When its bytes were last changed, in milliseconds since 1970; None where that is not kept.
+    fn modified_ms(&self) -> io::Result<Option<i64>>;
     /// For `sendfile`; none for a file in memory.
     fn raw_fd(&self) -> Option<i32>;
 }

@@ -1,6 +1,7 @@
 //! The one file of this crate with calls that belong to one operating system. Each has a portable second form, which
 //! is correct and merely slower or more cautious.
 
+use super::Space;
 use std::fs::File;
 use std::io;
 
@@ -124,6 +125,25 @@ pub fn sync_folder(path: &str) -> io::Result<()> {
 #[cfg(not(unix))]
 pub fn sync_folder(_path: &str) -> io::Result<()> {
     Ok(())
+}
+
+/// The room on the volume that the path lies on.
+#[cfg(unix)]
+pub fn space(path: &str) -> io::Result<Option<Space>> {
+    let path = std::ffi::CString::new(path)?;
+    // SAFETY: statvfs is plain data, and all zeros are a value of it.
+    let mut found: libc::statvfs = unsafe { std::mem::zeroed() };
+    // SAFETY: the path ends with a zero byte, and both outlive the call.
+    if unsafe { libc::statvfs(path.as_ptr(), &raw mut found) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize as u64);
+    Ok(Some(Space { total: bytes(found.f_blocks as u64), usable: bytes(found.f_bavail as u64) }))
+}
+
+#[cfg(not(unix))]
+pub fn space(_path: &str) -> io::Result<Option<Space>> {
+    Ok(None)
 }
 
 /// What names a file however it is spelled: device and inode, or the canonical path.

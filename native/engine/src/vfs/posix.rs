@@ -1,6 +1,6 @@
 //! The operating system's files, through std and libc.
 
-use super::{DirectoryEntry, File, Lock, LockFailure, OpenMode, Vfs, path, platform};
+use super::{DirectoryEntry, File, Lock, LockFailure, OpenMode, Space, Vfs, path, platform};
 use std::collections::BTreeSet;
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -98,6 +98,10 @@ impl Vfs for PosixVfs {
         platform::sync_folder(path)
     }
 
+    fn space(&self, path: &str) -> io::Result<Option<Space>> {
+        platform::space(path)
+    }
+
     fn lock(&self, path: &str) -> Result<Box<dyn Lock>, LockFailure> {
         let file = std::fs::OpenOptions::new()
             .read(true)
@@ -169,6 +173,11 @@ impl File for PosixFile {
 
     fn warm(&self, at: u64, length: u64) -> io::Result<()> {
         platform::warm(&self.0, at, length)
+    }
+
+    fn modified_ms(&self) -> io::Result<Option<i64>> {
+        let since = self.0.metadata()?.modified()?.duration_since(std::time::UNIX_EPOCH);
+        Ok(Some(since.map_or(0, |since| since.as_millis().min(i64::MAX as u128) as i64)))
     }
 
     fn raw_fd(&self) -> Option<i32> {
