@@ -36,6 +36,7 @@ import { previousBrokerEpoch, startLifecycle } from './lifecycle.ts'
 import { LogPartitionWriter } from './partition-writer.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { Replicas } from './replicas.ts'
+import { Retention } from './retention.ts'
 import { Router } from './router.ts'
 
 /** Answers in flight at a stop get so long. */
@@ -143,6 +144,7 @@ interface Parts {
   router?: Router
   deadlines?: Deadlines
   lifecycle?: BrokerLifecycle
+  retention?: Retention
 }
 
 async function start(
@@ -171,7 +173,14 @@ async function start(
   parts.node = node
   node.onFailed(text => options.onFailed?.(text))
 
-  const replicas = await Replicas.create({ host, logger, config, nodeId, directories: node.directoryIds })
+  const replicas = await Replicas.create({
+    host,
+    logger,
+    config,
+    nodeId,
+    directories: node.directoryIds,
+    allDirectories: parts.directories,
+  })
   parts.replicas = replicas
   parts.unsubscribe.push(node.loader.subscribe(replicas))
   await replicas.whenIdle()
@@ -229,6 +238,13 @@ async function start(
   })
   await parts.lifecycle.unfence()
   await replicas.whenIdle()
+  parts.retention = new Retention({
+    host,
+    partitions: () => replicas.partitions(),
+    initialDelayMs: config.number('log.initial.task.delay.ms'),
+    intervalMs: config.number('log.retention.check.interval.ms'),
+    onFailed: ({ topic, index }, error) => logger.warn({ err: error }, `${topic}-${index} keeps its old segments`),
+  })
   gate.open()
   return started(node, replicas, strays)
 }
@@ -250,6 +266,7 @@ async function stop(parts: Parts): Promise<void> {
   await router?.idle(DRAIN_MS)
   for (const listener of parts.listeners.keys()) listener.closeConnections()
   parts.deadlines?.close()
+  parts.retention?.close()
   lifecycle?.close()
   for (const unsubscribe of parts.unsubscribe) unsubscribe()
   // A start that came to no log leaves the directory as clean, or not, as it was found.

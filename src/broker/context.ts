@@ -45,6 +45,18 @@ export interface ReplicaPort {
    * could not be opened.
    */
   whenReady(topic: string): Promise<void>
+  /** Every configured log directory, and the partitions' logs that it holds. */
+  logDirectories(): readonly LogDirectoryContent[]
+}
+
+export interface LogDirectoryContent {
+  readonly path: string
+  /** 0, or why nothing else is known of it. */
+  readonly errorCode: KafkaErrorCode
+  readonly logs: readonly { readonly topic: string; readonly index: number; readonly bytes: number }[]
+  /** Of the volume; -1 where it isn't known. */
+  readonly totalBytes: number
+  readonly usableBytes: number
 }
 
 /** Producer ids for idempotent producers, from blocks that the controller hands out. */

@@ -19,7 +19,7 @@ import { topicConfigs } from '../metadata/image.ts'
 import { Partition } from '../partition/partition.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import { METADATA_FOLDER } from '../raft/driver.ts'
-import type { ReplicaPort } from './context.ts'
+import type { LogDirectoryContent, ReplicaPort } from './context.ts'
 
 /** Logs that are opened, or closed, at once. */
 const AT_ONCE = 64
@@ -44,6 +44,8 @@ export interface ReplicasOptions {
   readonly nodeId: number
   /** Online directories, and the id of each. */
   readonly directories: ReadonlyMap<LogDirectory, string>
+  /** The same, and those that are offline. */
+  readonly allDirectories: readonly LogDirectory[]
 }
 
 export class Replicas implements ReplicaPort {
@@ -130,6 +132,30 @@ export class Replicas implements ReplicaPort {
 
   partition(topic: string, index: number): Partition | undefined {
     return this.#topics.get(topic)?.partitions[index]
+  }
+
+  *partitions(): Iterable<Partition> {
+    for (const topic of this.#topics.values()) {
+      for (const partition of topic.partitions) if (partition !== undefined) yield partition
+    }
+  }
+
+  logDirectories(): LogDirectoryContent[] {
+    return this.#options.allDirectories.map(directory => {
+      const { path } = directory
+      try {
+        const { names, sizes, totalBytes, usableBytes } = directory.use()
+        const logs = names.flatMap((folder, at) => {
+          if (folder === METADATA_FOLDER) return []
+          const dash = folder.lastIndexOf('-')
+          return [{ topic: folder.slice(0, dash), index: Number(folder.slice(dash + 1)), bytes: sizes[at] as number }]
+        })
+        return { path, errorCode: ErrorCode.NONE, logs, totalBytes, usableBytes }
+      } catch (error) {
+        this.#say(error, `${path} can't be described`)
+        return { path, errorCode: ErrorCode.KAFKA_STORAGE_ERROR, logs: [], totalBytes: -1, usableBytes: -1 }
+      }
+    })
   }
 
   whenReady(name: string): Promise<void> {

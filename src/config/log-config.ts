@@ -17,5 +17,12 @@ export interface LogConfig {
   timestampBeforeMaxMs: number
   timestampAfterMaxMs: number
   compacted: boolean
+  /** `cleanup.policy` contains `delete`: the retention limits count. */
+  deletes: boolean
+  /** Negative: for ever. */
+  retentionMs: number
+  /** Negative: no limit. */
+  retentionBytes: number
+  fileDeleteDelayMs: number
   producerIdExpirationMs: number
 }

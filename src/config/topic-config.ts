@@ -115,6 +115,10 @@ export function logConfigFor(overrides: ReadonlyMap<string, string>, broker: Bro
     timestampBeforeMaxMs: number('message.timestamp.before.max.ms'),
     timestampAfterMaxMs: number('message.timestamp.after.max.ms'),
     compacted,
+    deletes: policy.includes('delete'),
+    retentionMs: number('retention.ms'),
+    retentionBytes: number('retention.bytes'),
+    fileDeleteDelayMs: number('file.delete.delay.ms'),
     producerIdExpirationMs: broker.number('producer.id.expiration.ms'),
   }
 }

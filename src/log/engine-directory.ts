@@ -9,7 +9,7 @@ import { Code, EngineError } from '../native/engine-code.ts'
 import type { Disk, LogHandle, OpenedDirectory, Runtime } from '../native/types.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 import { EngineLog, settle } from './engine-log.ts'
-import type { LogDirectory, OpenOptions } from './log.ts'
+import type { DirectoryUse, LogDirectory, OpenOptions } from './log.ts'
 import { LogError, LogErrorCode, logErrorCode } from './log-errors.ts'
 
 type FailureListener = (code: KafkaErrorCode, text: string) => void
@@ -95,6 +95,14 @@ export class EngineDirectory implements LogDirectory {
 
   setAside(folder: string, name: string): Promise<void> {
     return new Promise((resolve, reject) => this.#runtime.setAside(this.id, folder, name, settle(resolve, reject)))
+  }
+
+  use(): DirectoryUse {
+    try {
+      return this.#runtime.directoryUse(this.id)
+    } catch (error) {
+      throw logError(error)
+    }
   }
 
   checkpoint(): Promise<void> {

@@ -178,6 +178,18 @@ export class EngineLog implements Log {
     })
   }
 
+  advanceStart(offset: number): Promise<LogMarks> {
+    return new Promise((resolve, reject) => {
+      this.#runtime.advanceStart(this.#handle, offset, record => this.#moved(record, resolve, reject))
+    })
+  }
+
+  retain(): Promise<LogMarks> {
+    return new Promise((resolve, reject) => {
+      this.#runtime.retain(this.#handle, record => this.#moved(record, resolve, reject))
+    })
+  }
+
   #moved(record: MarksRecord, resolve: (marks: LogMarks) => void, reject: (error: LogError) => void): void {
     if (record.code !== 0) {
       reject(new LogError(logErrorCode(record.code), record.text))

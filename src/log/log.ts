@@ -7,11 +7,11 @@
  * An int64 is a number, saturated at 2^53-1.
  */
 import type { LogConfig } from '../config/log-config.ts'
-import type { PreparedAnswer } from '../native/types.ts'
+import type { DirectoryUse, PreparedAnswer } from '../native/types.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 
 export type { LogConfig } from '../config/log-config.ts'
-export type { PreparedAnswer } from '../native/types.ts'
+export type { DirectoryUse, PreparedAnswer } from '../native/types.ts'
 
 /** Bytes of one record batch: inside a request's frame that is still native, or in JavaScript memory. */
 export type BatchSource = { readonly frame: number; readonly position: number; readonly length: number } | Uint8Array
@@ -128,6 +128,10 @@ export interface Log extends Readonly<LogMarks> {
   /** Resolves when everything appended before it is on disk. */
   sync(): Promise<void>
   truncate(offset: number): Promise<LogMarks>
+  /** Records below `offset` count as deleted; at most the end. Lower than the start: nothing happens. */
+  advanceStart(offset: number): Promise<LogMarks>
+  /** Lets go of what retention no longer keeps, below the high watermark; the files go later. */
+  retain(): Promise<LogMarks>
   startEpoch(epoch: number, offset: number): Promise<void>
   setHighWatermark(offset: number): void
   configure(config: LogConfig): Promise<void>
@@ -176,6 +180,8 @@ export interface LogDirectory {
   removeFile(path: string): Promise<void>
   /** Renames the folder of a log that is not open, durably; `name` must not be that of a partition. */
   setAside(folder: string, name: string): Promise<void>
+  /** What its open logs hold. @throws LogError when it is offline. */
+  use(): DirectoryUse
   /** Writes recovery-point, log-start and high-watermark checkpoints now. */
   checkpoint(): Promise<void>
   /** All logs closed: checkpoints, clean-shutdown file carrying `brokerEpoch` (when clean), lock released. */

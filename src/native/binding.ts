@@ -53,6 +53,10 @@ export interface Binding {
     clean: boolean,
     brokerEpoch: number,
   ): { code: number; text: string }
+  directoryUse(
+    runtime: number,
+    directory: number,
+  ): { code: number; text: string; names: string[]; sizes: number[]; totalBytes: number; usableBytes: number }
   createMemoryDisk(runtime: number): number
   flushSync(runtime: number, timeoutMs: number): boolean
   step(runtime: number, role: number): boolean

@@ -16,6 +16,7 @@ import type {
   AppendFields,
   Batch,
   DirectorySink,
+  DirectoryUse,
   Disk,
   EngineLogConfig,
   FileRecord,
@@ -94,6 +95,12 @@ export abstract class EngineCommands extends RuntimeCore {
     if (opened.code !== Code.ok) throw new EngineError(opened.code, opened.text)
     this.#directories.set(opened.id, sink)
     return opened
+  }
+
+  directoryUse(directory: number): DirectoryUse {
+    const use = this.binding.directoryUse(this.id, directory)
+    if (use.code !== Code.ok) throw new EngineError(use.code, use.text)
+    return use
   }
 
   closeDirectory(directory: number, clean: boolean, brokerEpoch: number): void {
@@ -305,6 +312,10 @@ export abstract class EngineCommands extends RuntimeCore {
 
   roll(log: LogHandle, done: (marks: MarksRecord) => void): void {
     this.#move(layout.ROLL, log, 0, done)
+  }
+
+  retain(log: LogHandle, done: (marks: MarksRecord) => void): void {
+    this.#move(layout.RETAIN, log, 0, done)
   }
 
   #move(kind: number, log: LogHandle, offset: number, done: (marks: MarksRecord) => void): void {

@@ -32,6 +32,7 @@ export const START_EPOCH = 43
 export const SET_MARKS = 44
 export const CONFIGURE = 45
 export const ADVANCE_START = 46
+export const RETAIN = 47
 export const LOOKUP = 48
 export const SYNC = 49
 export const WRITE_FILE = 50

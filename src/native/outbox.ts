@@ -11,7 +11,7 @@ import type { EngineLogConfig } from './types.ts'
 const COMPRESSION_TYPES = ['producer', 'uncompressed', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 
 /** Bytes of a log's settings in a record. */
-export const CONFIG_BYTES = 80
+export const CONFIG_BYTES = 104
 
 export class Outbox {
   readonly memory: Uint8Array
@@ -129,11 +129,14 @@ export class Outbox {
     }
     this.u32(config.timestampType === 'CreateTime' ? 0 : 1)
     this.u32(config.compacted ? 1 : 0)
-    this.u32(0)
+    this.u32(config.deletes ? 1 : 0)
     this.f64(config.segmentMs)
     this.f64(config.segmentJitterMs)
     this.f64(config.timestampBeforeMaxMs)
     this.f64(config.timestampAfterMaxMs)
     this.f64(config.producerIdExpirationMs)
+    this.f64(config.retentionMs)
+    this.f64(config.retentionBytes)
+    this.f64(config.fileDeleteDelayMs)
   }
 }

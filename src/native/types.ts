@@ -47,6 +47,16 @@ export interface OpenedDirectory {
   readonly folders: readonly string[]
 }
 
+/** What a directory's open logs hold, and the room on its volume. */
+export interface DirectoryUse {
+  /** Folder names, and the bytes of each one's segments. */
+  readonly names: readonly string[]
+  readonly sizes: readonly number[]
+  /** Of the volume; -1 where it isn't known. */
+  readonly totalBytes: number
+  readonly usableBytes: number
+}
+
 /** Where a directory's files live; `memory` is a number from `createMemoryDisk`. */
 export type Disk = 'posix' | { readonly memory: number }
 
@@ -65,6 +75,13 @@ export interface EngineLogConfig {
   timestampBeforeMaxMs: number
   timestampAfterMaxMs: number
   compacted: boolean
+  /** `cleanup.policy` contains `delete`: the retention limits count. */
+  deletes: boolean
+  /** Negative: for ever. */
+  retentionMs: number
+  /** Negative: no limit. */
+  retentionBytes: number
+  fileDeleteDelayMs: number
   producerIdExpirationMs: number
 }
 
@@ -305,6 +322,8 @@ export interface Runtime {
   createMemoryDisk(): number
   openDirectory(path: string, disk: Disk, sink: DirectorySink): OpenedDirectory
   closeDirectory(directory: number, clean: boolean, brokerEpoch: number): void
+  /** From memory, but for one question to the file system. @throws EngineError when the directory is offline. */
+  directoryUse(directory: number): DirectoryUse
   openLog(options: OpenLogOptions, sink: LogSink, done: (opened: OpenedLog) => void): LogHandle
   closeLog(log: LogHandle, clean: boolean, done: (outcome: Outcome) => void): void
   deleteLog(log: LogHandle, done: (outcome: Outcome) => void): void
@@ -328,6 +347,8 @@ export interface Runtime {
   truncate(log: LogHandle, offset: number, done: (marks: MarksRecord) => void): void
   advanceStart(log: LogHandle, offset: number, done: (marks: MarksRecord) => void): void
   roll(log: LogHandle, done: (marks: MarksRecord) => void): void
+  /** Lets go of segments that retention no longer keeps. */
+  retain(log: LogHandle, done: (marks: MarksRecord) => void): void
   startEpoch(log: LogHandle, epoch: number, offset: number, done: (outcome: Outcome) => void): void
   setHighWatermark(log: LogHandle, offset: number): void
   configure(log: LogHandle, config: EngineLogConfig, done: (outcome: Outcome) => void): void

@@ -14,6 +14,7 @@
 import { assert } from '../base/assert.ts'
 import type { Appended, AppendOptions, BatchSource, Log, LogListener, PreparedAnswer } from '../log/log.ts'
 import { Origin, Wake } from '../log/log.ts'
+import { clientErrorCode, LogError } from '../log/log-errors.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import type { OffsetWaiter } from './waiters.ts'
@@ -342,6 +343,37 @@ export class Partition implements LogListener {
     if (prepared) return this.#awaitingNothing
     if (requiredAcks === -1) return this.#awaitingSync
     return requiredAcks === 1 ? this.#awaitingAppend : this.#awaitingNothing
+  }
+
+  /**
+   * Records below `offset` count as deleted from now on.
+   * @returns 0, or Kafka's code: not leader here, above the high watermark, or the log failed.
+   */
+  async deleteRecordsBefore(offset: number): Promise<KafkaErrorCode> {
+    const refused = this.access(-1, true)
+    if (refused !== 0) return refused
+    if (offset < 0 || offset > this.#highWatermark) return ErrorCode.OFFSET_OUT_OF_RANGE
+    const log = this.#log as Log
+    try {
+      this.#startMoved((await log.advanceStart(offset)).startOffset)
+      return 0
+    } catch (error) {
+      return error instanceof LogError ? clientErrorCode(error.code) : ErrorCode.KAFKA_STORAGE_ERROR
+    }
+  }
+
+  /** Lets the log go of what its topic's retention no longer keeps. @throws LogError when the log fails. */
+  async retain(): Promise<void> {
+    if (this.#log === undefined || this.unavailable !== 0) return
+    this.#startMoved((await this.#log.retain()).startOffset)
+  }
+
+  /** Whoever waits below the new start is told so by reading again. */
+  #startMoved(start: number): void {
+    if (start <= this.#start || this.unavailable !== 0) return
+    this.#start = start
+    this.#advance()
+    this.#interruptFetches()
   }
 
   /** Calls back once everything below `offset` is readable (code 0), or when it never will be. Maybe at once. */

@@ -16,9 +16,11 @@ import { listGroups } from './apis/16-list-groups.ts'
 import { apiVersions } from './apis/18-api-versions.ts'
 import { createTopics } from './apis/19-create-topics.ts'
 import { deleteTopics } from './apis/20-delete-topics.ts'
+import { deleteRecords } from './apis/21-delete-records.ts'
 import { initProducerId } from './apis/22-init-producer-id.ts'
 import { offsetForLeaderEpoch } from './apis/23-offset-for-leader-epoch.ts'
 import { describeConfigs } from './apis/32-describe-configs.ts'
+import { describeLogDirs } from './apis/35-describe-log-dirs.ts'
 import { createPartitions } from './apis/37-create-partitions.ts'
 import { deleteGroups } from './apis/42-delete-groups.ts'
 import { offsetDelete } from './apis/47-offset-delete.ts'
@@ -47,9 +49,11 @@ export const apis: readonly Api[] = [
   apiVersions,
   createTopics,
   deleteTopics,
+  deleteRecords,
   initProducerId,
   offsetForLeaderEpoch,
   describeConfigs,
+  describeLogDirs,
   createPartitions,
   deleteGroups,
   offsetDelete,

@@ -76,6 +76,10 @@ const METADATA_LOG_CONFIG: LogConfig = {
   timestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,
   timestampAfterMaxMs: Number.MAX_SAFE_INTEGER,
   compacted: false,
+  deletes: false,
+  retentionMs: -1,
+  retentionBytes: -1,
+  fileDeleteDelayMs: 60_000,
   producerIdExpirationMs: 24 * 3600_000,
 }
 

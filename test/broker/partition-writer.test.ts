@@ -51,7 +51,7 @@ const open = async (more: { loadBytes?: number } = {}): Promise<Place> => {
   } as unknown as MetadataImage
   const writer = new LogPartitionWriter({
     topic: TOPIC,
-    replicas: { partition: (_topic, index) => partitions[index], whenReady: async () => {} },
+    replicas: { partition: (_topic, index) => partitions[index], whenReady: async () => {}, logDirectories: () => [] },
     loop: host.loop,
     loadBytes: more.loadBytes ?? 1000,
     image: () => image,

@@ -34,6 +34,10 @@ topics('a log has the defaults of Kafka when nothing is set', () => {
     timestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,
     timestampAfterMaxMs: 3_600_000,
     compacted: false,
+    deletes: true,
+    retentionMs: 604_800_000,
+    retentionBytes: -1,
+    fileDeleteDelayMs: 60_000,
     producerIdExpirationMs: 86_400_000,
   })
 })
@@ -136,7 +140,7 @@ topics('the cluster default tells only what was set while running when described
 
 topics('what nothing acts on is listed when asked for', () => {
   const { broker: brokers, topic } = storedOnly()
-  assert.ok(topic.includes('retention.ms') && brokers.includes('log.retention.hours'))
+  assert.ok(topic.includes('delete.retention.ms') && brokers.includes('log.cleaner.threads'))
   assert.not.ok(topic.includes('segment.bytes') || brokers.includes('num.partitions'))
 })
 

@@ -32,6 +32,10 @@ const config: EngineLogConfig = {
   timestampBeforeMaxMs: 2 ** 53 - 1,
   timestampAfterMaxMs: 2 ** 53 - 1,
   compacted: false,
+  deletes: true,
+  retentionMs: -1,
+  retentionBytes: -1,
+  fileDeleteDelayMs: 60_000,
   producerIdExpirationMs: 1000,
 }
 const fields = { leaderEpoch: 0, origin: 0, wake: 1, transactionVersion: 0, expectedBase: -1 }

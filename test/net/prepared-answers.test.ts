@@ -26,6 +26,10 @@ const config: LogConfig = {
   timestampBeforeMaxMs: 2 ** 53 - 1,
   timestampAfterMaxMs: 2 ** 53 - 1,
   compacted: false,
+  deletes: true,
+  retentionMs: -1,
+  retentionBytes: -1,
+  fileDeleteDelayMs: 60_000,
   producerIdExpirationMs: 1 << 30,
 }
 const HEAD = 4

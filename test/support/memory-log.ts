@@ -9,6 +9,7 @@ import type {
   Appended,
   AppendOptions,
   BatchSource,
+  DirectoryUse,
   Found,
   Log,
   LogConfig,
@@ -104,6 +105,10 @@ export class MemoryDirectory implements LogDirectory {
 
   closed(log: MemoryLog): void {
     this.#open.delete(log)
+  }
+
+  use(): DirectoryUse {
+    return { names: [], sizes: [], totalBytes: -1, usableBytes: -1 }
   }
 
   async writeFile(path: string, content: Uint8Array): Promise<void> {
@@ -317,6 +322,18 @@ class MemoryLog implements Log {
   }
 
   watch(): void {}
+
+  async advanceStart(): Promise<LogMarks> {
+    return this.#marks()
+  }
+
+  async retain(): Promise<LogMarks> {
+    return this.#marks()
+  }
+
+  #marks(): LogMarks {
+    return { startOffset: this.startOffset, endOffset: this.endOffset, syncedEnd: this.syncedEnd }
+  }
 
   async lookupTime(timestamp: bigint, limit: number): Promise<Found> {
     for (const batch of this.#stored.batches) {

@@ -25,7 +25,7 @@ log.cleaner.max.compaction.lag.ms | LONG | 9223372036854775807 | >=1 | medium | 
 log.cleaner.min.cleanable.ratio | DOUBLE | 0.5 | 0..1 | medium | cluster-wide | stored | Share of a log that must be dirty before it is cleaned.
 log.cleaner.min.compaction.lag.ms | LONG | 0 | >=0 | medium | cluster-wide | stored | Before this age a record is left alone by the cleaner, in milliseconds.
 log.cleaner.threads | INT | 1 | >=0 | medium | cluster-wide | stored | Threads that clean.
-log.cleanup.policy | LIST | delete | list compact/delete | medium | cluster-wide | stored | What happens to old segments: delete, compact, both, or nothing.
+log.cleanup.policy | LIST | delete | list compact/delete | medium | cluster-wide | works | What happens to old segments: delete, compact, both, or nothing.
 log.dir | LIST | ./data | list nonempty | high | read-only | works | Data directory, used when log.dirs is not set.
 log.dir.failure.timeout.ms | LONG | 30000 | >=1 | low | read-only | stored | How long a broker with a failed directory that holds leaders waits for the controller before it stops, in milliseconds.
 log.dirs | LIST | null | list nonempty | high | read-only | works | Data directories, separated by commas.
@@ -43,17 +43,17 @@ log.message.timestamp.after.max.ms | LONG | 3600000 | >=0 | medium | cluster-wid
 log.message.timestamp.before.max.ms | LONG | 9223372036854775807 | >=0 | medium | cluster-wide | works | How far behind the broker's clock a record's timestamp may lie, in milliseconds.
 log.message.timestamp.type | STRING | CreateTime | CreateTime/LogAppendTime | medium | cluster-wide | works | Whether a record carries the time of its creation or of its arrival.
 log.preallocate | BOOLEAN | false |  | medium | cluster-wide | stored | Whether a new segment's file gets its full size at once.
-log.retention.bytes | LONG | -1 |  | high | cluster-wide | stored | Bytes that a partition keeps before old segments go; -1 for no limit.
-log.retention.check.interval.ms | LONG | 300000 | >=1 | medium | read-only | stored | How often segments are checked for retention, in milliseconds.
-log.retention.hours | INT | 168 |  | high | read-only | stored | Hours that a segment is kept; log.retention.minutes and log.retention.ms come before it.
-log.retention.minutes | INT | null |  | high | read-only | stored | Minutes that a segment is kept; log.retention.ms comes before it.
-log.retention.ms | LONG | null |  | high | cluster-wide | stored | Milliseconds that a segment is kept; -1 for ever.
+log.retention.bytes | LONG | -1 |  | high | cluster-wide | works | Bytes that a partition keeps before old segments go; -1 for no limit.
+log.retention.check.interval.ms | LONG | 300000 | >=1 | medium | read-only | works | How often segments are checked for retention, in milliseconds.
+log.retention.hours | INT | 168 |  | high | read-only | works | Hours that a segment is kept; log.retention.minutes and log.retention.ms come before it.
+log.retention.minutes | INT | null |  | high | read-only | works | Minutes that a segment is kept; log.retention.ms comes before it.
+log.retention.ms | LONG | null |  | high | cluster-wide | works | Milliseconds that a segment is kept; -1 for ever.
 log.roll.hours | INT | 168 | >=1 | high | read-only | works | Hours after which a segment that is not full is rolled; log.roll.ms comes before it.
 log.roll.jitter.hours | INT | 0 | >=0 | high | read-only | works | Most hours that a roll is moved forward at random; log.roll.jitter.ms comes before it.
 log.roll.jitter.ms | LONG | null |  | high | cluster-wide | works | Most milliseconds that a roll is moved forward at random.
 log.roll.ms | LONG | null |  | high | cluster-wide | works | Milliseconds after which a segment that is not full is rolled.
 log.segment.bytes | INT | 1073741824 | >=1048576 | high | cluster-wide | works | Size at which a segment is rolled, in bytes.
-log.segment.delete.delay.ms | LONG | 60000 | >=0 | high | cluster-wide | stored | How long a segment that was removed from the log stays on disk, in milliseconds.
+log.segment.delete.delay.ms | LONG | 60000 | >=0 | high | cluster-wide | works | How long a segment that was removed from the log stays on disk, in milliseconds.
 max.incremental.fetch.session.cache.slots | INT | 1000 | >=0 | medium | read-only | works | Incremental fetch sessions that the broker remembers.
 message.max.bytes | INT | 1048588 | >=0 | high | cluster-wide | works | Largest record batch that is accepted, after compression, in bytes.
 min.insync.replicas | INT | 1 | >=1 | high | cluster-wide | works | Replicas that must be in sync for acks=all to be accepted.

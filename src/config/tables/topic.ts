@@ -10,7 +10,7 @@ compression.lz4.level | INT | 9 | 1..17 | medium | works | Level of lz4, where c
 compression.type | STRING | producer | uncompressed/zstd/lz4/snappy/gzip/producer | medium | works | Codec that batches are stored with; \`producer\` keeps what the client sent.
 compression.zstd.level | INT | 3 | -131072..22 | medium | works | Level of zstd, where compression.type is zstd.
 delete.retention.ms | LONG | 86400000 | >=0 | medium | stored | How long a tombstone stays in a compacted topic, in milliseconds.
-file.delete.delay.ms | LONG | 60000 | >=0 | medium | stored | How long a segment that was removed from the log stays on disk, in milliseconds.
+file.delete.delay.ms | LONG | 60000 | >=0 | medium | works | How long a segment that was removed from the log stays on disk, in milliseconds.
 flush.messages | LONG | 9223372036854775807 | >=1 | medium | stored | Messages after which the log is flushed to disk.
 flush.ms | LONG | 9223372036854775807 | >=0 | medium | stored | Age at which an unflushed message is flushed to disk, in milliseconds.
 follower.replication.throttled.replicas | LIST |  | replicas | medium | stored | Replicas that are throttled as followers, as partition:broker, or \`*\`.
@@ -31,8 +31,8 @@ preallocate | BOOLEAN | false |  | medium | stored | Whether a new segment's fil
 remote.log.copy.disable | BOOLEAN | false |  | medium | stored | Whether no more segments are copied to tiered storage.
 remote.log.delete.on.disable | BOOLEAN | false |  | medium | stored | Whether what is in tiered storage is deleted when it is switched off for the topic.
 remote.storage.enable | BOOLEAN | false |  | medium | stored | Whether old segments go to tiered storage.
-retention.bytes | LONG | -1 |  | medium | stored | Bytes that a partition keeps before old segments go; -1 for no limit.
-retention.ms | LONG | 604800000 | >=-1 | medium | stored | How long a segment is kept, in milliseconds; -1 for ever.
+retention.bytes | LONG | -1 |  | medium | works | Bytes that a partition keeps before old segments go; -1 for no limit.
+retention.ms | LONG | 604800000 | >=-1 | medium | works | How long a segment is kept, in milliseconds; -1 for ever.
 segment.bytes | INT | 1073741824 | >=1048576 | medium | works | Size at which a segment is rolled, in bytes.
 segment.index.bytes | INT | 10485760 | >=4 | medium | works | Largest size of an index file, in bytes; a full index rolls the segment.
 segment.jitter.ms | LONG | 0 | >=0 | medium | works | Most milliseconds that a roll is moved forward at random.
