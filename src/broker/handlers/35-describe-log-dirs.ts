@@ -41,8 +41,7 @@ function describe(
   for (const { topic, index, bytes } of logs) {
     if (wanted !== undefined && wanted.get(topic)?.has(index) !== true) continue
     const partition = broker.replicas.partition(topic, index)
-    const offsetLag =
-      partition === undefined ? -1 : Math.max(0, partition.highWatermark - partition.logEndOffset)
+    const offsetLag = partition === undefined ? -1 : Math.max(0, partition.highWatermark - partition.logEndOffset)
     const described = { partitionIndex: index, partitionSize: bytes, offsetLag, isFutureKey: false }
     const known = topics.get(topic)
     if (known === undefined) topics.set(topic, [described])

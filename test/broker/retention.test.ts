@@ -1,0 +1,125 @@
+/** When partitions are asked, over a simulated host; and a whole broker in memory that lets old records go. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Retention } from '../../src/broker/retention.ts'
+import { SimulatedHost } from '../../src/host/simulated.ts'
+import type { Partition } from '../../src/partition/partition.ts'
+import { produce } from '../../src/protocol/apis/00-produce.ts'
+import { fetch } from '../../src/protocol/apis/01-fetch.ts'
+import { listOffsets } from '../../src/protocol/apis/02-list-offsets.ts'
+import { ErrorCode } from '../../src/protocol/error-codes.ts'
+import { batch, startTestBroker } from '../support/broker.ts'
+import type { WireClient } from '../support/wire-client.ts'
+
+const test = suite('retention')
+
+function scheduled(partitions: Partial<Partition>[]) {
+  const host = new SimulatedHost({ seed: 1 })
+  const failed: string[] = []
+  const retention = new Retention({
+    host,
+    partitions: () => partitions as Partition[],
+    initialDelayMs: 30_000,
+    intervalMs: 1000,
+    onFailed: (partition, error) => failed.push(`${partition.index} ${(error as Error).message}`),
+  })
+  return { host, retention, failed }
+}
+
+test('partitions are asked after the first delay and then at every interval', async () => {
+  let asked = 0
+  const partition = { unavailable: 0, retain: async () => void asked++ }
+  const { host, retention } = scheduled(Array.from({ length: 100 }, () => partition) as Partial<Partition>[])
+  await host.advance(29_999)
+  assert.is(asked, 0)
+  await host.advance(1)
+  assert.is(asked, 100)
+  await host.advance(2000)
+  assert.is(asked, 300)
+  retention.close()
+  await host.advance(60_000)
+  assert.is(asked, 300)
+})
+
+test('a round that takes longer than the interval is not overtaken', async () => {
+  let asked = 0
+  let finish = () => {}
+  const retain = () => {
+    asked++
+    return new Promise<void>(resolve => {
+      finish = resolve
+    })
+  }
+  const { host } = scheduled([{ unavailable: 0, retain }] as Partial<Partition>[])
+  await host.advance(60_000)
+  assert.is(asked, 1)
+  finish()
+  await host.settle()
+  await host.advance(1000)
+  assert.is(asked, 2)
+})
+
+test('a log that fails is told of, the others are asked, and the next round comes', async () => {
+  let asked = 0
+  const { host, failed } = scheduled([
+    { index: 0, unavailable: 0, retain: () => Promise.reject(new Error('no')) },
+    { index: 1, unavailable: ErrorCode.KAFKA_STORAGE_ERROR, retain: () => Promise.reject(new Error('known')) },
+    { index: 2, unavailable: 0, retain: async () => void asked++ },
+  ] as Partial<Partition>[])
+  await host.advance(31_000)
+  assert.equal([asked, failed], [2, ['0 no', '0 no']])
+})
+
+async function write(client: WireClient, name: string, timestamp: bigint) {
+  const { responses } = await client.send(produce, 9, {
+    acks: -1,
+    timeoutMs: 5000,
+    topicData: [{ name, partitionData: [{ index: 0, records: batch(['v'], { timestamps: [timestamp] }) }] }],
+  })
+  assert.is(responses[0]!.partitionResponses[0]!.errorCode, 0)
+}
+
+async function earliest(client: WireClient, name: string): Promise<number> {
+  const { topics } = await client.send(listOffsets, 7, {
+    replicaId: -1,
+    isolationLevel: 0,
+    topics: [{ name, partitions: [{ partitionIndex: 0, timestamp: -2n }] }],
+  })
+  return topics[0]!.partitions[0]!.offset
+}
+
+test('old records go and a fetch below the new start is out of range', async () => {
+  const fixture = await startTestBroker({
+    config: { 'log.initial.task.delay.ms': 0, 'log.retention.check.interval.ms': 20 },
+  })
+  try {
+    const client = await fixture.connect()
+    const { name } = await fixture.topic({ configs: { 'retention.ms': '60000' } })
+    const kept = await fixture.topic({ configs: { 'retention.ms': '60000', 'cleanup.policy': 'compact' } })
+    const now = BigInt(Date.now())
+    await write(client, name, now)
+    assert.is(await earliest(client, name), 0)
+    // Its time counts, not that of its arrival.
+    const old = await fixture.topic({ configs: { 'retention.ms': '60000' } })
+    await write(client, old.name, now - 120_000n)
+    for (let tries = 0; (await earliest(client, old.name)) === 0; tries++) {
+      assert.ok(tries < 1000, 'the record is still there')
+      await new Promise(resolve => setTimeout(resolve, 10))
+    }
+    assert.is(await earliest(client, old.name), 1)
+    assert.equal([await earliest(client, name), await earliest(client, kept.name)], [0, 0])
+    const { responses } = await client.send(fetch, 12, {
+      maxWaitMs: 0,
+      minBytes: 1,
+      topics: [{ topic: old.name, partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1000 }] }],
+      forgottenTopicsData: [],
+    })
+    assert.is(responses[0]!.partitions[0]!.errorCode, ErrorCode.OFFSET_OUT_OF_RANGE)
+    await write(client, old.name, now)
+    assert.is(await earliest(client, old.name), 1)
+  } finally {
+    await fixture.close()
+  }
+})
+
+test.run()
