@@ -309,7 +309,7 @@ class Symbols {
   #discover(value: unknown, key: string): void {
     if (Array.isArray(value)) for (const item of value) this.#discover(item, '')
     else if (isObject(value)) for (const [name, of] of Object.entries(value)) this.#discover(of, name)
-    else if (typeof value === 'string' && key === 'memberId') {
+    else if (typeof value === 'string' && (key === 'memberId' || key === 'leader')) {
       const uuid = UUID.exec(value)?.[0]
       if (uuid !== undefined && !this.#made.has(uuid)) this.#made.set(uuid, `<uuid ${this.#made.size + 1}>`)
     }
@@ -318,7 +318,7 @@ class Symbols {
   #replaced(value: unknown): unknown {
     if (typeof value === 'bigint') return `${value}n`
     if (value instanceof Uint8Array) return abbreviated(`0x${hex(value)}`)
-    if (Array.isArray(value)) return value.map(item => this.#replaced(item))
+    if (Array.isArray(value)) return numbersInOrder(value).map(item => this.#replaced(item))
     if (isObject(value)) {
       const entries = Object.entries(value).map(([name, of]) => [name, this.#replaced(of)])
       return withoutAddress(Object.fromEntries(entries))
@@ -332,6 +332,11 @@ class Symbols {
     for (const [id, name] of this.#topics) out = out.replaceAll(id, `<id of ${name}>`)
     return out
   }
+}
+
+/** Partitions come in any order, and go back in the one in which they came. */
+function numbersInOrder(values: readonly unknown[]): readonly unknown[] {
+  return values.every(value => typeof value === 'number') ? values.toSorted((a, b) => a - b) : values
 }
 
 type Entries = Readonly<Record<string, unknown>>

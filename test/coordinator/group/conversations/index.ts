@@ -5,6 +5,7 @@ import { classic } from './classic.ts'
 import { consumer } from './consumer.ts'
 import { migration } from './migration.ts'
 import { offsets } from './offsets.ts'
+import { atRandom } from './random.ts'
 import { statics } from './static.ts'
 
 export const conversations: Readonly<Record<string, readonly Conversation[]>> = {
@@ -14,4 +15,5 @@ export const conversations: Readonly<Record<string, readonly Conversation[]>> = 
   admin,
   consumer,
   migration,
+  random: atRandom,
 }
