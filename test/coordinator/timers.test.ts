@@ -8,6 +8,7 @@ import { ErrorCode } from '../../src/protocol/error-codes.ts'
 import { CoordinatorRig } from '../support/coordinator.ts'
 import type { Count } from '../support/counter-shard.ts'
 import { CounterShard, countSerde } from '../support/counter-shard.ts'
+import { runs } from '../support/runs.ts'
 
 const test = suite('timers of a shard')
 
@@ -266,7 +267,7 @@ test('after any calls each timer has run exactly when its last schedule said', a
       runUntil(Infinity)
       assert.equal(ran.sort(), expected.sort())
     }),
-    { numRuns: 50 },
+    runs(50),
   )
 })
 
