@@ -78,6 +78,21 @@ test('a timer that is there is not replaced when it is scheduled if absent', asy
   assert.equal(ran, ['timer a at 1000'])
 })
 
+test('a timer that is put off keeps its operation, and one that is not there stays away', async () => {
+  const { host, ran, heard, timers, schedule } = alone()
+  schedule('a', 10_000)
+  schedule('sooner', 10_000)
+  await host.advance(9_000)
+  assert.ok(timers.putOff('a', 10_000))
+  assert.ok(timers.putOff('sooner', 500))
+  assert.not(timers.putOff('b', 10))
+  heard.push(() => timers.putOff('sooner', 1_000))
+  await host.advance(500)
+  assert.equal(ran, [])
+  await host.advance(60_000)
+  assert.equal(ran, ['timer sooner at 10500', 'timer a at 19000'])
+})
+
 test('a cancelled timer does not run, not even when it was due', async () => {
   const { host, ran, heard, timers, schedule } = alone()
   schedule('a', 1_000)
