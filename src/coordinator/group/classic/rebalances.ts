@@ -183,7 +183,7 @@ export class Rebalances {
       member.isNew = false
     }
     const { groupId, generationId } = group
-    logger.info({ groupId, generationId, members: group.members.size }, 'a classic group has a new generation')
+    logger.debug({ groupId, generationId, members: group.members.size }, 'a classic group has a new generation')
     this.#schedule(syncKey(group), group.members.rebalanceTimeoutMs, group, () =>
       this.#syncsExpired(group, generationId),
     )
