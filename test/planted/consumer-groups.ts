@@ -164,13 +164,15 @@ export const inConsumerGroups: readonly PlantedBug[] = [
     from: 'assignmentBytes(union(assigned, pendingRevocation), subscription, image)',
     to: 'assignmentBytes(group.targetOf(memberId), subscription, image)',
     test: `${tests}migration.test.ts`,
+    red: 'knows what its members still have',
   },
   {
     name: 'a group that became classic does not rebalance after a load',
     file: `${room}migration.ts`,
     from: 'classic.memberCount > 0 && classic.generationId <= lastEpoch',
     to: 'classic.memberCount > 0 && classic.generationId < 0',
-    test: `${tests}mixed-model.test.ts`,
+    test: `${tests}migration.test.ts`,
+    red: 'rebalances when its coordinator is loaded before that was over, and not later',
   },
   {
     name: 'an assignment does not count the member that brings it',
@@ -178,6 +180,7 @@ export const inConsumerGroups: readonly PlantedBug[] = [
     from: 'isHomogeneousWith(group, before, member)',
     to: 'group.isHomogeneous',
     test: `${tests}heartbeats.test.ts`,
+    red: 'gets nothing of an assignment that was due when it joins',
   },
   {
     name: 'members lose what they own when their group becomes a consumer group',
@@ -250,5 +253,21 @@ export const inConsumerGroups: readonly PlantedBug[] = [
     to: '',
     test: 'coordinator/group/shard-life.test.ts',
     red: 'the members of the classic protocol that are left alone join again',
+  },
+  {
+    name: 'a group that rebalances keeps what it was assigned when it becomes a consumer group',
+    file: `${room}migration.ts`,
+    from: "const isSettled = classic.state === 'Stable'",
+    to: 'const isSettled = true',
+    test: `${tests}migration.test.ts`,
+    red: 'a group that has no assignment yet gets one when a consumer only takes the place of a static member',
+  },
+  {
+    name: 'classic members have no sessions when their group becomes a consumer group',
+    file: `${room}migration.ts`,
+    from: 'if (metadata !== null) this.#timers.startSession(groupId, memberId, metadata.sessionTimeoutMs)',
+    to: '',
+    test: `${tests}migration.test.ts`,
+    red: 'a silent member of the classic protocol is removed when its group became a consumer group meanwhile',
   },
 ]

@@ -156,6 +156,12 @@ export class ConsumerRig implements CoordinatorTimers<GroupRecord> {
     this.#timers.set(key, { dueMs: this.nowMs + delayMs, operation })
   }
 
+  putOff(key: string, delayMs: number): boolean {
+    const timer = this.#timers.get(key)
+    if (timer !== undefined) this.#timers.set(key, { ...timer, dueMs: this.nowMs + delayMs })
+    return timer !== undefined
+  }
+
   scheduleIfAbsent(key: string, delayMs: number, operation: Due['operation']): void {
     if (!this.#timers.has(key)) this.schedule(key, delayMs, operation)
   }
@@ -408,7 +414,7 @@ function addPartition(delta: MetadataDelta, topic: string, partitionId: number):
 }
 
 /** Everything of a group that follows from its records, in an order of its own. */
-function stateOf(group: ConsumerGroup): unknown {
+export function stateOf(group: ConsumerGroup): unknown {
   const sorted = (value: unknown): unknown => {
     if (value instanceof Uint8Array) return [...value]
     if (value instanceof Set) return [...value].sort()

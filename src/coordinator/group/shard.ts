@@ -54,6 +54,9 @@ interface Topic {
 
 const EXPIRY = 'expiry of offsets'
 
+/** Groups that are deleted together and named in the log; of more, it has the number. */
+const LOGGED_GROUPS = 10
+
 /** From this version on DescribeGroups has a code for a group that does not exist. */
 const GROUP_ID_NOT_FOUND_SINCE = 6
 
@@ -153,6 +156,10 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
 
   // Groups of any kind.
 
+  group(groupId: string): Group | undefined {
+    return this.#context.groups.get(groupId)
+  }
+
   groupIds(): string[] {
     return Array.from(this.#context.groups.all(), group => group.groupId)
   }
@@ -173,7 +180,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
   /** Classic groups; any other reads as dead. One answer for each id, in that order. */
   describeGroups(groupIds: readonly string[], apiVersion: number): DescribedGroup[] {
     return groupIds.map(groupId => {
-      const group = this.#context.groups.get(groupId)
+      const group = this.group(groupId)
       if (group instanceof ClassicGroup) return this.#classic.describe(group)
       const dead = { groupId, groupState: 'Dead', protocolType: '', protocolData: '', members: [] }
       if (apiVersion < GROUP_ID_NOT_FOUND_SINCE) return { ...dead, errorCode: ErrorCode.NONE }
@@ -184,7 +191,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
   /** One answer for each id, in that order. */
   describeConsumerGroups(groupIds: readonly string[]): DescribedConsumerGroup[] {
     return groupIds.map(groupId => {
-      const group = this.#context.groups.get(groupId)
+      const group = this.group(groupId)
       if (group instanceof ConsumerGroup) return this.#consumer.describe(group)
       return {
         errorCode: ErrorCode.GROUP_ID_NOT_FOUND,
@@ -204,12 +211,16 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
     const records: GroupRecord[] = []
     const codes = new Map<string, number>()
     for (const groupId of new Set(groupIds)) codes.set(groupId, this.#delete(groupId, records))
+    const deleted = [...codes].filter(([, code]) => code === ErrorCode.NONE).map(([groupId]) => groupId)
+    if (deleted.length > 0) {
+      const groups = deleted.length > LOGGED_GROUPS ? deleted.length : deleted
+      this.#context.logger.info({ groups }, 'groups are deleted with their offsets')
+    }
     return { records, response: groupIds.map(groupId => ({ groupId, errorCode: codes.get(groupId) ?? 0 })) }
   }
 
   #delete(groupId: string, records: GroupRecord[]): number {
-    const { groups, logger } = this.#context
-    const group = groups.get(groupId)
+    const group = this.#context.groups.get(groupId)
     if (group === undefined) return ErrorCode.GROUP_ID_NOT_FOUND
     try {
       group.checkDelete()
@@ -217,9 +228,8 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
       if (error instanceof Refusal) return error.code
       throw error
     }
-    const offsets = this.#offsets.deleteAll(groupId, records)
+    this.#offsets.deleteAll(groupId, records)
     records.push(...group.tombstones())
-    logger.info({ groupId, offsets }, 'a group is deleted with its offsets')
     return ErrorCode.NONE
   }
 
@@ -256,7 +266,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
   }
 
   #isConsumerGroup(groupId: string): boolean {
-    return this.#context.groups.get(groupId)?.kind === GroupKind.consumer
+    return this.group(groupId)?.kind === GroupKind.consumer
   }
 
   /** A group is about to be classic, as the last consumer has left it: members join again before they are told anything. */
@@ -278,7 +288,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
 
   /** A group of which nothing is left goes too. */
   #expire(groupId: string, records: GroupRecord[]): void {
-    const group = this.#context.groups.get(groupId)
+    const group = this.group(groupId)
     if (group === undefined) return
     const nothingLeft = this.#offsets.expire(group, records)
     if (nothingLeft && group.isEmpty) records.push(...group.tombstones())
