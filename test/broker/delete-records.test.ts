@@ -127,7 +127,7 @@ test('log directories are described in every version', async () => {
     })
     assert.equal([errorCode, results.length, results[0]!.errorCode, results[0]!.isCordoned], [0, 1, 0, false])
     // A disk in memory has no bounds.
-    assert.equal([results[0]!.totalBytes, results[0]!.usableBytes], [-1, -1])
+    if (fixture.ours) assert.equal([results[0]!.totalBytes, results[0]!.usableBytes], [-1, -1])
     const [topic, ...others] = results[0]!.topics
     assert.equal([topic!.name, others], [name, []])
     const partitions = [...topic!.partitions].sort((a, b) => a.partitionIndex - b.partitionIndex)

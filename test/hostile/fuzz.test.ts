@@ -94,9 +94,11 @@ function requestsFor(topic: string, id: string): ReadonlyMap<number, readonly ob
         { topics: [{ name: 'gone' }], timeoutMs: 100 },
       ],
     ],
+    [21, [{ topics: [{ name: topic, partitions: [{ partitionIndex: 0, offset: 0 }] }], timeoutMs: 100 }]],
     [22, [{ transactionalId: null, transactionTimeoutMs: 1000 }]],
     [23, [{ replicaId: -1, topics: [{ topic, partitions: [{ partition: 0, leaderEpoch: 0 }] }] }]],
     [32, [{ resources: [{ resourceType: 2, resourceName: topic, configurationKeys: null }] }]],
+    [35, [{ topics: null }, { topics: [{ topic, partitions: [0, 1] }] }]],
     [
       37,
       [{ topics: [{ name: topic, count: 3, assignments: [{ brokerIds: [1] }] }], timeoutMs: 100, validateOnly: true }],

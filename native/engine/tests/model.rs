@@ -253,6 +253,8 @@ impl World {
                 let offset = self.start + (self.end() - self.start) * at as i64 / 400;
                 // Never below an open transaction: a broker keeps it below the last stable offset.
                 let offset = self.open.map_or(offset, |first| offset.min(first)).max(self.start);
+                // What was readable can be deleted; whole segments go with it.
+                self.rig.submit(Command::SetMarks { log: log(0), high_watermark: self.end() });
                 let command = |ticket| Command::AdvanceStart { log: log(0), ticket, offset, now_ms: self.now };
                 self.rig.answer(command).unwrap();
                 self.rig.answer(|ticket| Command::Checkpoint { directory: self.directory, ticket }).unwrap();
