@@ -79,8 +79,6 @@ test('what cannot be deleted is refused with the code of Kafka', async () => {
   assert.equal(await remove(client, compacted.name, 0), [ErrorCode.POLICY_VIOLATION, -1])
   assert.equal(await remove(client, both.name, 0), [0, 0])
   assert.equal(await remove(client, neither.name, 1), [0, 1])
-  await client.send(findCoordinator, 4, { key: '', keyType: 0, coordinatorKeys: ['a group'] })
-  assert.equal(await remove(client, '__consumer_offsets', 0), [ErrorCode.INVALID_TOPIC_EXCEPTION, -1])
 })
 
 test('of a partition that comes twice the last offset counts', async () => {
@@ -142,6 +140,14 @@ test('log directories are described in every version', async () => {
   assert.ok(names.includes(name) && !names.includes('__cluster_metadata'))
   const none = await client.send(describeLogDirs, 5, { topics: [] })
   assert.equal(none.results[0]!.topics, [])
+})
+
+test('nothing of an internal topic is deleted', async () => {
+  const client = await fixture.connect()
+  await client.send(findCoordinator, 4, { key: '', keyType: 0, coordinatorKeys: ['a group'] })
+  // Apache Kafka answers before the topic is there.
+  if (!fixture.ours) await new Promise(resolve => setTimeout(resolve, 8000))
+  assert.equal(await remove(client, '__consumer_offsets', 0), [ErrorCode.INVALID_TOPIC_EXCEPTION, -1])
 })
 
 test.run()
