@@ -21,10 +21,9 @@ pub struct Retire {
     pub boundary: i64,
 }
 
-/// Renames the segments' files. Before each segment `go_on` is asked; false: not all of them were renamed.
+/// Renames the segments' files, after a run of the sync that made the names of later ones durable. Before each segment
+/// `go_on` is asked; false: not all of them were renamed.
 pub fn rename(vfs: &dyn Vfs, folder: &str, retire: &Retire, go_on: impl Fn() -> bool) -> Result<bool, Failed> {
-    let sync = || vfs.sync_folder(folder).map_err(|error| Failed { what: format!("syncing {folder}"), error });
-    sync()?;
     for base in &retire.bases {
         if !go_on() {
             return Ok(false);
@@ -38,7 +37,7 @@ pub fn rename(vfs: &dyn Vfs, folder: &str, retire: &Retire, go_on: impl Fn() -> 
             }
         }
     }
-    sync()?;
+    vfs.sync_folder(folder).map_err(|error| Failed { what: format!("syncing {folder}"), error })?;
     Ok(true)
 }
 
