@@ -80,8 +80,8 @@ export const inOffsets: readonly PlantedBug[] = [
   {
     name: 'a group goes without its offsets',
     file: `${room}shard.ts`,
-    from: 'const offsets = this.#offsets.deleteAll(groupId, records)',
-    to: 'const offsets = 0',
+    from: 'this.#offsets.deleteAll(groupId, records)',
+    to: '0',
     test: `${tests}shard.test.ts`,
     red: 'a group is deleted with its offsets when it is empty, and each id is answered',
   },

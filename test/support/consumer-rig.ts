@@ -408,7 +408,7 @@ function addPartition(delta: MetadataDelta, topic: string, partitionId: number):
 }
 
 /** Everything of a group that follows from its records, in an order of its own. */
-function stateOf(group: ConsumerGroup): unknown {
+export function stateOf(group: ConsumerGroup): unknown {
   const sorted = (value: unknown): unknown => {
     if (value instanceof Uint8Array) return [...value]
     if (value instanceof Set) return [...value].sort()

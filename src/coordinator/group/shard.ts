@@ -153,6 +153,10 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
 
   // Groups of any kind.
 
+  group(groupId: string): Group | undefined {
+    return this.#context.groups.get(groupId)
+  }
+
   groupIds(): string[] {
     return Array.from(this.#context.groups.all(), group => group.groupId)
   }
@@ -173,7 +177,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
   /** Classic groups; any other reads as dead. One answer for each id, in that order. */
   describeGroups(groupIds: readonly string[], apiVersion: number): DescribedGroup[] {
     return groupIds.map(groupId => {
-      const group = this.#context.groups.get(groupId)
+      const group = this.group(groupId)
       if (group instanceof ClassicGroup) return this.#classic.describe(group)
       const dead = { groupId, groupState: 'Dead', protocolType: '', protocolData: '', members: [] }
       if (apiVersion < GROUP_ID_NOT_FOUND_SINCE) return { ...dead, errorCode: ErrorCode.NONE }
@@ -184,7 +188,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
   /** One answer for each id, in that order. */
   describeConsumerGroups(groupIds: readonly string[]): DescribedConsumerGroup[] {
     return groupIds.map(groupId => {
-      const group = this.#context.groups.get(groupId)
+      const group = this.group(groupId)
       if (group instanceof ConsumerGroup) return this.#consumer.describe(group)
       return {
         errorCode: ErrorCode.GROUP_ID_NOT_FOUND,
@@ -256,7 +260,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
   }
 
   #isConsumerGroup(groupId: string): boolean {
-    return this.#context.groups.get(groupId)?.kind === GroupKind.consumer
+    return this.group(groupId)?.kind === GroupKind.consumer
   }
 
   /** A group is about to be classic, as the last consumer has left it: members join again before they are told anything. */
@@ -278,7 +282,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
 
   /** A group of which nothing is left goes too. */
   #expire(groupId: string, records: GroupRecord[]): void {
-    const group = this.#context.groups.get(groupId)
+    const group = this.group(groupId)
     if (group === undefined) return
     const nothingLeft = this.#offsets.expire(group, records)
     if (nothingLeft && group.isEmpty) records.push(...group.tombstones())

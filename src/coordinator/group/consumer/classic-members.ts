@@ -76,7 +76,7 @@ export class ClassicMembers {
       return this.#join(origin, group, request, answer)
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      answer(joinRefusal(error.code, request.memberId))
+      answer(joinRefusal(error.code, ''))
       return NOTHING
     }
   }
@@ -85,7 +85,10 @@ export class ClassicMembers {
     const { settings } = this.#context
     const { groupInstanceId: instanceId, protocols } = request
     const refused = checkJoin(settings, request)
-    if (refused !== ErrorCode.NONE) throw new Refusal(refused)
+    if (refused !== ErrorCode.NONE) {
+      answer(joinRefusal(refused, request.memberId))
+      return NOTHING
+    }
     if (settings.migrationPolicy === 'disabled') {
       throw new Refusal(
         ErrorCode.INCONSISTENT_GROUP_PROTOCOL,

@@ -7,7 +7,7 @@
  */
 import { uuidToBytes } from '../../../base/uuid.ts'
 import type { MetadataImage, TopicImage } from '../../../metadata/image.ts'
-import { xxh3 } from './xxh3.ts'
+import { xxh3 } from '../../../native/pure.ts'
 
 const LAYOUT = 0
 

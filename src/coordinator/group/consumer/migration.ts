@@ -37,6 +37,9 @@ import {
 import type { Draft } from './steps.ts'
 import type { MemberTimers } from './timers.ts'
 
+/** Of topics that are there it is never the hash, so they are taken for changed. */
+const UNKNOWN_HASH = 0n
+
 /** What consumer groups need of classic ones. */
 export interface ClassicPort {
   /** The record of a group; replaying it puts that very group into the table. */
@@ -80,7 +83,11 @@ export class Migration {
       for (const member of classic.members.all()) this.#take(group, member, protocol, classic.generationId)
     }
     group.setTargetVersion({ epoch: classic.generationId, timestampMs: 0 })
-    group.setEpoch(classic.generationId, this.#hashes.ofTopics(group.topics.keys(), this.#context.image()))
+    // A group that rebalances has no assignment that holds; as if its topics had changed it gets one at once, even if who
+    // joins only takes the place of a static member.
+    const isSettled = classic.state === 'Stable'
+    const hash = isSettled ? this.#hashes.ofTopics(group.topics.keys(), this.#context.image()) : UNKNOWN_HASH
+    group.setEpoch(classic.generationId, hash)
     draft.records.push(...classic.tombstones(), ...recordsOf(group))
     draft.effects.push(() => {
       // Whoever waits joins again, and then finds the consumer group.

@@ -21,6 +21,9 @@ import { regexesWith } from './subscription.ts'
 const REFRESH_PAUSE_MS = 10_000
 const EPOCH_DEADLINE_MS = 0x7fffffff
 
+/** So much of an expression is quoted: the fault comes behind it. */
+const QUOTED = 500
+
 /** What a heartbeat did to its member's expression: nothing, another one, or another one whose topics are known. */
 export type RegexChange = 'none' | 'changed' | 'resolved'
 
@@ -78,7 +81,8 @@ export class Regexes {
   #check(regex: string): void {
     const fault = this.#context.regex.check(regex)
     if (fault === undefined) return
-    throw new Refusal(ErrorCode.INVALID_REGULAR_EXPRESSION, `"${regex}" is no regular expression: ${fault}`)
+    const quoted = regex.length > QUOTED ? `${regex.slice(0, QUOTED)}...` : regex
+    throw new Refusal(ErrorCode.INVALID_REGULAR_EXPRESSION, `"${quoted}" is no regular expression: ${fault}`)
   }
 
   #mustRefresh(group: ConsumerGroup, regexes: ReadonlyMap<string, number>, isNew: boolean): boolean {

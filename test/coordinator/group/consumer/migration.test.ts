@@ -97,6 +97,15 @@ test('who waits in a classic group that becomes a consumer group joins again', (
   assert.equal([...rig.group().members.keys()].sort(), ['a', first, newcomer].sort())
 })
 
+test('a group that has no assignment yet gets one when a consumer only takes the place of a static member', () => {
+  const rig = new ConsumerRig({ foo: 2 })
+  rig.classicJoin('', { ...foo(), instance: 'one' })
+  rig.advance(3_000)
+  assert.is(classicOf(rig).state, 'CompletingRebalance')
+  const joined = rig.heartbeat('a', 0, { instance: 'one' })
+  assert.equal([joined.memberEpoch, assignedBy(joined)], [2, { foo: [0, 1] }])
+})
+
 test('a classic group stays one when the policy, its protocol, its size or its assignor says so', () => {
   const refused = (config: Record<string, string | number>, assigned = assignment({ foo: [0] })): number => {
     const rig = new ConsumerRig({ foo: 4 }, config)
