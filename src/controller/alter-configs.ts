@@ -35,6 +35,13 @@ interface Changes {
   readonly left: readonly string[]
 }
 
+/** What makes the changes of one resource. */
+interface Made {
+  readonly records: readonly NewRecord[]
+  /** Replicas that were eligible under another min.insync.replicas are so no longer; said after all changes. */
+  readonly clears: readonly NewRecord[]
+}
+
 type Configs = ReadonlyMap<string, string>
 
 const MIN_IN_SYNC = 'min.insync.replicas'
@@ -113,6 +120,8 @@ function alter<R extends Resource>(
   const { configs } = context.state.image
   const records: NewRecord[] = []
   const responses: AlterConfigsResponseInput['responses'][number][] = []
+  const clears: NewRecord[] = []
+  const left = () => MAX_RECORDS_PER_OPERATION - records.length - clears.length
   const seen = new Set<string>()
   for (const resource of request.resources) {
     const { resourceType, resourceName } = resource
@@ -123,13 +132,16 @@ function alter<R extends Resource>(
         ? refusal(ErrorCode.UNSUPPORTED_VERSION, `Unknown resource type ${resourceType}.`)
         : seen.has(key)
           ? refusal(ErrorCode.INVALID_REQUEST, 'Duplicate resource.')
-          : alterOne(context, resource, current, changesOf, MAX_RECORDS_PER_OPERATION - records.length)
+          : alterOne(context, resource, current, changesOf, left())
     if (key !== undefined) seen.add(key)
-    if (Array.isArray(made)) records.push(...made)
-    const { code, message } = Array.isArray(made) ? { code: ErrorCode.NONE, message: null } : made
+    if ('records' in made) {
+      records.push(...made.records)
+      clears.push(...made.clears)
+    }
+    const { code, message } = 'records' in made ? { code: ErrorCode.NONE, message: null } : made
     responses.push({ errorCode: code, errorMessage: message, resourceType, resourceName })
   }
-  return { records: request.validateOnly ? [] : records, answer: { responses } }
+  return { records: request.validateOnly ? [] : [...records, ...clears], answer: { responses } }
 }
 
 function alterOne<R extends Resource>(
@@ -138,7 +150,7 @@ function alterOne<R extends Resource>(
   current: Configs,
   changesOf: (resource: R, current: Configs) => Changes | ApiError,
   recordsLeft: number,
-): NewRecord[] | ApiError {
+): Made | ApiError {
   const changes = changesOf(resource, current)
   if ('code' in changes) return changes
   const all = [...changes.altered, ...changes.left.map((name): [string, null] => [name, null])]
@@ -155,14 +167,13 @@ function alterOne<R extends Resource>(
   const records: NewRecord[] = all.map(([name, value]) => {
     return { name: 'ConfigRecord', version: 0, data: { resourceType, resourceName, name, value } }
   })
-  if (context.elrEnabled && all.some(([name]) => name === MIN_IN_SYNC)) {
-    const topicName = resourceType === ConfigResource.topic ? resourceName : ''
-    records.push({ name: 'ClearElrRecord', version: 0, data: { topicName } })
-  }
-  if (records.length > recordsLeft) {
+  const clears = context.elrEnabled && all.some(([name]) => name === MIN_IN_SYNC)
+  if (records.length + (clears ? 1 : 0) > recordsLeft) {
     return refusal(ErrorCode.POLICY_VIOLATION, 'Unable to perform excessively large batch operation.')
   }
-  return records
+  if (!clears) return { records, clears: [] }
+  const topicName = resourceType === ConfigResource.topic ? resourceName : ''
+  return { records, clears: [{ name: 'ClearElrRecord', version: 0, data: { topicName } }] }
 }
 
 /** Why one value cannot be, whatever the others are. */

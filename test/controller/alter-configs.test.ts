@@ -70,9 +70,9 @@ altering('records follow the request when several resources change', async () =>
   assert.equal(written(node, from), [
     ['ConfigRecord', 2, 'a', 'retention.ms', '5'],
     ['ConfigRecord', 2, 'a', 'min.insync.replicas', '2'],
-    ['ClearElrRecord', 'a'],
     ['ConfigRecord', 32, 'g', 'consumer.session.timeout.ms', '50000'],
     ['ConfigRecord', 4, '', 'min.insync.replicas', '1'],
+    ['ClearElrRecord', 'a'],
     ['ClearElrRecord', ''],
   ])
 })
