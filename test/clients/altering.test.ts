@@ -1,4 +1,4 @@
-/** Altering configs with ConfigCommand, TopicCommand, ClientMetricsCommand, the Java admin client and kafkajs. */
+/** Altering configs with ConfigCommand, TopicCommand, ClientMetricsCommand, the Java admin client, kafkajs and @platformatic/kafka. */
 import kafkajs from 'kafkajs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -7,7 +7,7 @@ import { kafkaJars } from '../support/kafka.ts'
 import { inRepository } from '../support/paths.ts'
 import { runProgram } from '../support/process.ts'
 import { requires } from '../support/requires.ts'
-import { eventually, freshTopic, startTarget, type Target } from './target.ts'
+import { eventually, freshTopic, loadPlatformatic, platformaticVersion, startTarget, type Target } from './target.ts'
 
 export const timeoutMs = 120_000
 
@@ -16,6 +16,8 @@ const tests = suite('altering configs')
 const runtime = 'Java'
 const tools = { client: "Kafka's own tools", version: '4.3.1', runtime }
 const java = { client: 'kafka-clients (Java)', version: '4.3.1', runtime }
+
+const TOPIC_RESOURCE = 2
 
 let target: Target
 let jvm: Jvm
@@ -184,6 +186,28 @@ tests('kafkajs replaces the configs of a topic', async () => {
     await admin.disconnect()
   }
   target.works({ client: 'kafkajs', version: '2.2.4' }, 'alter configs')
+})
+
+tests('@platformatic/kafka sets and replaces the configs of a topic', async () => {
+  const { Admin } = await loadPlatformatic()
+  const admin = new Admin({ clientId: 'altering', bootstrapBrokers: [target.bootstrap] })
+  try {
+    const resource = { resourceType: TOPIC_RESOURCE, resourceName: freshTopic('platformatic') }
+    await admin.createTopics({ topics: [resource.resourceName], partitions: 1, replicas: 1 })
+    const asked = { ...resource, configurationKeys: ['retention.ms', 'segment.ms'] }
+    const configs = async () => {
+      const [described] = await admin.describeConfigs({ resources: [asked] })
+      return described?.configs.map(({ name, value }) => `${name}=${value}`).sort()
+    }
+    const set = { name: 'retention.ms', configOperation: 0, value: '1234' }
+    await admin.incrementalAlterConfigs({ resources: [{ ...resource, configs: [set] }] })
+    await eventually(configs, found => found?.[0] === 'retention.ms=1234')
+    await admin.alterConfigs({ resources: [{ ...resource, configs: [{ name: 'segment.ms', value: '5678' }] }] })
+    await eventually(configs, found => found?.join() === 'retention.ms=604800000,segment.ms=5678')
+  } finally {
+    await admin.close()
+  }
+  target.works({ client: '@platformatic/kafka', version: platformaticVersion }, 'alter configs')
 })
 
 tests.run()
