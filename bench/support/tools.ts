@@ -3,32 +3,21 @@
  * carries, and Kafka's own Java tools. Each call runs one program to its end and returns the figures that it printed.
  */
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { kafkaLibs } from './peers.ts'
-
-const nodeRdkafkaVersion = '3.6.1'
 
 /** Path of rdkafka_performance; builds it (about a minute, once) below the user's cache folder when it is not there. */
 export function rdkafkaPerformance(): string {
   const given = process.env['RDKAFKA_PERFORMANCE']
   if (given !== undefined) return given
-  const folder = join(homedir(), '.cache', 'odradek-lab', `rdkafka-${nodeRdkafkaVersion}`)
+  const folder = join(homedir(), '.cache', 'odradek-lab', 'rdkafka-3.6.1')
   const program = join(folder, 'examples', 'rdkafka_performance')
   if (existsSync(program)) return program
-  process.stdout.write('building rdkafka_performance (once)\n')
-  const work = `${folder}.new`
-  rmSync(work, { recursive: true, force: true })
-  mkdirSync(work, { recursive: true })
-  const run = (command: string, cwd: string) =>
-    execFileSync('sh', ['-c', command], { cwd, stdio: ['ignore', 'ignore', 'inherit'] })
-  run(`npm pack --silent node-rdkafka@${nodeRdkafkaVersion} && tar xzf node-rdkafka-${nodeRdkafkaVersion}.tgz`, work)
-  const source = join(work, 'package', 'deps', 'librdkafka')
-  run('./configure --disable-gssapi --disable-curl --disable-ssl --disable-zstd', source)
-  run('make libs && make -C examples rdkafka_performance', source)
-  renameSync(source, folder)
-  rmSync(work, { recursive: true, force: true })
+  const script = fileURLToPath(new URL('../../scripts/librdkafka-build.mjs', import.meta.url))
+  execFileSync(process.execPath, [script], { stdio: 'inherit' })
   return program
 }
 

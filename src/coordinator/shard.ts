@@ -78,6 +78,8 @@ export interface ShardContext<Record> {
 export interface CoordinatorTimers<Record> {
   /** Replaces the timer of that key. `retry`: an operation that fails is tried again after a pause (default: true). */
   schedule(key: string, delayMs: number, operation: () => Outcome<Record, void>, options?: { retry?: boolean }): void
+  /** Lets the timer of that key come due so much from now instead; its operation stays. False: there is none. */
+  putOff(key: string, delayMs: number): boolean
   scheduleIfAbsent(key: string, delayMs: number, operation: () => Outcome<Record, void>): void
   cancel(key: string): void
   isScheduled(key: string): boolean

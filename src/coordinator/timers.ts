@@ -61,9 +61,10 @@ export class ShardTimers<R> implements CoordinatorTimers<R> {
 
   schedule(key: string, delayMs: number, operation: () => Outcome<R, void>, options?: { retry?: boolean }): void {
     const retry = options?.retry ?? true
-    const dueMs = this.#options.clock.monotonicMs() + Math.max(0, delayMs)
-    this.#writing.delete(key)
+    if (this.#writing.size > 0) this.#writing.delete(key)
     const entry = this.#entries.get(key)
+    const nowMs = this.#options.clock.monotonicMs()
+    const dueMs = nowMs + Math.max(0, delayMs)
     if (entry === undefined) {
       const made: Entry<R> = { key, dueMs, wakeMs: 0, hostTimer: 0, operation, retry }
       this.#entries.set(key, made)
@@ -72,8 +73,15 @@ export class ShardTimers<R> implements CoordinatorTimers<R> {
     }
     entry.operation = operation
     entry.retry = retry
-    entry.dueMs = dueMs
-    if (entry.hostTimer === 0 || entry.wakeMs > wakeFor(dueMs, this.#options.clock.monotonicMs())) this.#arm(entry)
+    this.#move(entry, dueMs, nowMs)
+  }
+
+  putOff(key: string, delayMs: number): boolean {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return false
+    const nowMs = this.#options.clock.monotonicMs()
+    this.#move(entry, nowMs + Math.max(0, delayMs), nowMs)
+    return true
   }
 
   scheduleIfAbsent(key: string, delayMs: number, operation: () => Outcome<R, void>): void {
@@ -96,6 +104,11 @@ export class ShardTimers<R> implements CoordinatorTimers<R> {
     for (const entry of this.#entries.values()) this.#disarm(entry)
     this.#entries.clear()
     this.#writing.clear()
+  }
+
+  #move(entry: Entry<R>, dueMs: number, nowMs: number): void {
+    entry.dueMs = dueMs
+    if (entry.hostTimer === 0 || entry.wakeMs > wakeFor(dueMs, nowMs)) this.#arm(entry)
   }
 
   #arm(entry: Entry<R>): void {

@@ -7,6 +7,7 @@ import { ErrorCode } from '../../src/protocol/error-codes.ts'
 import { CoordinatorRig } from '../support/coordinator.ts'
 import type { Count } from '../support/counter-shard.ts'
 import { CounterShard, countSerde } from '../support/counter-shard.ts'
+import { runs } from '../support/runs.ts'
 
 const test = suite('histories of a coordinator')
 
@@ -221,7 +222,7 @@ for (const lingerMs of [-1, 0, 3]) {
   test(`whatever is refused, lost or loaded again, what is answered is in the log and the state is its replay (linger ${lingerMs})`, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), steps => play(steps, lingerMs)),
-      { numRuns: 300 },
+      runs(300),
     )
   })
 }

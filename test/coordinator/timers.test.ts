@@ -8,6 +8,7 @@ import { ErrorCode } from '../../src/protocol/error-codes.ts'
 import { CoordinatorRig } from '../support/coordinator.ts'
 import type { Count } from '../support/counter-shard.ts'
 import { CounterShard, countSerde } from '../support/counter-shard.ts'
+import { runs } from '../support/runs.ts'
 
 const test = suite('timers of a shard')
 
@@ -75,6 +76,21 @@ test('a timer that is there is not replaced when it is scheduled if absent', asy
   timers.scheduleIfAbsent('a', 10, () => assert.unreachable() as never)
   await host.advance(60_000)
   assert.equal(ran, ['timer a at 1000'])
+})
+
+test('a timer that is put off keeps its operation, and one that is not there stays away', async () => {
+  const { host, ran, heard, timers, schedule } = alone()
+  schedule('a', 10_000)
+  schedule('sooner', 10_000)
+  await host.advance(9_000)
+  assert.ok(timers.putOff('a', 10_000))
+  assert.ok(timers.putOff('sooner', 500))
+  assert.not(timers.putOff('b', 10))
+  heard.push(() => timers.putOff('sooner', 1_000))
+  await host.advance(500)
+  assert.equal(ran, [])
+  await host.advance(60_000)
+  assert.equal(ran, ['timer sooner at 10500', 'timer a at 19000'])
 })
 
 test('a cancelled timer does not run, not even when it was due', async () => {
@@ -266,7 +282,7 @@ test('after any calls each timer has run exactly when its last schedule said', a
       runUntil(Infinity)
       assert.equal(ran.sort(), expected.sort())
     }),
-    { numRuns: 50 },
+    runs(50),
   )
 })
 

@@ -181,4 +181,12 @@ export const inClassicGroups: readonly PlantedBug[] = [
     test: `${tests}histories.test.ts`,
     red: 'members own each partition once and come to rest when they are disturbed at random',
   },
+  {
+    name: 'assignments for a past generation are taken',
+    file: `${room}syncs.ts`,
+    from: 'if (request.generationId !== group.generationId) return ErrorCode.ILLEGAL_GENERATION',
+    to: '',
+    test: `${tests}syncs.test.ts`,
+    red: 'a sync is refused when its group, member, generation or protocol is not the present one',
+  },
 ]

@@ -254,4 +254,20 @@ export const inConsumerGroups: readonly PlantedBug[] = [
     test: 'coordinator/group/shard-life.test.ts',
     red: 'the members of the classic protocol that are left alone join again',
   },
+  {
+    name: 'a group that rebalances keeps what it was assigned when it becomes a consumer group',
+    file: `${room}migration.ts`,
+    from: "const isSettled = classic.state === 'Stable'",
+    to: 'const isSettled = true',
+    test: `${tests}migration.test.ts`,
+    red: 'a group that has no assignment yet gets one when a consumer only takes the place of a static member',
+  },
+  {
+    name: 'classic members have no sessions when their group becomes a consumer group',
+    file: `${room}migration.ts`,
+    from: 'if (metadata !== null) this.#timers.startSession(groupId, memberId, metadata.sessionTimeoutMs)',
+    to: '',
+    test: `${tests}migration.test.ts`,
+    red: 'a silent member of the classic protocol is removed when its group became a consumer group meanwhile',
+  },
 ]

@@ -111,6 +111,12 @@ export class ClassicRig implements CoordinatorTimers<GroupRecord> {
     this.#timers.set(key, { dueMs: this.nowMs + delayMs, operation })
   }
 
+  putOff(key: string, delayMs: number): boolean {
+    const timer = this.#timers.get(key)
+    if (timer !== undefined) this.#timers.set(key, { ...timer, dueMs: this.nowMs + delayMs })
+    return timer !== undefined
+  }
+
   scheduleIfAbsent(key: string, delayMs: number, operation: () => Outcome<GroupRecord, void>): void {
     if (!this.#timers.has(key)) this.schedule(key, delayMs, operation)
   }

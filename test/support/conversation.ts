@@ -6,14 +6,13 @@
  * down, so that a slower broker makes the same transcript. A conversation's groups and topics begin with its id.
  */
 import type { Api } from '../../src/protocol/api.ts'
-import { metadata } from '../../src/protocol/apis/03-metadata.ts'
 import { findCoordinator } from '../../src/protocol/apis/10-find-coordinator.ts'
 import { heartbeat } from '../../src/protocol/apis/12-heartbeat.ts'
 import { describeGroups } from '../../src/protocol/apis/15-describe-groups.ts'
 import { listGroups } from '../../src/protocol/apis/16-list-groups.ts'
 import { createTopics } from '../../src/protocol/apis/19-create-topics.ts'
 import { createPartitions } from '../../src/protocol/apis/37-create-partitions.ts'
-import { consumerGroupDescribe } from '../../src/protocol/apis/69-consumer-group-describe.ts'
+import { consumerGroupHeartbeat } from '../../src/protocol/apis/68-consumer-group-heartbeat.ts'
 import { type Plan, planOf } from '../../src/protocol/plan.ts'
 import type { Decoded, Encodable, Fields, Schema } from '../../src/protocol/schema.ts'
 import { WireClient } from './wire-client.ts'
@@ -37,7 +36,7 @@ export const conversationConfig = {
   'group.initial.rebalance.delay.ms': 0,
   'group.consumer.assignment.interval.ms': 0,
   'group.max.size': 3,
-  'group.consumer.max.size': 3,
+  'group.consumer.max.size': 5,
 } as const
 
 /** A request as a script writes it: what it leaves out is empty. */
@@ -62,15 +61,15 @@ const TRIES = 1000
 export class Talk {
   readonly id: string
   readonly #port: number
-  readonly #settleMs: number
+  readonly #momentMs: number
   readonly #clients = new Map<string, Promise<WireClient>>()
   readonly #written: Written[] = []
   readonly #topics = new Map<string, string>()
 
-  constructor(id: string, port: number, settleMs: number) {
+  constructor(id: string, port: number, momentMs: number) {
     this.id = id
     this.#port = port
-    this.#settleMs = settleMs
+    this.#momentMs = momentMs
   }
 
   /** A group id, or topic name, of this conversation's own. */
@@ -96,17 +95,6 @@ export class Talk {
       written.answer = (error as Error).message
       throw error
     }
-  }
-
-  /** As `send`, where the broker is to close the connection instead. */
-  async sendInVain<Q extends Fields>(
-    who: string,
-    api: Api<Q>,
-    version: number,
-    request: Asking<Encodable<Q>>,
-  ): Promise<void> {
-    await this.send(who, api, version, request).catch(() => {})
-    this.#clients.delete(who)
   }
 
   /** Repeats a request until its answer is `enough`; only that one is written down. */
@@ -146,20 +134,7 @@ export class Talk {
 
   /** Lets a broker read what was sent last, where nothing shows that it has. */
   async moment(): Promise<void> {
-    await pause(Math.max(20, this.#settleMs / 4))
-  }
-
-  /** Waits until a consumer group's epoch is at least that. */
-  async epoch(groupId: string, epoch: number): Promise<void> {
-    const client = await this.#client('watcher')
-    for (let tries = 0; tries < TRIES; tries++) {
-      const group = (
-        await client.send(consumerGroupDescribe, 0, { groupIds: [groupId], includeAuthorizedOperations: false })
-      ).groups[0]!
-      if (group.groupEpoch >= epoch) return
-      await pause(5)
-    }
-    throw new Error(`${groupId} never came to epoch ${epoch}`)
+    await pause(this.#momentMs)
   }
 
   /** Creates a topic of the conversation and waits until it can be used. */
@@ -188,23 +163,19 @@ export class Talk {
     await this.#settled(name, partitions)
   }
 
+  /** Until the coordinator assigns all of its partitions, which is later than the topic is announced. */
   async #settled(name: string, partitions: number): Promise<string> {
     const client = await this.#client('watcher')
+    const probe = { groupId: `probe ${name} ${partitions}`, memberId: 'probe' }
     for (let tries = 0; tries < TRIES; tries++) {
-      const { topics } = await client.send(metadata, 12, { topics: [{ name }], allowAutoTopicCreation: false })
-      if (topics[0]!.errorCode === 0 && topics[0]!.partitions.length === partitions) {
-        await pause(this.#settleMs)
-        return topics[0]!.topicId
-      }
+      const joining = { memberEpoch: 0, rebalanceTimeoutMs: 60_000, subscribedTopicNames: [name], topicPartitions: [] }
+      const { assignment } = await client.send(consumerGroupHeartbeat, 1, { ...probe, ...joining })
+      await client.send(consumerGroupHeartbeat, 1, { ...probe, memberEpoch: -1 })
+      const assigned = assignment?.topicPartitions[0]
+      if (assigned?.partitions.length === partitions) return assigned.topicId
       await pause(10)
     }
     throw new Error(`${name} was never there`)
-  }
-
-  /** The connection of a client is closed; its next request opens another. */
-  async hangUp(who: string): Promise<void> {
-    await (await this.#client(who)).close()
-    this.#clients.delete(who)
   }
 
   async end(): Promise<void> {
@@ -373,9 +344,10 @@ export async function warmedUp(port: number): Promise<void> {
   throw new Error('no coordinator of groups')
 }
 
-/** Holds one conversation with the broker at `port`. `settleMs`: how long it may serve a topic it has announced too early. */
-export async function converse(conversation: Conversation, port: number, settleMs: number): Promise<Exchange[]> {
-  const talk = new Talk(conversation.id, port, settleMs)
+/** Holds one conversation with the broker at `port`. `momentMs`: by then it has read what was
+ * sent to it. */
+export async function converse(conversation: Conversation, port: number, momentMs: number): Promise<Exchange[]> {
+  const talk = new Talk(conversation.id, port, momentMs)
   try {
     await conversation.body(talk)
     return talk.transcript()

@@ -1,6 +1,6 @@
 /**
- * A newer librdkafka than the one that kcat was built with, which knows the newer group protocol: the load programs of
- * `npm run bench -- broker` build it once. kcat takes it by LD_LIBRARY_PATH.
+ * A newer librdkafka than the one that kcat was built with, which knows the newer group protocol: built once by
+ * scripts/librdkafka-build.mjs. kcat takes it by LD_LIBRARY_PATH.
  */
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'

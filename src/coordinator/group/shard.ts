@@ -54,6 +54,9 @@ interface Topic {
 
 const EXPIRY = 'expiry of offsets'
 
+/** Groups that are deleted together and named in the log; of more, it has the number. */
+const LOGGED_GROUPS = 10
+
 /** From this version on DescribeGroups has a code for a group that does not exist. */
 const GROUP_ID_NOT_FOUND_SINCE = 6
 
@@ -208,12 +211,16 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
     const records: GroupRecord[] = []
     const codes = new Map<string, number>()
     for (const groupId of new Set(groupIds)) codes.set(groupId, this.#delete(groupId, records))
+    const deleted = [...codes].filter(([, code]) => code === ErrorCode.NONE).map(([groupId]) => groupId)
+    if (deleted.length > 0) {
+      const groups = deleted.length > LOGGED_GROUPS ? deleted.length : deleted
+      this.#context.logger.info({ groups }, 'groups are deleted with their offsets')
+    }
     return { records, response: groupIds.map(groupId => ({ groupId, errorCode: codes.get(groupId) ?? 0 })) }
   }
 
   #delete(groupId: string, records: GroupRecord[]): number {
-    const { groups, logger } = this.#context
-    const group = groups.get(groupId)
+    const group = this.#context.groups.get(groupId)
     if (group === undefined) return ErrorCode.GROUP_ID_NOT_FOUND
     try {
       group.checkDelete()
@@ -221,9 +228,8 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
       if (error instanceof Refusal) return error.code
       throw error
     }
-    const offsets = this.#offsets.deleteAll(groupId, records)
+    this.#offsets.deleteAll(groupId, records)
     records.push(...group.tombstones())
-    logger.info({ groupId, offsets }, 'a group is deleted with its offsets')
     return ErrorCode.NONE
   }
 

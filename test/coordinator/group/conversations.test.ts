@@ -9,6 +9,7 @@ import { deliberate } from './conversations/deliberate.ts'
 import { conversations } from './conversations/index.ts'
 import { sayTheSame } from './conversations/words.ts'
 
+const MOMENT_MS = 20
 const folder = join(import.meta.dirname, '../../vectors/groups/conversations')
 
 for (const [file, group] of Object.entries(conversations)) {
@@ -24,7 +25,7 @@ for (const [file, group] of Object.entries(conversations)) {
   for (const conversation of group) {
     test(conversation.name, async () => {
       const expected = recorded[conversation.id]!.map((exchange, index) => meant(conversation.id, index, exchange))
-      const exchanges = await converse(conversation, broker.port, 0)
+      const exchanges = await converse(conversation, broker.port, MOMENT_MS)
       assert.equal(differences(exchanges, expected), [])
       assert.is(exchanges.length, expected.length)
     })

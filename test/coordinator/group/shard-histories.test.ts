@@ -18,6 +18,7 @@ import {
   offsetsOf,
   RETENTION_MS,
 } from '../../support/group-shard.ts'
+import { runs } from '../../support/runs.ts'
 
 const test = suite('histories of a group shard')
 
@@ -127,7 +128,7 @@ test('a shard has after any history what its log gives, and no acknowledged offs
       await rig.reload()
       assert.equal(offsetsByGroup(rig.shard()), live)
     }),
-    { numRuns: 100 },
+    runs(100),
   )
 })
 

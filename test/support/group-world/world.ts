@@ -387,7 +387,7 @@ export class GroupWorld implements Surroundings {
     const live = this.shard
     assert.ok(live !== undefined, 'the shard is in use')
     const timeline = new Timeline()
-    const timers = { schedule() {}, scheduleIfAbsent() {}, cancel() {}, isScheduled: () => false }
+    const timers = { schedule() {}, putOff: () => false, scheduleIfAbsent() {}, cancel() {}, isScheduled: () => false }
     const loaded = this.#makeShard({ partition: 0, timeline, timers, image: () => this.#image }, this.host)
     const loader = new Loader(this.host, groupRecordSerde, loaded, timeline)
     for (const batch of this.rig.writer.batches(0)) await loader.replay(batch)

@@ -13,8 +13,7 @@ import { conversations } from '../../coordinator/group/conversations/index.ts'
 import { converse, type Exchange, warmedUp } from '../../support/conversation.ts'
 
 const folder = join(import.meta.dirname, '../groups/conversations')
-/** Between the answer that a topic exists and the moment when all of Kafka knows it. */
-const SETTLE_MS = 250
+const MOMENT_MS = 60
 
 async function record(port: number, ids: readonly string[]): Promise<void> {
   await warmedUp(port)
@@ -26,7 +25,7 @@ async function record(port: number, ids: readonly string[]): Promise<void> {
     for (const conversation of group) {
       const { id } = conversation
       const wanted = ids.length === 0 || ids.includes(id)
-      const exchanges = wanted ? await converse(conversation, port, SETTLE_MS) : before[id]
+      const exchanges = wanted ? await converse(conversation, port, MOMENT_MS) : before[id]
       if (exchanges === undefined) continue
       recorded[id] = exchanges
       if (wanted) console.log(`${file} ${id}: ${exchanges.length}`)

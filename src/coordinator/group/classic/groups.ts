@@ -78,7 +78,7 @@ export class ClassicGroups {
       const errorCode =
         group === undefined ? ErrorCode.UNKNOWN_MEMBER_ID : this.#leave(group, memberId, groupInstanceId)
       if (errorCode === ErrorCode.NONE)
-        this.#context.logger.info({ groupId: request.groupId, memberId, reason }, 'a member leaves a classic group')
+        this.#context.logger.debug({ groupId: request.groupId, memberId, reason }, 'a member leaves a classic group')
       return { memberId, groupInstanceId, errorCode }
     })
     const response = leaveAnswer(origin.apiVersion, left)

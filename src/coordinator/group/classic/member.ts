@@ -5,6 +5,8 @@
  */
 import type { JoinGroupResponseInput } from '../../../protocol/apis/11-join-group.ts'
 import type { SyncGroupResponseInput } from '../../../protocol/apis/14-sync-group.ts'
+import type { Outcome } from '../../shard.ts'
+import type { GroupRecord } from '../records.ts'
 
 export type JoinAnswer = (response: JoinGroupResponseInput) => void
 export type SyncAnswer = (response: SyncGroupResponseInput) => void
@@ -29,6 +31,14 @@ export interface MemberProfile {
   readonly assignment?: Uint8Array
 }
 
+/** What a member's session timer is, kept because each heartbeat sets it again. */
+export interface MemberSession {
+  /** The group that set it. */
+  readonly group: object
+  readonly key: string
+  readonly expire: () => Outcome<GroupRecord, void>
+}
+
 export const NO_ASSIGNMENT = new Uint8Array(0)
 
 export class ClassicMember {
@@ -45,6 +55,7 @@ export class ClassicMember {
   isNew = false
   join: JoinAnswer | undefined = undefined
   sync: SyncAnswer | undefined = undefined
+  session: MemberSession | undefined = undefined
 
   constructor(profile: MemberProfile) {
     this.memberId = profile.memberId

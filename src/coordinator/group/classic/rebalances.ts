@@ -12,13 +12,16 @@ import type { Outcome } from '../../shard.ts'
 import type { GroupContext } from '../context.ts'
 import type { GroupRecord } from '../records.ts'
 import type { ClassicGroup } from './group.ts'
-import type { ClassicMember } from './member.ts'
+import type { ClassicMember, MemberSession } from './member.ts'
 import { NO_ASSIGNMENT } from './member.ts'
 import type { ClassicRecords } from './records.ts'
 
 export type Done = Outcome<GroupRecord, void>
 
 export const NOTHING: Done = { records: [], response: undefined }
+
+/** Timers here look at the group anew, and are set again by whatever they do. */
+const UNTRIED = { retry: false }
 
 /** How long a new member, who can't send heartbeats, may wait for its first generation; then its join is answered. */
 const NEW_MEMBER_JOIN_TIMEOUT_MS = 300_000
@@ -36,7 +39,9 @@ export class Rebalances {
 
   /** The member has been heard of: its session begins anew. */
   keepAlive(group: ClassicGroup, member: ClassicMember): void {
-    this.#startSession(group, member.memberId, member.sessionTimeoutMs)
+    if (member.session?.group !== group) member.session = this.#session(group, member.memberId)
+    const { key, expire } = member.session
+    this.#context.timers.schedule(key, member.sessionTimeoutMs, expire, UNTRIED)
   }
 
   /** It has asked for the first time and is not answered yet. */
@@ -74,7 +79,13 @@ export class Rebalances {
   }
 
   #startSession(group: ClassicGroup, memberId: string, timeoutMs: number): void {
-    this.#schedule(sessionKey(group, memberId), timeoutMs, group, () => this.#sessionExpired(group, memberId))
+    const { key, expire } = this.#session(group, memberId)
+    this.#context.timers.schedule(key, timeoutMs, expire, UNTRIED)
+  }
+
+  #session(group: ClassicGroup, memberId: string): MemberSession {
+    const expire = () => (this.#isCurrent(group) ? this.#sessionExpired(group, memberId) : NOTHING)
+    return { group, key: sessionKey(group, memberId), expire }
   }
 
   #sessionExpired(group: ClassicGroup, memberId: string): Done {
@@ -172,7 +183,7 @@ export class Rebalances {
       member.isNew = false
     }
     const { groupId, generationId } = group
-    logger.info({ groupId, generationId, members: group.members.size }, 'a classic group has a new generation')
+    logger.debug({ groupId, generationId, members: group.members.size }, 'a classic group has a new generation')
     this.#schedule(syncKey(group), group.members.rebalanceTimeoutMs, group, () =>
       this.#syncsExpired(group, generationId),
     )
@@ -227,8 +238,11 @@ export class Rebalances {
   }
 
   #schedule(key: string, delayMs: number, group: ClassicGroup, act: () => Done): void {
-    const isCurrent = () => this.#context.groups.get(group.groupId) === group && group.state !== 'Dead'
-    this.#context.timers.schedule(key, delayMs, () => (isCurrent() ? act() : NOTHING), { retry: false })
+    this.#context.timers.schedule(key, delayMs, () => (this.#isCurrent(group) ? act() : NOTHING), UNTRIED)
+  }
+
+  #isCurrent(group: ClassicGroup): boolean {
+    return this.#context.groups.get(group.groupId) === group && group.state !== 'Dead'
   }
 }
 

@@ -236,7 +236,7 @@ export class ClassicMembers {
       const { member, errorCode } = leavingMember(group, memberId, groupInstanceId)
       if (member !== undefined) {
         leaving.add(member)
-        this.#context.logger.info({ groupId: group.groupId, memberId, reason }, 'a member leaves a consumer group')
+        this.#context.logger.debug({ groupId: group.groupId, memberId, reason }, 'a member leaves a consumer group')
       }
       return { memberId, groupInstanceId, errorCode }
     })

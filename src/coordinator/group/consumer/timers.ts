@@ -21,8 +21,10 @@ export class MemberTimers {
 
   /** The member is heard of; it has to be again. */
   startSession(groupId: string, memberId: string, timeoutMs: number): void {
-    const fence = () => this.#fence(groupId, memberId, 'its session expired')
-    this.#timers.schedule(key('session', groupId, memberId), timeoutMs, fence)
+    const session = key('session', groupId, memberId)
+    // Each heartbeat comes here: nothing is made that outlives it.
+    if (this.#timers.putOff(session, timeoutMs)) return
+    this.#timers.schedule(session, timeoutMs, () => this.#fence(groupId, memberId, 'its session expired'))
   }
 
   /** The member has to give up partitions, and so leave its epoch. */

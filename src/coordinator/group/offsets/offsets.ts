@@ -255,8 +255,10 @@ export class Offsets {
 
   /** Whether the group is there; one that isn't has no offsets, which is no error. */
   #mayFetch({ groupId, memberId, memberEpoch }: OffsetFetchGroup): boolean {
+    const group = this.#context.groups.get(groupId)
+    if (group === undefined) return false
     try {
-      this.#group(groupId).checkOffsetFetch(memberId, memberEpoch)
+      group.checkOffsetFetch(memberId, memberEpoch)
       return true
     } catch (error) {
       if (error instanceof Refusal && error.code === ErrorCode.GROUP_ID_NOT_FOUND) return false

@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert'
 import { ErrorCode } from '../../../../src/protocol/error-codes.ts'
 import type { JoinReply, SyncReply } from '../../../support/classic-rig.ts'
 import { ClassicRig, protocol } from '../../../support/classic-rig.ts'
+import { runs } from '../../../support/runs.ts'
 
 const test = suite('histories of classic groups')
 
@@ -219,7 +220,7 @@ test('members own each partition once and come to rest when they are disturbed a
       for (const event of history) world.run(event)
       world.calm()
     }),
-    { numRuns: 400 },
+    runs(400),
   )
 })
 

@@ -97,6 +97,15 @@ test('who waits in a classic group that becomes a consumer group joins again', (
   assert.equal([...rig.group().members.keys()].sort(), ['a', first, newcomer].sort())
 })
 
+test('a silent member of the classic protocol is removed when its group became a consumer group meanwhile', () => {
+  const rig = new ConsumerRig({ foo: 4 })
+  const [silent = ''] = classicGroup(rig, [assignment({ foo: [0, 1, 2, 3] })])
+  rig.heartbeat('a', 0)
+  assert.ok(rig.group().hasMember(silent))
+  rig.advance(10_000)
+  assert.equal([...rig.group().members.keys()], ['a'])
+})
+
 test('a group that has no assignment yet gets one when a consumer only takes the place of a static member', () => {
   const rig = new ConsumerRig({ foo: 2 })
   rig.classicJoin('', { ...foo(), instance: 'one' })

@@ -8,6 +8,7 @@ import { ErrorCode } from '../../../../src/protocol/error-codes.ts'
 import type { HeartbeatAnswer } from '../../../support/consumer-rig.ts'
 import { ConsumerRig, codeOf, idOf } from '../../../support/consumer-rig.ts'
 import { ClassicClient, ConsumerClient } from '../../../support/group-clients.ts'
+import { runs } from '../../../support/runs.ts'
 
 const test = suite('members of both protocols, at random')
 
@@ -140,7 +141,7 @@ test('members of both protocols never share a partition, and settle', () => {
       world.settle()
       world.reload()
     }),
-    { numRuns: 300 },
+    runs(300),
   )
 })
 

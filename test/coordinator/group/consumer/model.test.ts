@@ -10,6 +10,7 @@ import type { HeartbeatAnswer } from '../../../support/consumer-rig.ts'
 import { ConsumerRig, codeOf, idOf } from '../../../support/consumer-rig.ts'
 import type { Subscription } from '../../../support/group-clients.ts'
 import { ConsumerClient } from '../../../support/group-clients.ts'
+import { runs } from '../../../support/runs.ts'
 
 const test = suite('consumer groups, at random')
 
@@ -289,7 +290,7 @@ for (const assignor of ['uniform', 'range']) {
           world.settle()
           world.reload()
         }),
-        { numRuns: 150 },
+        runs(150),
       )
     })
   }

@@ -229,7 +229,7 @@ export const consumer: readonly Conversation[] = [
     name: 'a full consumer group takes nobody more',
     async body(talk) {
       const groupId = talk.named('group')
-      for (const id of ['a', 'b', 'c', 'd']) await enter(talk, groupId, id, [])
+      for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) await enter(talk, groupId, id, [])
       await enter(talk, groupId, 's', [], { instanceId: 'i' })
       await enter(talk, groupId, 'b', [])
       await describe(talk, groupId)

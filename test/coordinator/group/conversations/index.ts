@@ -15,5 +15,5 @@ export const conversations: Readonly<Record<string, readonly Conversation[]>> = 
   admin,
   consumer,
   migration,
-  random: atRandom,
+  random: atRandom(8, 60),
 }

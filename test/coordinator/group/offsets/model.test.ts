@@ -4,6 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { GroupRecord } from '../../../../src/coordinator/group/records.ts'
 import { ErrorCode } from '../../../../src/protocol/error-codes.ts'
+import { runs } from '../../../support/runs.ts'
 import { OffsetsRig } from './rig.ts'
 
 const test = suite('offsets against a model')
@@ -266,7 +267,7 @@ test('offsets are what a plain map says after any history', () => {
       history.rig.reload()
       history.check()
     }),
-    { numRuns: 300 },
+    runs(300),
   )
 })
 

@@ -102,7 +102,7 @@ export class OffsetsRig {
       ),
       regex: { check: () => undefined, matching: () => [] },
       timeline: this.timeline,
-      timers: { schedule() {}, scheduleIfAbsent() {}, cancel() {}, isScheduled: () => false },
+      timers: { schedule() {}, putOff: () => false, scheduleIfAbsent() {}, cancel() {}, isScheduled: () => false },
       groups: this.groups,
       image: () => emptyImage,
     }
