@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Answer, createPlainTopics, take } from '../support/altering.ts'
+import { ErrorCode } from '../../src/protocol/error-codes.ts'
+import { type Answer, createPlainTopics, type Edits, Op, PLAIN, Type, take } from '../support/altering.ts'
 import { startTestBroker, type TestBroker } from '../support/broker.ts'
 import { inRepository } from '../support/paths.ts'
 import type { WireClient } from '../support/wire-client.ts'
@@ -39,5 +40,20 @@ for (const { id, steps, differs } of cases) {
     else assert.not.equal(comparable(answers), comparable(kafka[id]!), `it differs: ${differs}`)
   })
 }
+
+altering('names and values that fill their place are refused with an answer', async () => {
+  const long = 'ü'.repeat(16_383)
+  const asked: [Edits, number][] = [
+    [[Type.topic, PLAIN, [['retention.ms', Op.set, long]]], ErrorCode.INVALID_CONFIG],
+    [[Type.topic, PLAIN, [[long, Op.set, '1']]], ErrorCode.INVALID_CONFIG],
+    [[Type.topic, long, []], ErrorCode.INVALID_TOPIC_EXCEPTION],
+    [[Type.broker, '', [long, `${long}a`].map(key => [key, Op.set, '1'])], ErrorCode.INVALID_REQUEST],
+    [[Type.broker, long, []], ErrorCode.INVALID_REQUEST],
+    [[Type.group, 'g', [[long, Op.set, '1']]], ErrorCode.INVALID_CONFIG],
+    [[Type.metrics, 'm', [['match', Op.set, long]]], ErrorCode.INVALID_CONFIG],
+    [[Type.logger, '1', [[long, Op.set, '1']]], ErrorCode.INVALID_CONFIG],
+  ]
+  for (const [edits, code] of asked) assert.is((await take(client, { edit: [edits] }))[0]?.[0], code)
+})
 
 altering.run()
