@@ -19,8 +19,10 @@ import { deleteTopics } from './apis/20-delete-topics.ts'
 import { initProducerId } from './apis/22-init-producer-id.ts'
 import { offsetForLeaderEpoch } from './apis/23-offset-for-leader-epoch.ts'
 import { describeConfigs } from './apis/32-describe-configs.ts'
+import { alterConfigs } from './apis/33-alter-configs.ts'
 import { createPartitions } from './apis/37-create-partitions.ts'
 import { deleteGroups } from './apis/42-delete-groups.ts'
+import { incrementalAlterConfigs } from './apis/44-incremental-alter-configs.ts'
 import { offsetDelete } from './apis/47-offset-delete.ts'
 import { describeCluster } from './apis/60-describe-cluster.ts'
 import { brokerRegistration } from './apis/62-broker-registration.ts'
@@ -28,6 +30,7 @@ import { brokerHeartbeat } from './apis/63-broker-heartbeat.ts'
 import { allocateProducerIds } from './apis/67-allocate-producer-ids.ts'
 import { consumerGroupHeartbeat } from './apis/68-consumer-group-heartbeat.ts'
 import { consumerGroupDescribe } from './apis/69-consumer-group-describe.ts'
+import { listConfigResources } from './apis/74-list-config-resources.ts'
 import { describeTopicPartitions } from './apis/75-describe-topic-partitions.ts'
 
 export const apis: readonly Api[] = [
@@ -50,8 +53,10 @@ export const apis: readonly Api[] = [
   initProducerId,
   offsetForLeaderEpoch,
   describeConfigs,
+  alterConfigs,
   createPartitions,
   deleteGroups,
+  incrementalAlterConfigs,
   offsetDelete,
   describeCluster,
   brokerRegistration,
@@ -59,6 +64,7 @@ export const apis: readonly Api[] = [
   allocateProducerIds,
   consumerGroupHeartbeat,
   consumerGroupDescribe,
+  listConfigResources,
   describeTopicPartitions,
 ]
 

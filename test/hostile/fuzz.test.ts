@@ -75,6 +75,10 @@ function requestsFor(topic: string, id: string): ReadonlyMap<number, readonly ob
     topics: [{ name: topic, partitions: [{ partitionIndex: 0, timestamp }] }],
     timeoutMs: 100,
   })
+  const altering = (config: object) => ({
+    resources: [{ resourceType: 2, resourceName: topic, configs: [config] }],
+    validateOnly: true,
+  })
   return new Map<number, readonly object[]>([
     [
       0,
@@ -97,11 +101,14 @@ function requestsFor(topic: string, id: string): ReadonlyMap<number, readonly ob
     [22, [{ transactionalId: null, transactionTimeoutMs: 1000 }]],
     [23, [{ replicaId: -1, topics: [{ topic, partitions: [{ partition: 0, leaderEpoch: 0 }] }] }]],
     [32, [{ resources: [{ resourceType: 2, resourceName: topic, configurationKeys: null }] }]],
+    [33, [altering({ name: 'retention.ms', value: '1000' })]],
     [
       37,
       [{ topics: [{ name: topic, count: 3, assignments: [{ brokerIds: [1] }] }], timeoutMs: 100, validateOnly: true }],
     ],
+    [44, [0, 1].map(configOperation => altering({ name: 'retention.ms', configOperation, value: '1000' }))],
     [60, [{}]],
+    [74, [{}, { resourceTypes: [2, 4] }]],
     [75, [{ topics: [{ name: topic }], responsePartitionLimit: 100, cursor: null }]],
   ])
 }
