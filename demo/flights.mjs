@@ -33,7 +33,11 @@ async function ownBroker() {
     env: { ...process.env, ODRADEK_LOG: 'warn' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  process.on('exit', () => child.kill('SIGKILL'))
+  const discard = () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 })
+  process.on('exit', () => {
+    child.kill('SIGKILL')
+    discard()
+  })
   const address = await new Promise((resolve, reject) => {
     let said = ''
     child.stdout.setEncoding('utf8').on('data', text => {
@@ -48,7 +52,7 @@ async function ownBroker() {
     const ended = new Promise(resolve => child.on('exit', resolve))
     child.kill('SIGTERM')
     const code = await ended
-    rmSync(dir, { recursive: true, force: true })
+    discard()
     if (code !== 0) throw new Error(`the broker stopped with exit code ${code}`)
   }
   return { address, stop }
@@ -229,6 +233,10 @@ async function main() {
     await broker.stop()
   }
 }
+
+// What was started goes with whoever ends it early, too.
+process.on('SIGINT', () => process.exit(130))
+process.on('SIGTERM', () => process.exit(143))
 
 try {
   await main()

@@ -85,7 +85,7 @@ await main(async args => {
   const { files, unmatched } = matchFiles(everything ? ['test/'] : patterns)
   for (const pattern of unmatched) {
     write(`FAIL ${pattern}: no test file`)
-    results.push({ file: pattern, passed: [], failed: [{ name: pattern, text: 'no test file' }], skipped: [] })
+    results.push({ file: pattern, runtime: 'host', passed: [], failed: [{ name: 'no test file' }], skipped: [] })
   }
   if (everything || files.length > 0) {
     await setup()

@@ -58,4 +58,19 @@ test('the client example runs when pasted', async () => {
   assert.is((await broker.stop()).code, 0)
 })
 
+test('the consumer group example reads what the client example sent when pasted below it', async () => {
+  const broker = await startBrokerProcess(temporaryFolder('readme-groups'))
+  const readme = readFileSync(inRepository('README.md'), 'utf8')
+  const example = /```js\n(const consumer = [\s\S]*?)```/.exec(readme)
+  assert.ok(example, 'no example of a consumer')
+  const { code, stdout, stderr } = await runExample('kafkajs', client =>
+    `${client}${example[1]}`
+      .replaceAll(':9092', `:${broker.port}`)
+      .replace(/console\.log\((.*)\) }\)$/m, '{ console.log($1); setTimeout(() => consumer.disconnect()) } })'),
+  )
+  assert.is(code, 0, stderr)
+  assert.match(stdout, /^hello$/m)
+  assert.is((await broker.stop()).code, 0)
+})
+
 test.run()

@@ -5,7 +5,7 @@
  */
 import { writeSync } from 'node:fs'
 import { pino } from 'pino'
-import type { Logger, LogMethod } from '../base/logger.ts'
+import { type Logger, type LogMethod, logText } from '../base/logger.ts'
 
 const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof levels)[number]
@@ -48,7 +48,7 @@ export function createLogger({ level, format }: LogSettings): Logger {
     levels.indexOf(name) < least
       ? () => {}
       : (first: string | object, text?: string) => {
-          writeLine(`${name.padEnd(5)} ${typeof first === 'string' ? first : (text ?? '')}`)
+          writeLine(`${name.padEnd(5)} ${logText(first, text)}`)
         }
   return { debug: method('debug'), info: method('info'), warn: method('warn'), error: method('error') }
 }

@@ -6,7 +6,16 @@
  */
 import type { BrokerConfig, StaticConfigs } from './broker-config.ts'
 import type { ConfigDefinition, ConfigType } from './definition.ts'
-import { brokerConfigs, brokerSynonyms, groupConfigs, groupSynonym, topicConfigs, topicSynonyms } from './table.ts'
+import { isDynamic } from './dynamic-broker.ts'
+import {
+  brokerConfigs,
+  brokerSynonyms,
+  clientMetricsConfigs,
+  groupConfigs,
+  groupSynonym,
+  topicConfigs,
+  topicSynonyms,
+} from './table.ts'
 import { topicText } from './topic-config.ts'
 import { defaultValue, parseValue } from './value.ts'
 
@@ -17,6 +26,7 @@ export const ConfigSource = {
   dynamicDefaultBroker: 3,
   staticBroker: 4,
   default: 5,
+  clientMetrics: 7,
   group: 8,
 } as const
 
@@ -109,7 +119,7 @@ export function describeBroker(config: BrokerConfig): DescribedConfig[] {
     if (definition.internal) continue
     const { name, type } = definition
     const synonyms = synonymsOf(name, config, type === 'PASSWORD')
-    result.push(described(definition, config.text(name), synonyms, definition.update === 'read-only'))
+    result.push(described(definition, config.text(name), synonyms, !isDynamic(definition)))
   }
   return result
 }
@@ -126,7 +136,7 @@ export function describeBrokerDefault(config: BrokerConfig): DescribedConfig[] {
     const synonyms = synonymsOf(name, config, definition.type === 'PASSWORD').filter(
       synonym => synonym.source === ConfigSource.dynamicDefaultBroker,
     )
-    result.push(described(definition, text, synonyms, definition.update === 'read-only'))
+    result.push(described(definition, text, synonyms, !isDynamic(definition)))
   }
   return result
 }
@@ -164,4 +174,16 @@ export function describeGroup(overrides: ReadonlyMap<string, string>, config: Br
     result.push(described(definition, value, synonyms, false))
   }
   return result
+}
+
+/** Every config of a client metrics subscription with these overrides. */
+export function describeClientMetrics(overrides: ReadonlyMap<string, string>): DescribedConfig[] {
+  return [...clientMetricsConfigs.values()].map(definition => {
+    const { name } = definition
+    const own = overrides.get(name)
+    const parsed = own === undefined ? undefined : parseValue(definition, own)
+    if (!parsed?.ok) return described(definition, defaultValue(definition).text, [], false)
+    const synonym = { name, value: parsed.text, source: ConfigSource.clientMetrics }
+    return described(definition, parsed.text, [synonym], false)
+  })
 }

@@ -134,8 +134,8 @@ function addressProblems(texts: ReadonlyMap<string, string>, config: BrokerConfi
   return problems
 }
 
-/** Checks that take more than one key, or this broker's limits. */
-function crossProblems(config: BrokerConfig): ConfigProblem[] {
+/** What is wrong with values that pass each by itself: they contradict each other, or this broker cannot keep them. */
+export function configProblems(config: BrokerConfig): ConfigProblem[] {
   const problems: ConfigProblem[] = []
   const text = (key: string) => config.text(key) ?? ''
   const require = (fine: boolean, key: string, allowed: string) => {
@@ -229,7 +229,7 @@ export function resolveConfig(layers: readonly ConfigLayer[], options: AddressOp
   if (!chosen.has('broker.id')) given.set('broker.id', given.get('node.id')!)
 
   const config = brokerConfigOf(given)
-  problems.push(...addressProblems(given, config), ...crossProblems(config))
+  problems.push(...addressProblems(given, config), ...configProblems(config))
   if (problems.length > 0) return { ok: false, problems, warnings }
   const withoutEffect = [...chosen.keys()].filter(key => {
     const definition = brokerConfigs.get(key)

@@ -10,6 +10,7 @@ import { brokerCoordinatorConfigs } from './tables/broker-coordinators.ts'
 import { brokerLogConfigs } from './tables/broker-log.ts'
 import { brokerNetworkConfigs } from './tables/broker-network.ts'
 import { brokerSecurityConfigs } from './tables/broker-security.ts'
+import { clientMetricsConfigTable } from './tables/client-metrics.ts'
 import { groupConfigTable } from './tables/group.ts'
 import { topicConfigTable } from './tables/topic.ts'
 
@@ -33,6 +34,9 @@ export const topicConfigs = byName(parseTable(topicConfigTable, 'topic'))
 
 /** All group configs by name, in the order of names. */
 export const groupConfigs = byName(parseTable(groupConfigTable, 'topic'))
+
+/** All configs of client metrics subscriptions by name, in the order of names. */
+export const clientMetricsConfigs = byName(parseTable(clientMetricsConfigTable, 'topic'))
 
 const hour = 3_600_000
 const minute = 60_000

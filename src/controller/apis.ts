@@ -2,12 +2,15 @@
 import { ZERO_UUID } from '../base/uuid.ts'
 import type { CreateTopicsRequest } from '../protocol/apis/19-create-topics.ts'
 import type { DeleteTopicsRequest } from '../protocol/apis/20-delete-topics.ts'
+import type { AlterConfigsRequest } from '../protocol/apis/33-alter-configs.ts'
 import type { CreatePartitionsRequest } from '../protocol/apis/37-create-partitions.ts'
+import type { IncrementalAlterConfigsRequest } from '../protocol/apis/44-incremental-alter-configs.ts'
 import type { BrokerRegistrationRequest } from '../protocol/apis/62-broker-registration.ts'
 import type { BrokerHeartbeatRequest } from '../protocol/apis/63-broker-heartbeat.ts'
 import type { AllocateProducerIdsRequest } from '../protocol/apis/67-allocate-producer-ids.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 import { allocateProducerIds } from './allocate-producer-ids.ts'
+import { alterConfigs, failedAlterations, incrementalAlterConfigs } from './alter-configs.ts'
 import { brokerHeartbeat } from './broker-heartbeat.ts'
 import { createPartitions } from './create-partitions.ts'
 import { createTopics } from './create-topics.ts'
@@ -43,12 +46,14 @@ export const controllerApis: ReadonlyMap<number, ControllerApi> = new Map([
       responses: failedDeletions(request, errorCode, errorMessage),
     })),
   ],
+  [33, api<AlterConfigsRequest>(alterConfigs, failedAlterations)],
   [
     37,
     api<CreatePartitionsRequest>(createPartitions, ({ topics }, errorCode, errorMessage) => ({
       results: topics.map(({ name }) => ({ name, errorCode, errorMessage })),
     })),
   ],
+  [44, api<IncrementalAlterConfigsRequest>(incrementalAlterConfigs, failedAlterations)],
   [62, api<BrokerRegistrationRequest>(registerBroker, (_request, errorCode) => ({ errorCode }))],
   [63, api<BrokerHeartbeatRequest>(brokerHeartbeat, (_request, errorCode) => ({ errorCode, shouldShutDown: false }))],
   [

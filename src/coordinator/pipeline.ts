@@ -133,7 +133,7 @@ export class Pipeline<R> {
     const newest = this.#open ?? this.#inFlight.at(-1)
     if (newest === undefined) {
       this.#settleTimeline()
-      this.#tell([waiting], each => each.committed())
+      this.#tellOne(waiting, committed)
       return
     }
     newest.waiting.push(waiting)
@@ -235,9 +235,9 @@ export class Pipeline<R> {
       passed++
     }
     if (passed === 0) return
-    const committed = this.#inFlight.splice(0, passed)
+    const batches = this.#inFlight.splice(0, passed)
     this.#settleTimeline()
-    for (const batch of committed) this.#tell(batch.waiting, waiting => waiting.committed())
+    for (const batch of batches) this.#tell(batch.waiting, committed)
   }
 
   /** Fails everything that waits. The timeline is left as it is: nobody looks at it again. */
@@ -270,15 +270,15 @@ export class Pipeline<R> {
   }
 
   #tell(those: readonly Waiting[], how: (waiting: Waiting) => void): void {
-    for (const waiting of those) {
-      try {
-        how(waiting)
-      } catch (error) {
-        this.#options.logger.error(
-          { err: error },
-          `an answer of coordinator partition ${this.#options.partition} threw`,
-        )
-      }
+    for (const waiting of those) this.#tellOne(waiting, how)
+  }
+
+  #tellOne(waiting: Waiting, how: (waiting: Waiting) => void): void {
+    try {
+      how(waiting)
+    } catch (error) {
+      const { logger, partition } = this.#options
+      logger.error({ err: error }, `an answer of coordinator partition ${partition} threw`)
     }
   }
 
@@ -309,6 +309,8 @@ export class Pipeline<R> {
     for (const each of expired) each.expired(refusal)
   }
 }
+
+const committed = (waiting: Waiting): void => waiting.committed()
 
 const NO_RECORDS: readonly RecordBytes[] = []
 /** More records than this are never in a batch: their count alone would fill it. */

@@ -177,6 +177,11 @@ export function topicConfigs(image: MetadataImage, topic: string): ReadonlyMap<s
   return image.configs.get('topic:' + topic) ?? noConfigs
 }
 
+/** The configs of a client metrics subscription; an empty map when it has none. */
+export function clientMetricsConfigs(image: MetadataImage, name: string): ReadonlyMap<string, string> {
+  return image.configs.get('client-metrics:' + name) ?? noConfigs
+}
+
 /** The dynamic configs of a group; an empty map when it has none. */
 export function groupConfigs(image: MetadataImage, groupId: string): ReadonlyMap<string, string> {
   return image.configs.get('group:' + groupId) ?? noConfigs

@@ -9,6 +9,10 @@ import { ProtocolError } from './protocol-error.ts'
 import type { Part, RecordsInput } from './schema.ts'
 
 const SLAB = 16 * 1024
+/** A slab that was made larger than this for one message is not kept for others. */
+const LARGEST_KEPT = 1024 * 1024
+/** Bytes of one message, but for native ones: a short request can ask for the same long answer any number of times. */
+const LARGEST_MESSAGE = 256 * 1024 * 1024
 /** Records given as bytes: up to this many are copied into the message, more become a part of their own. */
 const COPIED_RECORDS = 512
 /** Strings up to this many characters are encoded by the loop below, longer ones by TextEncoder. */
@@ -29,20 +33,23 @@ export class Writer {
   private start = 0
   private parts: Part[] = []
   private partBytes = 0
+  /** Of these, the ones that were made here. */
+  private made = 0
 
   /** Forgets what was written since the last `finish`. */
   begin(): void {
     this.position = this.start
     this.parts = []
     this.partBytes = 0
+    this.made = 0
+    if (this.buffer.length > LARGEST_KEPT) this.renew(SLAB)
   }
 
   /** The parts of the message, in order. */
   finish(): Part[] {
     this.cut()
     const { parts } = this
-    this.parts = []
-    this.partBytes = 0
+    this.begin()
     return parts
   }
 
@@ -55,6 +62,7 @@ export class Writer {
     if (this.position > this.start) {
       this.parts.push(this.buffer.subarray(this.start, this.position))
       this.partBytes += this.position - this.start
+      this.made += this.position - this.start
       this.start = this.position
     }
   }
@@ -67,14 +75,22 @@ export class Writer {
     return at
   }
 
+  /** @throws ProtocolError when the message becomes too large. */
   private grow(length: number): number {
     const open = this.position - this.start
-    const buffer = new Uint8Array(Math.max(SLAB, (open + length) * 2))
-    buffer.set(this.buffer.subarray(this.start, this.position))
-    this.buffer = buffer
-    this.start = 0
+    const room = LARGEST_MESSAGE - this.made
+    if (open + length > room) throw new ProtocolError(`a message of more than ${LARGEST_MESSAGE} bytes`)
+    const before = this.buffer.subarray(this.start, this.position)
+    this.renew(Math.max(SLAB, Math.min((open + length) * 2, room)))
+    this.buffer.set(before)
     this.position = open + length
     return open
+  }
+
+  private renew(bytes: number): void {
+    this.buffer = new Uint8Array(bytes)
+    this.start = 0
+    this.position = 0
   }
 
   bool(value: boolean): void {

@@ -85,6 +85,8 @@ export interface PlatformaticAdmin {
   deleteTopics(options: object): Promise<void>
   listTopics(options?: object): Promise<string[]>
   createPartitions(options: object): Promise<unknown>
+  alterConfigs(options: object): Promise<void>
+  incrementalAlterConfigs(options: object): Promise<void>
   describeConfigs(options: object): Promise<{ resourceName: string; configs: { name: string; value: string }[] }[]>
   listOffsets(options: object): Promise<{ name: string; partitions: { partitionIndex: number; offset: bigint }[] }[]>
   metadata(options: object): Promise<ClusterMetadata>

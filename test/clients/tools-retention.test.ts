@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { deleteRecords } from '../../src/protocol/apis/21-delete-records.ts'
+import { describeLogDirs } from '../../src/protocol/apis/35-describe-log-dirs.ts'
 import { startBrokerProcess } from '../support/broker-process.ts'
 import { type Jvm, startJvm } from '../support/jvm.ts'
 import { requires } from '../support/requires.ts'
@@ -100,6 +101,8 @@ tests('what they delete and what retention lets go is gone, and stays gone after
   assert.is(await offsets('sized', 'latest'), 'sized:0:300')
   assert.is(await offsets('sized', 'earliest'), `sized:0:${first}`)
   const wire = await WireClient.connect(broker.port)
+  const room = (await wire.send(describeLogDirs, 4, { topics: [] })).results[0]!
+  assert.ok(room.usableBytes > 0 && room.usableBytes <= room.totalBytes, `${room.usableBytes} of ${room.totalBytes}`)
   const { topics } = await wire.send(deleteRecords, 2, {
     topics: [{ name: 'cut', partitions: [{ partitionIndex: 0, offset: -1 }] }],
     timeoutMs: 1000,

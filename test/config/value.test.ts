@@ -74,4 +74,12 @@ value('doubles are printed as Java prints them when described', () => {
   bad('min.cleanable.dirty.ratio', 'NaN')
 })
 
+value('a text of millions of characters is refused at once, where looking twice would take for ever', () => {
+  const many = 2_000_000
+  bad('min.cleanable.dirty.ratio', `${'1'.repeat(many)}x`)
+  bad('cleanup.policy', `a${' '.repeat(many)}b`)
+  bad('leader.replication.throttled.replicas', `${'1'.repeat(many)}:`)
+  bad('retention.ms', '1'.repeat(many))
+})
+
 value.run()

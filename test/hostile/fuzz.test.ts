@@ -75,6 +75,10 @@ function requestsFor(topic: string, id: string): ReadonlyMap<number, readonly ob
     topics: [{ name: topic, partitions: [{ partitionIndex: 0, timestamp }] }],
     timeoutMs: 100,
   })
+  const altering = (config: object) => ({
+    resources: [{ resourceType: 2, resourceName: topic, configs: [config] }],
+    validateOnly: true,
+  })
   return new Map<number, readonly object[]>([
     [
       0,
@@ -85,6 +89,7 @@ function requestsFor(topic: string, id: string): ReadonlyMap<number, readonly ob
     [1, [fetching({ topic }), fetching({ topicId: id })]],
     [2, [-1n, -2n, -3n, 1_700_000_000_000n].map(listing)],
     [3, [{ topics: [{ name: topic }] }, { topics: null }, { topics: [{ name: null, topicId: id }] }]],
+    ...requestsOfGroups(topic, id),
     [18, [{ clientSoftwareName: 'fuzz', clientSoftwareVersion: '1.0' }, {}]],
     [19, [creating]],
     [
@@ -98,14 +103,76 @@ function requestsFor(topic: string, id: string): ReadonlyMap<number, readonly ob
     [22, [{ transactionalId: null, transactionTimeoutMs: 1000 }]],
     [23, [{ replicaId: -1, topics: [{ topic, partitions: [{ partition: 0, leaderEpoch: 0 }] }] }]],
     [32, [{ resources: [{ resourceType: 2, resourceName: topic, configurationKeys: null }] }]],
+    [33, [altering({ name: 'retention.ms', value: '1000' })]],
     [35, [{ topics: null }, { topics: [{ topic, partitions: [0, 1] }] }]],
     [
       37,
       [{ topics: [{ name: topic, count: 3, assignments: [{ brokerIds: [1] }] }], timeoutMs: 100, validateOnly: true }],
     ],
+    [44, [0, 1].map(configOperation => altering({ name: 'retention.ms', configOperation, value: '1000' }))],
     [60, [{}]],
+    [74, [{}, { resourceTypes: [2, 4] }]],
     [75, [{ topics: [{ name: topic }], responsePartitionLimit: 100, cursor: null }]],
   ])
+}
+
+function requestsOfGroups(topic: string, id: string): [number, readonly object[]][] {
+  const groupId = 'fuzzed'
+  const member = { groupId, memberId: '' }
+  const partition = { partitionIndex: 0, committedOffset: 1n, committedMetadata: 'm' }
+  const committing = (named: object, retention: object) => ({
+    ...member,
+    topics: [{ ...named, partitions: [partition] }],
+    ...retention,
+  })
+  const read = [{ name: topic, partitionIndexes: [0] }]
+  const readById = [{ topicId: id, partitionIndexes: [0] }]
+  const protocols = [{ name: 'range', metadata: new Uint8Array(8) }]
+  const joining = { ...member, sessionTimeoutMs: 6000, rebalanceTimeoutMs: 1000, protocolType: 'consumer', protocols }
+  const synced = [{ memberId: 'one', assignment: new Uint8Array(8) }]
+  const heartbeat = { ...member, memberId: 'one', memberEpoch: 0, rebalanceTimeoutMs: 1000, topicPartitions: [] }
+  return [
+    [
+      8,
+      [{ name: topic }, { topicId: id }].flatMap(named => [
+        committing(named, {}),
+        committing(named, { retentionTimeMs: 1 }),
+      ]),
+    ],
+    [
+      9,
+      [
+        { groupId, topics: read },
+        { groupId, topics: null },
+        { groups: [{ groupId, topics: read }] },
+        { groups: [{ groupId, topics: readById }], requireStable: true },
+      ],
+    ],
+    [10, [{ key: groupId }, { key: groupId, keyType: 0 }, { keyType: 0, coordinatorKeys: [groupId, ''] }]],
+    [
+      11,
+      [
+        joining,
+        { ...joining, groupInstanceId: 'instance' },
+        { groupId, memberId: '', sessionTimeoutMs: 6000, protocolType: 'consumer', protocols },
+      ],
+    ],
+    [12, [{ ...member, generationId: 1 }]],
+    [13, [member, { groupId, members: [{ memberId: 'one', groupInstanceId: null }] }]],
+    [14, [{ ...member, generationId: 1, assignments: synced }]],
+    [15, [{ groups: [groupId, ''] }]],
+    [16, [{}, { statesFilter: ['Stable'] }, { statesFilter: [], typesFilter: ['consumer'] }]],
+    [42, [{ groupsNames: [groupId] }]],
+    [47, [{ groupId, topics: [{ name: topic, partitions: [{ partitionIndex: 0 }] }] }]],
+    [
+      68,
+      [
+        { ...heartbeat, subscribedTopicNames: [topic] },
+        { ...heartbeat, subscribedTopicRegex: 'f.*' },
+      ],
+    ],
+    [69, [{ groupIds: [groupId] }]],
+  ]
 }
 
 function validFrames(topic: string, id: string): Uint8Array[] {

@@ -144,8 +144,8 @@ export const inClassicGroups: readonly PlantedBug[] = [
   {
     name: 'a rebalance does not wait for ids that were given out',
     file: `${room}members.ts`,
-    from: 'this.#awaitingJoin === this.#byId.size && this.pendingJoin.size === 0',
-    to: 'this.#awaitingJoin === this.#byId.size',
+    from: 'this.#awaitingJoin === this.size && this.pendingJoin.size === 0',
+    to: 'this.#awaitingJoin === this.size',
     test: `${tests}joins.test.ts`,
     red: 'a rebalance waits for an id that was given out when it may still come back',
   },

@@ -190,6 +190,31 @@ test('strings keep what UTF-8 can say, a byte order mark included, and lone surr
   assert.throws(() => encodeMessage(tagged, 1, { name: 'x'.repeat(32768), list: [] }), isProtocolError)
 })
 
+const large = message('Large', range, { chunks: array('0+', 'bytes') })
+
+for (const { form, encode } of forms) {
+  test(`a message that says the same too often is refused before it takes all memory (${form})`, () => {
+    const chunk = new Uint8Array(1 << 20)
+    assert.ok(encode(large, 1, { chunks: new Array(20).fill(chunk) }).length > 20 << 20)
+    assert.throws(() => encode(large, 1, { chunks: new Array(10_000).fill(chunk) }), isProtocolError)
+  })
+}
+
+test('a writer goes on after a message that was too large', () => {
+  const writer = new Writer()
+  const write = generateWrite(planFor(large, 1))
+  const encoded = (chunks: Uint8Array[]) => {
+    writer.begin()
+    write(writer, { chunks })
+    return joinParts(writer.finish())
+  }
+  const small = encoded([new Uint8Array([1, 2, 3])])
+  assert.throws(() => encoded(new Array(300).fill(new Uint8Array(1 << 20))), isProtocolError)
+  assert.equal(encoded([new Uint8Array([1, 2, 3])]), small)
+  assert.is(encoded(new Array(3).fill(new Uint8Array(1 << 20))).length, 3 * ((1 << 20) + 3) + 2)
+  assert.equal(encoded([new Uint8Array([1, 2, 3])]), small)
+})
+
 const failed = message('Failed', range, { errorMessage: string('0+', { nullable: '0+' }) })
 
 for (const { form, decode, encode } of forms) {

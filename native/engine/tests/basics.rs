@@ -4,6 +4,7 @@
 mod common;
 
 use common::*;
+use odradek_engine::batch::BatchBuilder;
 use odradek_engine::command::*;
 use odradek_engine::config::LogConfig;
 use odradek_engine::error::Code;
@@ -177,4 +178,28 @@ fn a_stopped_engine_gives_its_directories_back() {
     assert_eq!(rig.open(directory.id, 0, "t-0", LogConfig::default(), false).unwrap().end, 2);
     rig.engine.stop();
     std::fs::remove_dir_all(path).unwrap();
+}
+
+#[test]
+fn a_directory_on_disk_knows_its_room_and_the_age_of_files_without_timestamps() {
+    let path = temporary_folder("room");
+    let rig = Rig::start(false);
+    let directory = rig.directory(&path, VfsKind::Posix);
+    let config = LogConfig { retention_ms: 3_600_000, ..small_segments() };
+    rig.open(directory.id, 0, "topic-0", config, false).unwrap();
+    let untimed = BatchBuilder::new().record(-1, Some(b"key"), Some(&[b'v'; 600])).build();
+    let bytes = untimed.len() as u64;
+    for _ in 0..2 {
+        assert_eq!(rig.append(0, untimed.clone()).0, Code::Ok);
+    }
+    let used = rig.engine.directory_use(directory.id).unwrap();
+    assert_eq!(used.logs, [("topic-0".to_string(), 2 * bytes)]);
+    let space = used.space.unwrap();
+    assert!(space.usable > 0 && space.usable <= space.total, "{space:?}");
+    rig.submit(Command::SetMarks { log: log(0), high_watermark: 2 });
+    let retain = |now_ms| rig.answer(|ticket| Command::Retain { log: log(0), ticket, now_ms }).unwrap();
+    assert!(matches!(retain(NOW), Answer::Marks { start: 0, .. }), "written after that moment");
+    assert!(matches!(retain(1 << 50), Answer::Marks { start: 2, end: 2, .. }));
+    rig.engine.stop();
+    std::fs::remove_dir_all(&path).unwrap();
 }

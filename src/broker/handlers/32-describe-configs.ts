@@ -1,22 +1,24 @@
 /**
- * DescribeConfigs: topics, this broker, what is set for all brokers, and groups, whether they exist or not. Each resource succeeds or fails by itself; a
- * resource type that nobody knows fails the whole request, as in Kafka.
+ * DescribeConfigs: topics, this broker, what is set for all brokers, and groups and client metrics subscriptions, whether
+ * they exist or not. Each resource succeeds or fails by itself; a resource type that nobody knows fails the whole request,
+ * as in Kafka.
  */
 import type { BrokerConfig } from '../../config/broker-config.ts'
 import {
   type DescribedConfig,
   describeBroker,
   describeBrokerDefault,
+  describeClientMetrics,
   describeGroup,
   describeTopic,
 } from '../../config/describe.ts'
-import { ConfigResource, configKey, groupConfigs, topicConfigs } from '../../metadata/image.ts'
+import { ConfigResource, clientMetricsConfigs, groupConfigs, topicConfigs } from '../../metadata/image.ts'
 import { type DescribeConfigsRequest, describeConfigs } from '../../protocol/apis/32-describe-configs.ts'
 import { ErrorCode } from '../../protocol/error-codes.ts'
+import { BROKER_LOGGER, brokerConfigs } from '../config-resources.ts'
 import type { BrokerPorts, Handler } from '../context.ts'
 import { isValidTopicName } from '../topic-names.ts'
 
-const BROKER_LOGGER = 8
 const knownTypes: ReadonlySet<number> = new Set([...Object.values(ConfigResource), BROKER_LOGGER])
 
 type Resource = DescribeConfigsRequest['resources'][number]
@@ -94,7 +96,8 @@ function describe(broker: BrokerPorts, { resourceType, resourceName }: Resource)
       if (resourceName === '') return invalid('a group needs a name')
       return describeGroup(groupConfigs(broker.image(), resourceName), currentConfig(broker))
     default:
-      return invalid(`resources of type ${resourceType} have no configs on this broker`)
+      if (resourceName === '') return invalid('a client metrics subscription needs a name')
+      return describeClientMetrics(clientMetricsConfigs(broker.image(), resourceName))
   }
 }
 
@@ -105,8 +108,6 @@ function notThisBroker(broker: BrokerPorts, name: string, orElse: string): Outco
 }
 
 /** The static configs and what the cluster has set over them. */
-function currentConfig({ config, nodeId, image }: BrokerPorts): BrokerConfig {
-  const { configs } = image()
-  const set = (name: string) => configs.get(configKey(ConfigResource.broker, name)!) ?? new Map<string, string>()
-  return config.withDynamic(set(''), set(String(nodeId)))
+function currentConfig(broker: BrokerPorts): BrokerConfig {
+  return broker.config.withDynamic(brokerConfigs(broker, ''), brokerConfigs(broker, String(broker.nodeId)))
 }

@@ -5,6 +5,7 @@
  *   consume BOOTSTRAP TOPIC COUNT           assign, seek to the beginning, print offset, key and value
  *   times   BOOTSTRAP TOPIC TIME            offsetsForTimes, beginningOffsets, endOffsets
  *   admin   BOOTSTRAP TOPIC                 create, describe, grow, configs, cluster, delete
+ *   alter   BOOTSTRAP TOPIC GROUP           set, append, subtract and unset configs, be refused, list what has configs
  */
 import java.time.Duration;
 import java.util.*;
@@ -23,6 +24,7 @@ public class Clients {
       case "consume" -> consume(args[1], args[2], Integer.parseInt(args[3]));
       case "times" -> times(args[1], args[2], Long.parseLong(args[3]));
       case "admin" -> admin(args[1], args[2]);
+      case "alter" -> alter(args[1], args[2], args[3]);
       default -> throw new IllegalArgumentException(args[0]);
     }
   }
@@ -99,5 +101,45 @@ public class Clients {
       admin.deleteTopics(List.of(topic)).all().get();
       System.out.println("deleted");
     }
+  }
+
+  static void alter(String bootstrap, String topic, String group) throws Exception {
+    ConfigResource ofTopic = new ConfigResource(ConfigResource.Type.TOPIC, topic);
+    ConfigResource ofGroup = new ConfigResource(ConfigResource.Type.GROUP, group);
+    ConfigResource ofAll = new ConfigResource(ConfigResource.Type.BROKER, "");
+    try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
+      admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1))).all().get();
+      alterOne(admin, ofTopic, "retention.ms", "86400000", AlterConfigOp.OpType.SET, false);
+      alterOne(admin, ofTopic, "cleanup.policy", "compact", AlterConfigOp.OpType.APPEND, false);
+      alterOne(admin, ofTopic, "cleanup.policy", "delete", AlterConfigOp.OpType.SUBTRACT, false);
+      alterOne(admin, ofTopic, "retention.ms", "1", AlterConfigOp.OpType.SET, true);
+      alterOne(admin, ofTopic, "retention.ms", "soon", AlterConfigOp.OpType.SET, false);
+      alterOne(admin, ofTopic, "retention.ms", "", AlterConfigOp.OpType.DELETE, false);
+      alterOne(admin, ofGroup, "consumer.session.timeout.ms", "50000", AlterConfigOp.OpType.SET, false);
+      alterOne(admin, ofGroup, "consumer.session.timeout.ms", "1", AlterConfigOp.OpType.SET, false);
+      alterOne(admin, ofAll, "log.roll.ms", "3600000", AlterConfigOp.OpType.SET, false);
+      alterOne(admin, ofAll, "node.id", "7", AlterConfigOp.OpType.SET, false);
+      alterOne(admin, ofAll, "log.roll.ms", "", AlterConfigOp.OpType.DELETE, false);
+      List<String> listed = new ArrayList<>();
+      for (ConfigResource each : admin.listConfigResources(Set.of(ConfigResource.Type.GROUP, ConfigResource.Type.TOPIC), new ListConfigResourcesOptions()).all().get())
+        if (each.equals(ofTopic) || each.equals(ofGroup)) listed.add(each.type() + "");
+      Collections.sort(listed);
+      System.out.println("listed " + listed);
+    }
+  }
+
+  /** Prints what became of the config, or which exception. */
+  static void alterOne(Admin admin, ConfigResource resource, String key, String value, AlterConfigOp.OpType type, boolean check) throws Exception {
+    AlterConfigOp op = new AlterConfigOp(new ConfigEntry(key, value), type);
+    try {
+      admin.incrementalAlterConfigs(Map.of(resource, List.of(op)), new AlterConfigsOptions().validateOnly(check)).all().get();
+    } catch (ExecutionException e) {
+      System.out.println(key + " " + e.getCause().getClass().getSimpleName());
+      return;
+    }
+    ConfigEntry entry = null;
+    // Apache Kafka answers before its broker has heard of the change.
+    for (int i = 0; i < 3; i++, Thread.sleep(100)) entry = admin.describeConfigs(List.of(resource)).all().get().get(resource).get(key);
+    System.out.println(key + " " + (entry == null ? "none" : entry.value() + " " + entry.source()));
   }
 }

@@ -27,8 +27,10 @@ export interface Surroundings {
     send: (service: GroupService, answer: (response: T) => void) => void,
     done: (response: T | undefined) => void,
   ): void
-  /** The next offset that a reader of the partition has to commit. */
-  nextOffset(partition: string): bigint
+  /** Where the next reader of a partition begins: behind everybody before. */
+  position(partition: string): bigint
+  /** A reader has come so far. */
+  readUpTo(partition: string, offset: bigint): void
   /** A commit was answered without an error. */
   acknowledged(partition: string, offset: bigint): void
   /** Something that may never happen. */
@@ -65,6 +67,8 @@ export abstract class Member {
   memberId = ''
   protected readonly world: Surroundings
   #timer = 0
+  /** How far it has read, since when it owns a partition. */
+  readonly #positions = new Map<string, { since: number; offset: bigint }>()
 
   constructor(world: Surroundings, name: string, instanceId: string | null, topics: readonly string[]) {
     this.world = world
@@ -111,8 +115,9 @@ export abstract class Member {
 
   /** What it has read of everything that it owns. */
   commit(): void {
-    if (!this.isAlive || this.owned.size === 0 || this.version <= 0) return
-    const offsets = new Map([...this.owned].map(partition => [partition, this.world.nextOffset(partition)]))
+    const { version, ownedSince } = this
+    if (!this.isAlive || this.owned.size === 0 || version <= 0 || version !== ownedSince) return
+    const offsets = new Map([...this.owned].map(partition => [partition, this.#read(partition)]))
     const origin = { apiVersion: this.commitVersion, clientId: this.name, clientHost: '/127.0.0.1' }
     const generation = this.version
     const { memberId, instanceId } = this
@@ -157,5 +162,15 @@ export abstract class Member {
         }
       },
     )
+  }
+
+  /** One record more. A reader whose partition is another's by now does not know of what that one has read. */
+  #read(partition: string): bigint {
+    const { ownedSince: since } = this
+    const known = this.#positions.get(partition)
+    const offset = (known?.since === since ? known.offset : this.world.position(partition)) + 1n
+    this.#positions.set(partition, { since, offset })
+    this.world.readUpTo(partition, offset)
+    return offset
   }
 }

@@ -170,10 +170,12 @@ export class GroupWorld implements Surroundings {
     return this.host.clock.monotonicMs() + this.chance(this.weather.delayMs + 1)
   }
 
-  nextOffset(partition: string): bigint {
-    const next = (this.#positions.get(partition) ?? 0n) + 1n
-    this.#positions.set(partition, next)
-    return next
+  position(partition: string): bigint {
+    return this.#positions.get(partition) ?? 0n
+  }
+
+  readUpTo(partition: string, offset: bigint): void {
+    if (offset > this.position(partition)) this.#positions.set(partition, offset)
   }
 
   acknowledged(partition: string, offset: bigint): void {
@@ -272,6 +274,11 @@ export class GroupWorld implements Surroundings {
     })
     const record = what === 'begin' ? groupRecordSerde.serialize(pending) : { key, value: new Uint8Array(6) }
     writer.intrude(0, buildBatch([record], { ...options, control: what !== 'begin' }))
+    // So much that no append behind a refused one finds the end where it expects it.
+    const passedOver = { key: Uint8Array.of(0x7f, 0xff), value: null }
+    const baseOffset = writer.marks(0).end
+    const { leaderEpoch, timestamp } = options
+    writer.intrude(0, buildBatch(Array(500).fill(passedOver), { baseOffset, leaderEpoch, timestamp }))
   }
 
   hold(appends: boolean, commits: boolean): void {

@@ -195,7 +195,7 @@ export class ClassicGroup implements Group {
     const isEmpty = this.members.size === 0
     this.selectProtocol()
     this.transitionTo(isEmpty ? 'Empty' : 'CompletingRebalance')
-    this.members.pendingSync.clear()
+    this.members.clearPendingSync()
   }
 
   /** Settles the protocol, and with it the topics, by what the members say now. */

@@ -51,7 +51,7 @@ export class Rebalances {
 
   /** An id was given out, to be brought back before the session is over. */
   awaitPendingMember(group: ClassicGroup, memberId: string, sessionTimeoutMs: number): void {
-    group.members.pendingJoin.add(memberId)
+    group.members.addPendingJoin(memberId)
     this.#startSession(group, memberId, sessionTimeoutMs)
   }
 
@@ -116,7 +116,7 @@ export class Rebalances {
   prepare(group: ClassicGroup, reason: string): Done {
     const { timers, settings, logger } = this.#context
     if (group.state === 'CompletingRebalance') this.propagate(group, undefined, ErrorCode.REBALANCE_IN_PROGRESS)
-    group.members.pendingSync.clear()
+    group.members.clearPendingSync()
     timers.cancel(syncKey(group))
     const isInitial = group.isEmpty
     group.transitionTo('PreparingRebalance')
@@ -177,7 +177,7 @@ export class Rebalances {
     group.startNextGeneration()
     if (group.isEmpty) return this.#empty(group)
     for (const member of group.members.all()) {
-      group.members.pendingSync.add(member.memberId)
+      group.members.addPendingSync(member.memberId)
       group.members.answerJoin(member, joinedAnswer(group, member))
       this.keepAlive(group, member)
       member.isNew = false
@@ -206,8 +206,7 @@ export class Rebalances {
   // Syncs.
 
   synced(group: ClassicGroup, memberId: string): void {
-    group.members.pendingSync.delete(memberId)
-    if (group.members.pendingSync.size === 0) this.#context.timers.cancel(syncKey(group))
+    if (group.members.endPendingSync(memberId)) this.#context.timers.cancel(syncKey(group))
   }
 
   #syncsExpired(group: ClassicGroup, generationId: number): Done {

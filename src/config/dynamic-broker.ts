@@ -1,0 +1,85 @@
+/**
+ * Broker configs that are changed while brokers run: which can be, and which values.
+ *
+ * Invariants: pure. A key can be changed only if somebody in this broker listens to it: the defaults of topic configs, which
+ * reach every log, and the few of `heard`. All others are read-only, whatever Kafka can do, and described as such.
+ */
+import type { BrokerConfig } from './broker-config.ts'
+import type { ConfigDefinition } from './definition.ts'
+import { configProblems } from './resolve.ts'
+import { brokerConfigs, topicSynonyms } from './table.ts'
+import { parseValue } from './value.ts'
+
+/** Read anew each time: by logs when they are configured, and by the group coordinator. */
+const heard = ['producer.id.expiration.ms', 'group.consumer.assignment.interval.ms']
+
+const listenedTo: ReadonlySet<string> = new Set([
+  ...[...topicSynonyms.values()].flatMap(synonyms => synonyms.map(({ name }) => name)),
+  ...heard,
+])
+
+/** Whether a broker config takes effect when it is set while the broker runs. */
+export function isDynamic({ name, update }: ConfigDefinition): boolean {
+  return update !== 'read-only' && listenedTo.has(name)
+}
+
+/** Those of `stored` that mean anything to this broker; others may have been set by another release. */
+export function effectiveDynamic(stored: ReadonlyMap<string, string>): Map<string, string> {
+  return new Map(
+    [...stored].filter(([name, text]) => {
+      const definition = brokerConfigs.get(name)
+      return definition !== undefined && isDynamic(definition) && parseValue(definition, text).ok
+    }),
+  )
+}
+
+/** Why `changes` cannot be set, key by key; undefined when they can. */
+function valueProblem(changes: ReadonlyMap<string, string>): string | undefined {
+  const readOnly: string[] = []
+  for (const name of changes.keys()) {
+    const definition = brokerConfigs.get(name)
+    if (definition === undefined || !isDynamic(definition)) readOnly.push(name)
+  }
+  if (readOnly.length > 0) return `Cannot update these configs dynamically: [${readOnly.join(', ')}]`
+  for (const [name, text] of changes) {
+    const parsed = parseValue(brokerConfigs.get(name)!, text)
+    if (!parsed.ok) return `Invalid value ${text} for configuration ${name}: must be ${parsed.mustBe}`
+  }
+  return undefined
+}
+
+/** -2 follows the retention of the whole; anything else must not be more. */
+function localRetentionProblem(local: number, whole: number): boolean {
+  return whole > -1 && local !== -2 && (local === -1 || local > whole)
+}
+
+/** The first of `log.retention.ms`, `.minutes` and `.hours` that has a value, in milliseconds; -1 for ever. */
+function retentionMs(config: BrokerConfig): number {
+  for (const { name, factor } of topicSynonyms.get('retention.ms') ?? []) {
+    const value = config.value(name)
+    if (typeof value === 'number') return value < 0 ? -1 : value * factor
+  }
+  return -1
+}
+
+/**
+ * Why these cannot be all the dynamic configs of one broker, or of all brokers; undefined when they can.
+ * `resulting`: the broker's config with them.
+ */
+export function validateDynamicBroker(
+  texts: ReadonlyMap<string, string>,
+  resulting: (texts: ReadonlyMap<string, string>) => BrokerConfig,
+): string | undefined {
+  const problem = valueProblem(texts)
+  if (problem !== undefined) return problem
+  const config = resulting(texts)
+  const [crossed] = configProblems(config)
+  if (crossed !== undefined) return crossed.message
+  if (localRetentionProblem(config.number('log.local.retention.ms'), retentionMs(config))) {
+    return 'log.local.retention.ms must be -2, or at most log.retention.ms'
+  }
+  if (localRetentionProblem(config.number('log.local.retention.bytes'), config.number('log.retention.bytes'))) {
+    return 'log.local.retention.bytes must be -2, or at most log.retention.bytes'
+  }
+  return undefined
+}
