@@ -7,6 +7,7 @@ import type { Partition } from '../../src/partition/partition.ts'
 import { produce } from '../../src/protocol/apis/00-produce.ts'
 import { fetch } from '../../src/protocol/apis/01-fetch.ts'
 import { listOffsets } from '../../src/protocol/apis/02-list-offsets.ts'
+import { incrementalAlterConfigs } from '../../src/protocol/apis/44-incremental-alter-configs.ts'
 import { ErrorCode } from '../../src/protocol/error-codes.ts'
 import { batch, startTestBroker } from '../support/broker.ts'
 import type { WireClient } from '../support/wire-client.ts'
@@ -88,6 +89,15 @@ async function earliest(client: WireClient, name: string): Promise<number> {
   return topics[0]!.partitions[0]!.offset
 }
 
+/** Of one record. */
+async function untilGone(client: WireClient, name: string): Promise<void> {
+  for (let tries = 0; (await earliest(client, name)) === 0; tries++) {
+    assert.ok(tries < 1000, 'the record is still there')
+    await new Promise(resolve => setTimeout(resolve, 10))
+  }
+  assert.is(await earliest(client, name), 1)
+}
+
 test('old records go and a fetch below the new start is out of range', async () => {
   const fixture = await startTestBroker({
     config: { 'log.initial.task.delay.ms': 0, 'log.retention.check.interval.ms': 20 },
@@ -102,11 +112,7 @@ test('old records go and a fetch below the new start is out of range', async () 
     // Its time counts, not that of its arrival.
     const old = await fixture.topic({ configs: { 'retention.ms': '60000' } })
     await write(client, old.name, now - 120_000n)
-    for (let tries = 0; (await earliest(client, old.name)) === 0; tries++) {
-      assert.ok(tries < 1000, 'the record is still there')
-      await new Promise(resolve => setTimeout(resolve, 10))
-    }
-    assert.is(await earliest(client, old.name), 1)
+    await untilGone(client, old.name)
     assert.equal([await earliest(client, name), await earliest(client, kept.name)], [0, 0])
     const { responses } = await client.send(fetch, 12, {
       maxWaitMs: 0,
@@ -117,6 +123,19 @@ test('old records go and a fetch below the new start is out of range', async () 
     assert.is(responses[0]!.partitions[0]!.errorCode, ErrorCode.OFFSET_OUT_OF_RANGE)
     await write(client, old.name, now)
     assert.is(await earliest(client, old.name), 1)
+    // A limit that is altered counts from the next round on.
+    const altered = await client.send(incrementalAlterConfigs, 1, {
+      resources: [
+        {
+          resourceType: 2,
+          resourceName: name,
+          configs: [{ name: 'retention.bytes', configOperation: 0, value: '0' }],
+        },
+      ],
+      validateOnly: false,
+    })
+    assert.is(altered.responses[0]!.errorCode, 0)
+    await untilGone(client, name)
   } finally {
     await fixture.close()
   }
