@@ -431,6 +431,30 @@ test('a question that is asked ten thousand times over costs its connection and 
   )
   const grown = (anonymousBytes(broker.pid) - before) >> 20
   assert.ok(grown < 1000, `grown by ${grown} MiB`)
+  const offsets = await newGroup(client)
+  await createTopic(client, 'wide', 1000)
+  const partitions = Array.from({ length: 1000 }, (_, index) => index)
+  const codes = await eventually(
+    () => commit(offsets, {}, { topic: 'wide', partitions }),
+    ([code]) => code === 0,
+  )
+  assert.is(codes.length, 1000)
+  const all = { groupId: offsets, topics: null }
+  const few = await client.send(offsetFetch, 9, {
+    groupId: '',
+    topics: [],
+    groups: [all, all, { ...all, memberId: 'm' }],
+  })
+  assert.equal(
+    few.groups.map(({ topics }) => topics[0]?.partitions.length),
+    [1000, 1000, 1000],
+  )
+  const again = await WireClient.connect(broker.port)
+  const fetching = { groupId: '', topics: [], groups: new Array(50_000).fill(all) }
+  await again.send(offsetFetch, 9, fetching).then(
+    () => assert.unreachable('fifty million offsets'),
+    () => again.closed,
+  )
   assert.is((await client.send(heartbeat, 3, { groupId, generationId, memberId })).errorCode, 0)
 })
 

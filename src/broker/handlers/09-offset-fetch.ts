@@ -28,8 +28,15 @@ export const offsetFetchHandler: Handler<OffsetFetchRequest> = {
   async handle(context, request) {
     const answers = new Answers()
     const groups: GroupAnswer[] = []
+    const whole = new Map<string, Promise<GroupAnswer>>()
     for (const group of groupsOf(request, context.version)) {
-      answers.add(groups, fetchOf(context, group, request.requireStable))
+      const before = group.topics === null ? whole.get(group.groupId) : undefined
+      const answer =
+        before === undefined
+          ? fetchOf(context, group, request.requireStable)
+          : fetchAgain(context, group, request.requireStable, before)
+      if (group.topics === null) whole.set(group.groupId, answer)
+      answers.add(groups, answer)
     }
     await answers.all()
     return shaped(groups, context.version)
@@ -64,6 +71,22 @@ async function fetchOf(context: RequestContext, group: Group, requireStable: boo
   if ((answer.errorCode ?? 0) !== ErrorCode.NONE) return failed(group, answer.errorCode as KafkaErrorCode, version)
   if (byId && topics === null) return { ...answer, topics: withIds(context, answer.topics) }
   return unknown.length === 0 ? answer : { ...answer, topics: [...answer.topics, ...unknown] }
+}
+
+/**
+ * All of a group that was asked for in the same request: gathered once, for a short request could ask for any amount. Only
+ * who asks is looked at each time.
+ */
+async function fetchAgain(
+  context: RequestContext,
+  group: Group,
+  requireStable: boolean,
+  before: Promise<GroupAnswer>,
+): Promise<GroupAnswer> {
+  const { errorCode, topics } = await before
+  if ((errorCode ?? 0) !== ErrorCode.NONE) return fetchOf(context, group, requireStable)
+  const asked = await fetchOf(context, { ...group, topics: [] }, requireStable)
+  return (asked.errorCode ?? 0) === ErrorCode.NONE ? { ...asked, topics } : asked
 }
 
 function withNames(context: RequestContext, topics: readonly Topic[], unknown: TopicAnswer[]): Topic[] {

@@ -323,7 +323,10 @@ export class GroupService {
     return this.#runtime.read(this.partitionFor(groupId), name, operation)
   }
 
-  /** Asks the shard of each group, all groups of one shard together; answers stand where the questions stood. */
+  /**
+   * Asks the shard of each group, all groups of one shard together, and for each group once, however often it stands there:
+   * a short request could ask for any amount. Answers stand where the questions stood.
+   */
   async #each<Response>(
     groupIds: readonly string[],
     name: string,
@@ -331,17 +334,17 @@ export class GroupService {
     ask: (partition: number, groupIds: readonly string[]) => Promise<readonly Response[]>,
   ): Promise<Response[]> {
     if (!this.#active) return groupIds.map(groupId => failed(groupId, ErrorCode.COORDINATOR_NOT_AVAILABLE))
-    const places = new Map<number, number[]>()
-    for (const [place, groupId] of groupIds.entries()) {
+    const asked = new Map<number, Set<string>>()
+    for (const groupId of groupIds) {
       const partition = this.partitionFor(groupId)
-      const known = places.get(partition)
-      if (known === undefined) places.set(partition, [place])
-      else known.push(place)
+      const known = asked.get(partition)
+      if (known === undefined) asked.set(partition, new Set([groupId]))
+      else known.add(groupId)
     }
-    const answers: Response[] = new Array(groupIds.length)
+    const answers = new Map<string, Response>()
     await Promise.all(
-      [...places].map(async ([partition, its]) => {
-        const ids = its.map(place => groupIds[place] as string)
+      Array.from(asked, async ([partition, its]) => {
+        const ids = [...its]
         let found: readonly Response[]
         try {
           found = await ask(partition, ids)
@@ -349,10 +352,10 @@ export class GroupService {
           const { code } = this.#error(error, name)
           found = ids.map(groupId => failed(groupId, code))
         }
-        for (const [index, place] of its.entries()) answers[place] = found[index] as Response
+        for (const [index, groupId] of ids.entries()) answers.set(groupId, found[index] as Response)
       }),
     )
-    return answers
+    return groupIds.map(groupId => answers.get(groupId) as Response)
   }
 }
 

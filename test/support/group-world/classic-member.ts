@@ -147,6 +147,7 @@ export class ClassicMember extends Member {
   }
 
   #beat(): void {
+    if (this.world.chance(3) === 0) this.commit()
     // Topics have grown, come or gone: a leader has to assign anew.
     if (this.#seen !== undefined && this.#seen !== seen(this.world.image())) return this.#join()
     const { memberId, instanceId: groupInstanceId } = this
@@ -185,7 +186,7 @@ export class ClassicMember extends Member {
 
   #lose(): void {
     this.#generation = -1
-    this.owned.clear()
+    this.lose()
     this.#seen = undefined
   }
 }

@@ -75,6 +75,7 @@ export class ConsumerMember extends Member {
   }
 
   #beat(): void {
+    if (this.world.chance(3) === 0) this.commit()
     const request = this.#request()
     this.#full = false
     this.#report = false
@@ -95,7 +96,7 @@ export class ConsumerMember extends Member {
       case ErrorCode.FENCED_MEMBER_EPOCH:
       case ErrorCode.GROUP_ID_NOT_FOUND:
         this.#epoch = 0
-        this.owned.clear()
+        this.lose()
         this.#assigned.clear()
         return this.#again(0)
       case ErrorCode.UNRELEASED_INSTANCE_ID:

@@ -93,6 +93,12 @@ export abstract class Member {
     this.world.host.timers.cancel(this.#timer)
   }
 
+  /** It was fenced, and knows it. */
+  protected lose(): void {
+    this.owned.clear()
+    this.#positions.clear()
+  }
+
   /** In place of what was to come next. */
   protected next(delayMs: number, act: () => void): void {
     const { timers, clock } = this.world.host
