@@ -24,6 +24,15 @@ const EPOCH_DEADLINE_MS = 0x7fffffff
 /** So much of an expression is quoted: the fault comes behind it. */
 const QUOTED = 500
 
+/** Matching pauses after so long, and goes on after the requests that have come meanwhile. */
+const SLICE_MS = 10
+
+/** A resolution under way: of the topics that there were when it began. */
+interface Resolution {
+  readonly image: MetadataImage
+  readonly matching: Map<string, readonly string[]>
+}
+
 /** What a heartbeat did to its member's expression: nothing, another one, or another one whose topics are known. */
 export type RegexChange = 'none' | 'changed' | 'resolved'
 
@@ -32,6 +41,8 @@ export class Regexes {
   readonly #hashes: MetadataHashes
   /** Offset of the last image that brought new topics. */
   #newTopicsAt = -1
+  /** By group; lost with the shard, whose timers go with it. */
+  readonly #underWay = new Map<string, Resolution>()
   #names: { readonly of: MetadataImage['topicsByName']; readonly list: readonly string[] } | undefined
 
   constructor(context: GroupContext, hashes: MetadataHashes) {
@@ -105,17 +116,45 @@ export class Regexes {
 
   #resolve(groupId: string): Outcome<GroupRecord, void> {
     const group = this.#context.groups.get(groupId)
-    if (!(group instanceof ConsumerGroup) || group.regexes.size === 0) return { records: [], response: undefined }
-    const image = this.#context.image()
-    const names = this.#topicNames(image)
+    const isDone = !(group instanceof ConsumerGroup) || group.regexes.size === 0
+    if (!isDone && !this.#match(group)) {
+      this.refresh(groupId)
+      return { records: [], response: undefined }
+    }
+    const resolution = this.#underWay.get(groupId)
+    this.#underWay.delete(groupId)
+    if (isDone || resolution === undefined) return { records: [], response: undefined }
+    return { records: this.#resolved(group, resolution), response: undefined, atomic: true }
+  }
+
+  /** @returns whether each expression of the group is matched; false after a slice of time. */
+  #match(group: ConsumerGroup): boolean {
+    const { clock, regex: port } = this.#context
+    let resolution = this.#underWay.get(group.groupId)
+    if (resolution === undefined) {
+      resolution = { image: this.#context.image(), matching: new Map() }
+      this.#underWay.set(group.groupId, resolution)
+    }
+    const endsMs = clock.monotonicMs() + SLICE_MS
+    const names = this.#topicNames(resolution.image)
+    for (const regex of group.regexes.keys()) {
+      if (resolution.matching.has(regex)) continue
+      if (clock.monotonicMs() >= endsMs) return false
+      // One that the log brought may be refused by now; it then stands for nothing.
+      const valid = port.check(regex) === undefined
+      resolution.matching.set(regex, valid ? port.matching(regex, names).toSorted() : [])
+    }
+    return true
+  }
+
+  #resolved(group: ConsumerGroup, { image, matching: matches }: Resolution): GroupRecord[] {
+    const { groupId } = group
     const nowMs = this.#context.clock.wallMs()
     const records: GroupRecord[] = []
     const topics = new Map(group.topics)
     let changed = false
     for (const regex of [...group.regexes.keys()].sort()) {
-      // One that the log brought may be refused by now; it then stands for nothing.
-      const valid = this.#context.regex.check(regex) === undefined
-      const matching = valid ? this.#context.regex.matching(regex, names).toSorted() : []
+      const matching = matches.get(regex) ?? []
       const before = group.resolvedRegexes.get(regex)?.topics ?? []
       if (!sameNames(before, matching)) {
         changed = true
@@ -124,12 +163,12 @@ export class Regexes {
       }
       records.push(regexRecord(groupId, regex, { topics: matching, version: image.offset, timestampMs: nowMs }))
     }
-    const hash = this.#hashes.ofTopics(topics.keys(), image)
+    const hash = this.#hashes.ofTopics(topics.keys(), this.#context.image())
     if (changed || hash !== group.metadataHash) {
       records.push(groupEpochRecord(groupId, group.epoch + 1, hash))
       group.refreshAfter(nowMs + EPOCH_DEADLINE_MS, group.epoch + 1)
     }
-    return { records, response: undefined, atomic: true }
+    return records
   }
 
   #topicNames(image: MetadataImage): readonly string[] {

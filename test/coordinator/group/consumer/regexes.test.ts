@@ -161,4 +161,43 @@ test('a member may bring names and an expression, and reads both', () => {
   assert.not.ok(rig.group().isHomogeneous)
 })
 
+test('costly expressions are matched in slices, between which others are heard', () => {
+  const rig = new ConsumerRig({ foo: 2, bar: 1 })
+  const { regex } = rig.context
+  const matching = regex.matching.bind(regex)
+  regex.matching = (pattern, topics) => {
+    rig.nowMs += 6
+    return matching(pattern, topics)
+  }
+  const heard: number[] = []
+  for (const [at, pattern] of ['f.*', 'b.*', 'fo+', 'ba.'].entries()) rig.heartbeat(`m${at}`, 0, { regex: pattern })
+  const startMs = rig.nowMs
+  rig.schedule('another', 1, () => {
+    heard.push(rig.nowMs - startMs)
+    return { records: [], response: undefined }
+  })
+  rig.advance(30)
+  assert.equal(heard, [12], 'after two of the four')
+  assert.is(rig.group().resolvedRegexes.size, 4)
+  assert.equal(rig.reload().hardState(), rig.hardState())
+})
+
+test('expressions that come and go while others are matched are resolved, and not written', () => {
+  const rig = new ConsumerRig({ foo: 2, bar: 1 })
+  const { regex } = rig.context
+  const matching = regex.matching.bind(regex)
+  regex.matching = (pattern, topics) => {
+    rig.nowMs += 12
+    return matching(pattern, topics)
+  }
+  rig.heartbeat('a', 0, { regex: 'f.*' })
+  rig.heartbeat('b', 0, { regex: 'b.*' })
+  rig.advance(0)
+  rig.heartbeat('b', -1)
+  rig.heartbeat('c', 0, { regex: 'ba.' })
+  rig.advance(100)
+  assert.equal([...rig.group().resolvedRegexes.keys()].sort(), ['ba.', 'f.*'])
+  assert.equal(rig.reload().hardState(), rig.hardState())
+})
+
 test.run()
