@@ -42,7 +42,9 @@ export interface Group {
    * Whether the commit is allowed at all. @returns a check of each partition, or undefined when the group has none to make
    * (a consumer group's member that is behind may commit what it still owns).
    */
-  checkOffsetCommit(commit: OffsetCommitCheck): ((topic: string, topicId: string, partition: number) => void) | undefined
+  checkOffsetCommit(
+    commit: OffsetCommitCheck,
+  ): ((topic: string, topicId: string, partition: number) => void) | undefined
   /** `memberId` null and a negative epoch: the caller is no member, and may read. */
   checkOffsetFetch(memberId: string | null, memberEpoch: number): void
   checkOffsetDelete(): void

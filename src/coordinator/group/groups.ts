@@ -3,8 +3,9 @@
  *
  * Invariants: entries are timeline state: a group that an append put in place of another is gone when the append fails.
  */
-import type { Timeline } from '../../timeline/timeline.ts'
+
 import { TimelineMap } from '../../timeline/map.ts'
+import type { Timeline } from '../../timeline/timeline.ts'
 import type { Group } from './group.ts'
 
 export class GroupTable {
