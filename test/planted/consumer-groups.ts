@@ -40,7 +40,7 @@ export const inConsumerGroups: readonly PlantedBug[] = [
   },
   {
     name: 'partitions are not free when their member is gone',
-    file: `${room}group.ts`,
+    file: `${room}owners.ts`,
     from: 'if (owners.get(partition) === epoch) owners.delete(partition)',
     to: 'if (owners.get(partition) === -1) owners.delete(partition)',
     test: `${tests}model.test.ts`,

@@ -16,12 +16,12 @@ import type { Assignment } from '../assignors/assignor.ts'
 import type { ExpirationRule, Group, OffsetCommitCheck } from '../group.ts'
 import { GroupKind } from '../group.ts'
 import type { GroupRecord } from '../records.ts'
-import type { PartitionEpochs } from './assignment.ts'
 import { NO_ASSIGNMENT } from './assignment.ts'
 import type { SubscriptionCount } from './counts.ts'
 import { addCount, addTopics, isHomogeneous } from './counts.ts'
 import type { ConsumerMember } from './member.ts'
 import { isReconciledTo, MemberState, newMember, regexOf } from './member.ts'
+import { PartitionOwners } from './owners.ts'
 import type { ResolvedRegex } from './records.ts'
 import { groupTombstone, memberTombstone, memberTombstoneOrder, regexTombstone } from './records.ts'
 
@@ -54,7 +54,6 @@ export class ConsumerGroup implements Group {
   readonly kind = GroupKind.consumer
   readonly protocolType = CONSUMER_PROTOCOL_TYPE
   readonly groupId: string
-  readonly #timeline: Timeline
   readonly #image: () => MetadataImage
   readonly #epoch: TimelineValue<number>
   readonly #metadataHash: TimelineValue<bigint>
@@ -69,13 +68,11 @@ export class ConsumerGroup implements Group {
   readonly #topics: TimelineMap<string, SubscriptionCount>
   readonly #regexes: TimelineMap<string, number>
   readonly #resolvedRegexes: TimelineMap<string, ResolvedRegex>
-  /** Epoch of the member that owns a partition, by topic id and partition. */
-  readonly #owners: TimelineMap<string, TimelineMap<number, number>>
+  readonly #owners: PartitionOwners
   #refreshAt = AT_ONCE
 
   constructor(groupId: string, timeline: Timeline, image: () => MetadataImage) {
     this.groupId = groupId
-    this.#timeline = timeline
     this.#image = image
     this.#epoch = new TimelineValue(timeline, FIRST_EPOCH)
     this.#metadataHash = new TimelineValue(timeline, 0n)
@@ -90,7 +87,7 @@ export class ConsumerGroup implements Group {
     this.#topics = new TimelineMap(timeline)
     this.#regexes = new TimelineMap(timeline)
     this.#resolvedRegexes = new TimelineMap(timeline)
-    this.#owners = new TimelineMap(timeline)
+    this.#owners = new PartitionOwners(timeline)
   }
 
   // What it is to the rest of the coordinator.
@@ -258,7 +255,7 @@ export class ConsumerGroup implements Group {
   }
 
   isOwned(topicId: string, partition: number): boolean {
-    return this.#owners.get(topicId)?.has(partition) ?? false
+    return this.#owners.has(topicId, partition)
   }
 
   /** Votes for server assignors if `after` stood in for `before`; the most votes win, then the first name. */
@@ -379,34 +376,9 @@ export class ConsumerGroup implements Group {
       before?.assigned !== after?.assigned ||
       before?.pendingRevocation !== after?.pendingRevocation
     if (!owns) return
-    for (const owned of [before?.assigned, before?.pendingRevocation]) this.#release(owned, before?.memberEpoch ?? 0)
-    for (const owned of [after?.assigned, after?.pendingRevocation]) this.#own(owned, after?.memberEpoch ?? 0)
-  }
-
-  /** Only what is still owned at `epoch`: in a compacted log the next owner can come before the former one lets go. */
-  #release(owned: PartitionEpochs | undefined, epoch: number): void {
-    if (owned === undefined) return
-    for (const [topicId, partitions] of owned) {
-      const owners = this.#owners.get(topicId)
-      if (owners === undefined) continue
-      for (const partition of partitions.keys()) if (owners.get(partition) === epoch) owners.delete(partition)
-      if (owners.size === 0) this.#owners.delete(topicId)
-    }
-  }
-
-  #own(owned: PartitionEpochs | undefined, epoch: number): void {
-    if (owned === undefined) return
-    for (const [topicId, partitions] of owned) {
-      let owners = this.#owners.get(topicId)
-      if (owners === undefined) {
-        owners = new TimelineMap(this.#timeline)
-        this.#owners.set(topicId, owners)
-      }
-      for (const partition of partitions.keys()) {
-        const before = owners.get(partition)
-        if (before === undefined || before < epoch) owners.set(partition, epoch)
-      }
-    }
+    for (const owned of [before?.assigned, before?.pendingRevocation])
+      this.#owners.release(owned, before?.memberEpoch ?? 0)
+    for (const owned of [after?.assigned, after?.pendingRevocation]) this.#owners.own(owned, after?.memberEpoch ?? 0)
   }
 }
 
