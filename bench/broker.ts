@@ -1,7 +1,7 @@
 /**
  * Odradek and Apache Kafka beside each other in one run, interleaved, under the same clients.
  *
- *   npm run bench -- broker [--cases a,b] [--rounds 3] [--warm-seconds 60] [--scale 1] [--peers odradek,kafka] [--out FILE]
+ *   npm run bench -- broker [--only a,b] [--rounds 3] [--warm-seconds 60] [--scale 1] [--peers odradek,kafka] [--out FILE]
  *
  * Broker CPU is that of the whole broker process, the client's warm-up included.
  */
@@ -15,7 +15,7 @@ import { createTopic } from './support/topics.ts'
 
 const { values } = parseArgs({
   options: {
-    cases: { type: 'string', default: '' },
+    only: { type: 'string', default: '' },
     rounds: { type: 'string', default: '3' },
     'warm-seconds': { type: 'string', default: '60' },
     scale: { type: 'string', default: '1' },
@@ -27,7 +27,7 @@ const { values } = parseArgs({
 const code = await interleave({
   benchmark: 'broker',
   cases,
-  wanted: values.cases,
+  wanted: values.only,
   rounds: Number(values.rounds),
   scale: Number(values.scale),
   out: values.out,
