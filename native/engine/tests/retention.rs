@@ -342,5 +342,5 @@ fn check(image: MemoryVfs, bounds: Bounds, config: &LogConfig, what: &str) {
     rig.submit(Command::SetMarks { log: log(0), high_watermark: info.end + 1 });
     rig.answer(|ticket| Command::Retain { log: log(0), ticket, now_ms: NOW }).unwrap();
     rig.settle();
-    assert_eq!(rig.read_all(0, info.start, info.end + 1).is_empty(), false, "{what}");
+    assert!(!rig.read_all(0, info.start, info.end + 1).is_empty(), "{what}");
 }
