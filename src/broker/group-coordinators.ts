@@ -45,9 +45,20 @@ export interface GroupCoordinatorsOptions {
   readonly listenFirst: ListenFirst
 }
 
-const regex: RegexPort = {
-  check: compileRegex,
-  matching: (pattern, names) => [...matchRegex(pattern, names).names],
+/** So much of an expression is logged. */
+const LOGGED = 200
+
+/** An expression that is given up for its cost matches nothing, and the log says so. */
+export function regexPort(logger: Logger): RegexPort {
+  return {
+    check: compileRegex,
+    matching(pattern, names) {
+      const { names: matching, error } = matchRegex(pattern, names)
+      if (error !== undefined)
+        logger.warn({ pattern: pattern.slice(0, LOGGED), reason: error }, 'a subscription matches no topic')
+      return [...matching]
+    },
+  }
 }
 
 export class GroupCoordinators implements MetadataPublisher, GroupCoordinatorPort {
@@ -62,6 +73,7 @@ export class GroupCoordinators implements MetadataPublisher, GroupCoordinatorPor
   constructor(options: GroupCoordinatorsOptions) {
     this.#options = options
     const { host, logger, config, image } = options
+    const regex = regexPort(logger)
     const settings = new GroupSettings(config, groupId => groupConfigs(image(), groupId))
     const { clock, random } = host
     this.#runtime = new CoordinatorRuntime<GroupShard, GroupRecord>({

@@ -2,6 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { silentLogger } from '../../src/base/logger.ts'
 import { Broker } from '../../src/broker/broker.ts'
+import { regexPort } from '../../src/broker/group-coordinators.ts'
 import { resolveConfig } from '../../src/config/resolve.ts'
 import { systemHost } from '../../src/host/system.ts'
 import { NativeRuntime } from '../../src/native/runtime.ts'
@@ -74,6 +75,22 @@ test('groups end with their topic and begin anew with another', async () => {
   } finally {
     await fixture.close()
   }
+})
+
+test('a subscription that is given up for its cost matches nothing, and the log says so', () => {
+  const warnings: object[] = []
+  const port = regexPort({ ...silentLogger, warn: (fields: string | object) => void warnings.push(Object(fields)) })
+  assert.equal(port.matching('fo+', ['foo', 'bar']), ['foo'])
+  assert.equal(warnings, [])
+  const noise = Array.from({ length: 1000 }, (_, name) => {
+    let seed = name
+    return Array.from({ length: 240 }, () => {
+      seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0
+      return seed >>> 31 === 0 ? 'a' : 'b'
+    }).join('')
+  })
+  assert.equal(port.matching('.*a.{200}.*b.{200}c', noise), [])
+  assert.equal(warnings, [{ pattern: '.*a.{200}.*b.{200}c', reason: 'it is too costly to match' }])
 })
 
 test.run()
