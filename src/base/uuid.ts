@@ -52,3 +52,19 @@ function valueAt(text: string, index: number): number {
   const code = text.charCodeAt(index)
   return code < 128 ? values[code]! : -1
 }
+
+/** 16 bytes of a random UUID (version 4). */
+export function randomUuidBytes(random: { bytes(length: number): Uint8Array }): Uint8Array {
+  const bytes = random.bytes(16)
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80
+  return bytes
+}
+
+/** A new id as Kafka gives its own: never with a dash in front, which tools would take for a flag. */
+export function randomUuid(random: { bytes(length: number): Uint8Array }): string {
+  for (;;) {
+    const text = uuidFromBytes(randomUuidBytes(random))
+    if (!text.startsWith('-')) return text
+  }
+}

@@ -9,7 +9,7 @@
  */
 import { OdradekError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
-import { randomUuid } from '../controller/random-uuid.ts'
+import { randomUuid } from '../base/uuid.ts'
 import type { Host, TimerId } from '../host/host.ts'
 import type { LogDirectory } from '../log/log.ts'
 import { SUPPORTED_FEATURES } from '../metadata/features.ts'

@@ -4,7 +4,7 @@
  * Order of checks as in Kafka: names twice in the request, the number of partitions of all together, then per topic its
  * name, whether it exists, its configs, its partitions and replicas.
  */
-import { ZERO_UUID } from '../base/uuid.ts'
+import { randomUuid, ZERO_UUID } from '../base/uuid.ts'
 import { describeTopic } from '../config/describe.ts'
 import { validateTopicConfigs } from '../config/topic-config.ts'
 import type { PartitionImage } from '../metadata/image.ts'
@@ -16,7 +16,6 @@ import { ErrorCode } from '../protocol/error-codes.ts'
 import type { ApiError, OperationContext, OperationResult } from './operation.ts'
 import { MAX_RECORDS_PER_OPERATION } from './operation.ts'
 import { manualPlacementProblem, newPartition, placeReplicas } from './placement.ts'
-import { randomUuid } from './random-uuid.ts'
 import { CLUSTER_METADATA_TOPIC, collisionKey, topicNameProblem } from './topic-names.ts'
 
 type CreatableTopic = CreateTopicsRequest['topics'][number]

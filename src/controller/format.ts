@@ -6,7 +6,7 @@
  * Invariants: a directory that has meta.properties is never formatted again. Nothing is formatted before every file that
  * exists was found to agree.
  */
-import { isUuid } from '../base/uuid.ts'
+import { isUuid, randomUuid } from '../base/uuid.ts'
 import type { Host } from '../host/host.ts'
 import type { LogDirectory } from '../log/log.ts'
 import { FORMATTED_FEATURES } from '../metadata/features.ts'
@@ -17,7 +17,6 @@ import { METADATA_FOLDER } from '../raft/driver.ts'
 import { buildSnapshot, FIRST_SNAPSHOT, snapshotName } from '../raft/snapshot.ts'
 import type { MetaProperties } from './meta-properties.ts'
 import { formatMetaProperties, META_PROPERTIES, parseMetaProperties } from './meta-properties.ts'
-import { randomUuid } from './random-uuid.ts'
 
 export const BOOTSTRAP_FILE = 'bootstrap.checkpoint'
 const FORMATTED_KRAFT_VERSION = 1

@@ -5,6 +5,7 @@
  * the tenure's own records are committed and the image shows them. A failing metadata log is told once, by `onFailed`.
  */
 import type { Logger } from '../base/logger.ts'
+import { randomUuid } from '../base/uuid.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
 import type { Host } from '../host/host.ts'
 import type { Log, LogDirectory } from '../log/log.ts'
@@ -20,7 +21,6 @@ import { parseSnapshot } from '../raft/snapshot.ts'
 import { Controller } from './controller.ts'
 import type { Identity } from './format.ts'
 import { BOOTSTRAP_FILE, format, identify } from './format.ts'
-import { randomUuid } from './random-uuid.ts'
 import { Snapshots } from './snapshots.ts'
 
 export interface MetadataOptions {

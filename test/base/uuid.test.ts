@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { isUuid, uuidFromBytes, uuidToBytes, ZERO_UUID } from '../../src/base/uuid.ts'
+import { isUuid, randomUuid, uuidFromBytes, uuidToBytes, ZERO_UUID } from '../../src/base/uuid.ts'
 
 const test = suite('uuid')
 
@@ -36,6 +36,15 @@ test('text that is no UUID is refused', () => {
     assert.not.ok(isUuid(text), text)
     assert.throws(() => uuidToBytes(text, new Uint8Array(16)), /not a UUID/)
   }
+})
+
+test('a random UUID is of version 4 and never begins with a dash', () => {
+  const drawn = [new Uint8Array(16).fill(0xfb), new Uint8Array(16).fill(0x31)]
+  const text = randomUuid({ bytes: () => drawn.shift() as Uint8Array })
+  assert.equal(drawn, [], 'the first one begins with a dash')
+  const bytes = new Uint8Array(16)
+  uuidToBytes(text, bytes)
+  assert.equal([bytes[0], bytes[6], bytes[8]], [0x31, 0x41, 0xb1])
 })
 
 test.run()

@@ -1,4 +1,5 @@
 /** Ids for new members of the classic protocol, in the form that Kafka gives them: who asks, then a random UUID. */
+import { randomUuidBytes } from '../../../base/uuid.ts'
 import type { Random } from '../../../host/host.ts'
 
 /** Id and prefix have to fit into strings of 32767 bytes, and a client may bring a prefix as long. */
@@ -8,10 +9,7 @@ const hex = (bytes: Uint8Array): string => Array.from(bytes, byte => byte.toStri
 
 /** `prefix` is the instance id of a static member, the client id of others. */
 export function newMemberId(random: Random, prefix: string): string {
-  const bytes = random.bytes(16)
-  bytes[6] = (bytes[6]! & 0x0f) | 0x40
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80
-  const digits = hex(bytes)
+  const digits = hex(randomUuidBytes(random))
   const parts = [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)]
   return `${beginning(prefix)}-${parts.join('-')}`
 }

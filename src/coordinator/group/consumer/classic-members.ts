@@ -8,6 +8,7 @@
  * Invariants: `respond` is called exactly once: within the call when nothing is written, else when that is settled. A member
  * that was told to join, or has joined and must sync, is fenced when it doesn't within its rebalance timeout.
  */
+import { randomUuid } from '../../../base/uuid.ts'
 import type { JoinGroupRequest, JoinGroupResponseInput } from '../../../protocol/apis/11-join-group.ts'
 import type { HeartbeatRequest, HeartbeatResponseInput } from '../../../protocol/apis/12-heartbeat.ts'
 import type { LeaveGroupRequest, LeaveGroupResponseInput } from '../../../protocol/apis/13-leave-group.ts'
@@ -37,7 +38,6 @@ import type { TopicPartitions } from './assignment.ts'
 import type { Fencing } from './fencing.ts'
 import type { ConsumerGroup } from './group.ts'
 import { CONSUMER_PROTOCOL_TYPE } from './group.ts'
-import { newMemberId } from './heartbeats.ts'
 import type { ConsumerMember, MemberMetadata } from './member.ts'
 import { isReconciledTo, MemberState, newMember, sortedNames } from './member.ts'
 import { checkRoom, joinStatic, staticMemberOf } from './membership.ts'
@@ -96,7 +96,7 @@ export class ClassicMembers {
       )
     }
     const isNew = request.memberId === ''
-    const memberId = isNew ? newMemberId(this.#context) : request.memberId
+    const memberId = isNew ? randomUuid(this.#context.random) : request.memberId
     checkRoom(group, memberId, settings.consumerMaxSize)
     const names = protocols.map(protocol => protocol.name)
     if (!group.supportsClassicProtocols(request.protocolType, names)) {

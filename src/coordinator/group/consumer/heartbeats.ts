@@ -5,7 +5,7 @@
  * assignment only when the member asks for all of it or it changed.
  */
 
-import { uuidFromBytes } from '../../../base/uuid.ts'
+import { randomUuid } from '../../../base/uuid.ts'
 import type {
   ConsumerGroupHeartbeatRequest,
   ConsumerGroupHeartbeatResponseInput,
@@ -49,7 +49,7 @@ export class Heartbeats {
     const draft = newDraft()
     const group = this.#groupOf(request, draft)
     checkRoom(group, request.memberId, settings.consumerMaxSize)
-    const memberId = request.memberId === '' ? newMemberId(this.#context) : request.memberId
+    const memberId = request.memberId === '' ? randomUuid(this.#context.random) : request.memberId
     const before = memberOf(group, memberId, request, draft.records)
 
     const subscribed = this.#steps.subscribe(draft, group, before, saidBy(before, origin, request), ['resolved'])
@@ -132,15 +132,4 @@ function isFull(request: ConsumerGroupHeartbeatRequest): boolean {
     (request.subscribedTopicNames !== null || request.subscribedTopicRegex !== null) &&
     request.topicPartitions !== null
   )
-}
-
-/** A random UUID, in Kafka's text form and never with a dash in front. */
-export function newMemberId({ random }: Pick<GroupContext, 'random'>): string {
-  for (;;) {
-    const bytes = random.bytes(16)
-    bytes[6] = (bytes[6]! & 0x0f) | 0x40
-    bytes[8] = (bytes[8]! & 0x3f) | 0x80
-    const text = uuidFromBytes(bytes)
-    if (!text.startsWith('-')) return text
-  }
 }
