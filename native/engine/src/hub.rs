@@ -12,12 +12,14 @@ use crate::error::Code;
 use crate::files::{self, FileCommand};
 use crate::lock::{lock, read};
 use crate::log::{Log, LogShared};
+use crate::mapped::Piece;
 use crate::open;
 use crate::retire::{self, Retire};
 use crate::vfs::{Vfs, path};
 use crate::view::{Patience, ReadRequest};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 
 /// Sync threads of one directory.
@@ -81,6 +83,13 @@ pub enum LaneItem {
         ticket: u32,
         outcome: Result<(Box<Log>, Box<OpenInfo>), Failure>,
     },
+    /// Out of the lane's hands, to the thread that waits for it; None: it isn't open.
+    Lend {
+        log: LogRef,
+        to: SyncSender<Option<Box<Log>>>,
+    },
+    /// Into the lane's hands again.
+    TakeBack(Box<Log>),
     /// Queue every dirty log for a sync, then set the flag.
     Flush(Arc<AtomicBool>),
 }
@@ -191,6 +200,8 @@ pub struct Hub {
     pub lane: Queue<LaneItem>,
     pub reads: Queue<ReadTask>,
     pub deletions: Queue<Deletion>,
+    /// Parts of mapped files that are filled ahead.
+    pub pieces: Queue<Arc<Piece>>,
     /// Notified when a sync has ended.
     pub settled: Condvar,
     pub settling: Mutex<()>,
@@ -205,6 +216,7 @@ impl Hub {
             lane: Queue::new(),
             reads: Queue::new(),
             deletions: Queue::new(),
+            pieces: Queue::new(),
             settled: Condvar::new(),
             settling: Mutex::new(()),
         }
@@ -287,7 +299,8 @@ impl Hub {
         }
     }
 
-    fn sync(&self, shared: &Arc<LogShared>) {
+    /// Runs the log's sync if it is queued; otherwise somebody is at it, or has been.
+    pub fn sync(&self, shared: &Arc<LogShared>) {
         let directory = &shared.directory;
         let Some(mut job) = shared.sync.begin() else { return };
         let run = || {

@@ -11,9 +11,10 @@ use crate::error::Code;
 use crate::files::FileCommand;
 use crate::hub::{Deletion, Hub, LaneItem, ReadTask, stale};
 use crate::lock::{read, write};
-use crate::log::{ADVANCE_MS, Log};
+use crate::log::{ADVANCE_MS, Log, LogShared};
 use crate::vfs::path;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 #[derive(Default)]
@@ -26,8 +27,13 @@ pub struct Lane {
 }
 
 enum Slot {
-    Opening { request: Box<OpenLog>, waiting: Vec<Command> },
+    Opening {
+        request: Box<OpenLog>,
+        waiting: Vec<Command>,
+    },
     Open(Box<Log>),
+    /// Another thread has it; readers and syncs go on.
+    Lent(Arc<LogShared>),
 }
 
 impl Slot {
@@ -35,6 +41,7 @@ impl Slot {
         match self {
             Slot::Opening { request, .. } => request.log,
             Slot::Open(log) => log.shared().log,
+            Slot::Lent(shared) => shared.log,
         }
     }
 }
@@ -47,12 +54,20 @@ impl Lane {
         match item {
             LaneItem::Commands(commands) => self.drain(commands, hub),
             LaneItem::Opened { log, ticket, outcome } => self.opened(log, ticket, outcome, hub),
+            LaneItem::Lend { log, to } => {
+                // Who asked waits for it.
+                let _ = to.send(self.lend(log));
+            }
+            LaneItem::TakeBack(log) => {
+                let at = log.shared().log;
+                if self.logs.get(&at.slot).is_some_and(|slot| slot.log() == at) {
+                    self.logs.insert(at.slot, Slot::Open(log));
+                }
+            }
             LaneItem::Flush(done) => {
-                for slot in self.logs.values() {
-                    if let Slot::Open(log) = slot
-                        && log.shared().sync.request(None)
-                    {
-                        hub.queue_sync(log.shared());
+                for shared in read(&hub.logs).values() {
+                    if shared.sync.request(None) {
+                        hub.queue_sync(shared);
                     }
                 }
                 done.store(true, Ordering::Release);
@@ -204,20 +219,28 @@ impl Lane {
                 let queue = owned.rolled_by_hand(now_ms);
                 Ok((marks(owned), queue))
             }),
-            Command::Sync { ticket, .. } => match self.open_log(log) {
-                Some(owned) if owned.shared().sync.request(Some(ticket)) => hub.queue_sync(owned.shared()),
-                Some(_) => {}
-                None => hub.answer(ticket, Err(stale(log))),
+            Command::Sync { ticket, .. } => match hub.log(log) {
+                Ok(shared) if shared.sync.request(Some(ticket)) => hub.queue_sync(&shared),
+                Ok(_) => {}
+                Err(failure) => hub.answer(ticket, Err(failure)),
             },
-            Command::Lookup { ticket, lookup, limit, .. } => match self.open_log(log) {
-                Some(owned) => {
-                    let task = ReadTask::Lookup { shared: owned.shared().clone(), ticket, lookup, limit };
+            Command::Lookup { ticket, lookup, limit, .. } => match hub.log(log) {
+                Ok(shared) => {
+                    let task = ReadTask::Lookup { shared, ticket, lookup, limit };
                     // The epochs are in memory.
                     if matches!(lookup, Lookup::EpochEnd { .. }) { hub.run_read(task) } else { hub.reads.push(task) }
                 }
-                None => hub.answer(ticket, Err(stale(log))),
+                Err(failure) => hub.answer(ticket, Err(failure)),
             },
             _ => {}
+        }
+    }
+
+    fn lend(&mut self, log: LogRef) -> Option<Box<Log>> {
+        let shared = self.open_log(log)?.shared().clone();
+        match self.logs.insert(log.slot, Slot::Lent(shared)) {
+            Some(Slot::Open(owned)) => Some(owned),
+            _ => None,
         }
     }
 
@@ -266,9 +289,8 @@ impl Lane {
         };
         let same = |slot: &Slot| match slot {
             Slot::Opening { request: other, .. } => other.directory == request.directory && other.name == request.name,
-            Slot::Open(other) => {
-                other.shared().directory.id == request.directory && other.shared().name == request.name
-            }
+            Slot::Open(other) => is_that(other.shared(), &request),
+            Slot::Lent(other) => is_that(other, &request),
         };
         if self.logs.values().any(same) {
             return refuse(Code::Locked, format!("the log {} is open already", request.name));
@@ -300,8 +322,8 @@ impl Lane {
                 write(&hub.logs).remove(&log.slot);
                 Some(owned)
             }
-            opening => {
-                self.logs.insert(log.slot, opening);
+            not_here => {
+                self.logs.insert(log.slot, not_here);
                 None
             }
         }
@@ -381,6 +403,10 @@ impl Lane {
 fn marks(log: &mut Log) -> Answer {
     let (start, end, synced_end) = log.marks();
     Answer::Marks { start, end, synced_end }
+}
+
+fn is_that(shared: &LogShared, request: &OpenLog) -> bool {
+    shared.directory.id == request.directory && shared.name == request.name
 }
 
 /// Enough to tell deleted folders of one name apart; an older one of the same number is stepped over.

@@ -19,6 +19,7 @@ mod load;
 mod lock;
 mod log;
 mod lookup;
+pub mod mapped;
 mod offset_index;
 mod open;
 pub mod producer_state;
