@@ -5,6 +5,7 @@
  * Invariants: `startOffset`, `endOffset` and `syncedEnd` change only in completions. After `close`, `delete` or a failed
  * directory every command still gets its answer, an error.
  */
+import type { LogWriterKind, OwnedLog } from '../native/owned-log.ts'
 import type {
   AppendedRecord,
   AppendFields,
@@ -84,6 +85,11 @@ export class EngineLog implements Log {
     this.#listener = listener
   }
 
+  /** For a log whose one user is this thread: it alone changes the log from now on, until it gives it back. */
+  own(writer: LogWriterKind = 'chosen'): OwnedLog {
+    return this.#runtime.ownLog(this.#handle, writer)
+  }
+
   append(
     batch: BatchSource,
     options: AppendOptions,
@@ -96,13 +102,6 @@ export class EngineLog implements Log {
       if (result.code === 0 && !result.duplicate) this.#listener?.onAppended(result.end, result.bytesEnd)
     }
     this.#runtime.append(this.#handle, batch, appendFields(options), completed, prepared)
-  }
-
-  /** The same, blocking until it is written. For a log whose one user is the calling thread; never in a broker. */
-  appendSync(batch: Uint8Array, options: AppendOptions): Appended {
-    const result = this.#appended(this.#runtime.appendSync(this.#handle, batch, appendFields(options)))
-    if (result.code === 0 && !result.duplicate) this.#listener?.onAppended(result.end, result.bytesEnd)
-    return result
   }
 
   #appended(record: AppendedRecord): Appended {
@@ -129,11 +128,6 @@ export class EngineLog implements Log {
 
   read(options: ReadOptions, done: (result: ReadResult) => void): void {
     this.#runtime.read(this.#handle, readFields(options), record => done(readResult(record)))
-  }
-
-  /** The same, blocking; as `appendSync`. */
-  readSync(options: ReadOptions): ReadResult {
-    return readResult(this.#runtime.readSync(this.#handle, readFields(options)))
   }
 
   copy(handle: number, position: number, into: Uint8Array): void {
