@@ -10,6 +10,8 @@ use odradek_engine::driver::Role;
 use odradek_engine::error::Code;
 use odradek_engine::producer_state::ProducerStates;
 use odradek_engine::vfs::{Keep, MemoryVfs, OpenMode, Operation, Vfs, VfsKind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 const EIO: i32 = 5;
 
@@ -440,4 +442,56 @@ fn a_panic_takes_the_directories_offline_and_is_told() {
     });
     assert!(fatal.is_some_and(|text| text.contains("on purpose")));
     assert_eq!(rig.append(0, batch(1, 10, 1)).0, Code::DirectoryOffline);
+}
+
+/// Another thread takes the log's sync at each moment of a truncation, and is done with it only after the next append.
+#[test]
+fn a_sync_that_outlasts_a_cut_counts_nothing_that_came_after_it() {
+    for moment in 1.. {
+        let vfs = MemoryVfs::tracked();
+        let (rig, _, _) = rig_with_log(&vfs, LogConfig::default());
+        for n in 0..3 {
+            rig.append_only(0, batch(1, 10, n));
+        }
+        rig.engine.step(Role::Lane);
+        let cut = rig.ticket();
+        rig.submit(Command::Truncate { log: log(0), ticket: cut, offset: 1, now_ms: NOW });
+        let lane = std::thread::current().id();
+        let (enter, entered) = std::sync::mpsc::channel();
+        let (leave, left) = std::sync::mpsc::channel::<()>();
+        let (left, operations) = (Mutex::new(left), AtomicU64::new(0));
+        let (syncing, engine) = (Arc::new(Mutex::new(None)), rig.engine.clone());
+        let thread = syncing.clone();
+        let (enter, entered) = (Mutex::new(enter), Mutex::new(entered));
+        vfs.observe(move |_| {
+            if std::thread::current().id() != lane {
+                let _ = enter.lock().unwrap().send(());
+                let _ = left.lock().unwrap().recv();
+            } else if operations.fetch_add(1, Ordering::Relaxed) + 1 == moment {
+                let engine = engine.clone();
+                *thread.lock().unwrap() = Some(std::thread::spawn(move || assert!(engine.step(Role::Sync))));
+                entered.lock().unwrap().recv().unwrap();
+            }
+        });
+        rig.engine.step(Role::Lane);
+        vfs.stop_observing();
+        let Some(syncing) = syncing.lock().unwrap().take() else {
+            assert!(moment > 2, "a truncation has more moments than {moment}");
+            break;
+        };
+        let told = rig.sink.find(|completion| match completion {
+            Completion::Answered { ticket, outcome: Ok(Answer::Marks { end, synced_end, .. }) } if *ticket == cut => {
+                Some((*end, *synced_end))
+            }
+            _ => None,
+        });
+        assert_eq!(told, Some((1, 0)), "moment {moment}");
+        rig.append_only(0, batch(1, 10, 9));
+        rig.engine.step(Role::Lane);
+        drop(leave);
+        syncing.join().unwrap();
+        assert_eq!(rig.sink.synced(log(0)), 1, "moment {moment}");
+        rig.settle();
+        assert_eq!(rig.sink.synced(log(0)), 2, "moment {moment}");
+    }
 }
