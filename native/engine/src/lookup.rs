@@ -97,7 +97,9 @@ impl ViewState {
             let mut scan = Scan::new(&*file, begin, size, WINDOW);
             while let Step::Batch(entry) = scan.next()? {
                 let header = &entry.header;
-                if !wanted(header.max_timestamp) || header.last_offset() < self.start {
+                // Of a batch that begins below the start the largest timestamp may be that of a deleted record.
+                let whole = header.base_offset >= self.start;
+                if header.last_offset() < self.start || whole && !wanted(header.max_timestamp) {
                     continue;
                 }
                 if header.base_offset >= limit {
