@@ -65,7 +65,7 @@ pub fn run(named: &Named, seed: u64, only: Option<usize>) -> Result<Tally, Faile
                 1..=3 => Depth::Closed,
                 _ => Depth::Plain,
             };
-            match check(&image, cut, depth, random.next()) {
+            match check(&image, cut, depth, random.draw()) {
                 Ok(images) => tally.images += images,
                 Err(why) => return Err(fail(Some((at, variant)), why)),
             }

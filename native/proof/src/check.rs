@@ -111,11 +111,11 @@ fn nested(forks: &[MemoryVfs], cut: &Cut, random: &mut Random) -> Result<u64, St
     for _ in 0..3.min(forks.len()) {
         let at = random.below(forks.len() as u64) as usize;
         for keep in [Keep::None, Keep::All, Keep::Pages] {
-            let variant = Variant { keep, seed: random.next() };
+            let variant = Variant { keep, seed: random.draw() };
             let image = forks[at].crash(variant.seed, keep);
             if seen.insert(fingerprint(&image)) {
                 // The clean-shutdown file may have been seen by the first recovery and be there again.
-                images += check(&image, cut, Depth::Plain, random.next())
+                images += check(&image, cut, Depth::Plain, random.draw())
                     .map_err(|why| format!("cut again before operation {at} of its recovery, {variant:?}: {why}"))?;
             }
         }

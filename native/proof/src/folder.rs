@@ -109,7 +109,7 @@ fn check_times(bytes: &[u8], base: i64, batches: &[(usize, Header)]) -> Outcome 
         let offset = base + u32::from_be_bytes(entry[8..].try_into().expect("four bytes")) as i64;
         let up_to = batches.iter().filter(|(_, header)| header.last_offset() <= offset);
         let largest = up_to.clone().map(|(_, header)| header.max_timestamp).max();
-        let holder = up_to.last().is_some_and(|(_, header)| header.last_offset() == offset);
+        let holder = up_to.into_iter().next_back().is_some_and(|(_, header)| header.last_offset() == offset);
         if largest != Some(timestamp) || !holder || timestamp <= before {
             return Err(format!("timestamp {timestamp} of offset {offset} is not the largest so far"));
         }

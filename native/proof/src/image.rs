@@ -23,7 +23,7 @@ pub fn variants(random: &mut Random, drawn: usize) -> Vec<Variant> {
     let mut all: Vec<Variant> = fixed.into_iter().map(|keep| Variant { keep, seed: 0 }).collect();
     for n in 0..drawn {
         let keep = [Keep::Pages, Keep::Torn, Keep::Pages, Keep::Some][n % 4];
-        all.push(Variant { keep, seed: random.next() });
+        all.push(Variant { keep, seed: random.draw() });
     }
     all
 }

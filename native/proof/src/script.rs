@@ -185,7 +185,7 @@ impl Script {
         };
         for _ in 0..1 + self.random.below(3) {
             let mut value = vec![b'v'; self.random.below(120) as usize];
-            value.extend(self.random.next().to_be_bytes());
+            value.extend(self.random.draw().to_be_bytes());
             let timestamp = self.now_ms - self.random.below(50) as i64;
             builder = builder.record(timestamp, Some(b"key"), Some(&value));
         }
