@@ -179,10 +179,10 @@ impl Recovery<'_> {
         let continues = bad.position > 0 || segments[bad.at].base == self.next_offset;
         for (at, segment) in segments.iter().enumerate().skip(bad.at).rev() {
             let from = if at == bad.at { bad.position } else { 0 };
-            // Room that was reserved and never used is no loss.
+            // Zeros, as of room that was made and never used, hold no batch.
             let blank = is_blank(&*segment.file()?, from, sizes[at])?;
             let whole = if blank { 0 } else { self.whole_batches(segment, from, sizes[at])? };
-            self.report.cut_bytes += if blank { 0 } else { sizes[at] - from };
+            self.report.cut_bytes += sizes[at] - from;
             self.report.cut_records += whole;
             if whole > 0 {
                 let kept = path(folder, &format!("{}.{from}.{CUT_SUFFIX}", file_name(segment.base, ".log")));

@@ -6,6 +6,7 @@ use super::durability::{ByteChange, Inode};
 use super::memory::{Operation, Shared, lock};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 pub struct MemoryMap {
     shared: Arc<Shared>,
@@ -57,7 +58,8 @@ impl Map for MemoryMap {
             // A file that was cut meanwhile is the map's end.
             self.broken = at + length as u64 > content.bytes.len();
             if !self.broken {
-                content.change(ByteChange::Write { at, bytes }, self.shared.tracked);
+                let order = self.shared.order.load(Ordering::Acquire);
+                content.change(ByteChange::Write { at, bytes, order }, self.shared.tracked);
             }
         }
         !self.broken

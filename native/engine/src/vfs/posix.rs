@@ -176,7 +176,7 @@ impl File for PosixFile {
     }
 
     fn map(&self, length: u64) -> io::Result<Box<dyn Map>> {
-        platform::map(&self.0, length)
+        platform::map(&self.file, length)
     }
 
     fn len(&self) -> io::Result<u64> {
