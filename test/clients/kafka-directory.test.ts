@@ -5,6 +5,8 @@
  *
  * `ODRADEK_RUNS=n` makes n times as many hand-overs.
  */
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { serveProcess } from '../support/broker-process.ts'
@@ -88,6 +90,13 @@ tests('what Kafka has we serve, what we add Kafka serves, under load, back and f
   assert.match(expiring, /^records expiring 0 read_committed 1 /m)
   await stopped(kafka)
 
+  const metadata = join(site.logDirs[0]!, '__cluster_metadata-0')
+  const newestSnapshot = () =>
+    readdirSync(metadata)
+      .filter(name => name.endsWith('.checkpoint'))
+      .sort()
+      .at(-1)!
+  const ofKafka = newestSnapshot()
   let ours = await startOurs(site)
   assert.equal(
     without(await moves.succeed('cluster', address), RegExp(`${moving.source}|${coordinated.source}`)),
@@ -98,8 +107,11 @@ tests('what Kafka has we serve, what we add Kafka serves, under load, back and f
   await moves.succeed('topic', address, 'made-by-us', '2')
   cluster = await moves.succeed('cluster', address)
   await stopped(ours)
+  assert.ok(newestSnapshot() > ofKafka, 'Kafka starts from a snapshot of ours')
 
   kafka = await startKafka(site)
+  const other = await startOurs(site).then(broker => broker.kill(), String)
+  assert.match(String(other), /logs is in use by/)
   const expired = await eventually(
     () => moves.succeed('records', address, 'expiring'),
     text => /^records expiring 0 read_committed 2 /m.test(text),
@@ -136,6 +148,36 @@ tests('what Kafka has we serve, what we add Kafka serves, under load, back and f
   )
 })
 
+/** Each broker of `starts` in turn serves a load, and is ended as `ending` says; the last one is checked and stopped. */
+async function handOver(
+  site: KafkaSite,
+  starts: readonly ((site: KafkaSite) => Promise<Serving>)[],
+  ending: 'stop' | 'kill',
+  inFlight: number,
+): Promise<void> {
+  const address = `127.0.0.1:${site.port}`
+  const moves = converse('test/clients/java/Moves.java')
+  const acknowledged = async () => Number(await moves.succeed('acknowledged'))
+  for (const [index, start] of starts.entries()) {
+    const broker = await start(site)
+    if (index === 0) {
+      await moves.succeed('topic', address, 'load', '3')
+      await moves.succeed('load', address, 'load', '3', `${inFlight}`)
+      await moves.succeed('members', address, 'load')
+    }
+    const before = await acknowledged()
+    await eventually(acknowledged, now => now >= before + 1000)
+    if (index + 1 === starts.length) {
+      settledWell(await moves.succeed('settle', address))
+      await stopped(broker)
+    } else if (ending === 'stop') await stopped(broker)
+    else await broker.kill()
+  }
+  await moves.close()
+}
+
+const inTurn = <T>(...each: T[]): T[] => Array.from({ length: runs(1).numRuns }, () => each).flat()
+
 tests('kill -9 of either at the hand-over takes nothing, with a fixed voter and two directories', async () => {
   const settings = (controllerPort: number) => ({
     'controller.quorum.voters': `1@localhost:${controllerPort}`,
@@ -146,30 +188,13 @@ tests('kill -9 of either at the hand-over takes nothing, with a fixed voter and 
   })
   const site = await kafkaSite(temporaryFolder('kafka-directory'), settings, 2)
   await formatKafka(site, [])
-  const address = `127.0.0.1:${site.port}`
-  const moves = converse('test/clients/java/Moves.java')
-  const acknowledged = async () => Number(await moves.succeed('acknowledged'))
-  let begun = false
-  const rounds = 2 * runs(1).numRuns
-  for (let round = 0; round < rounds; round++) {
-    for (const start of [startKafka, startOurs]) {
-      const broker = await start(site)
-      if (!begun) {
-        await moves.succeed('topic', address, 'load', '3')
-        // A broker that recovers knows one batch of each producer again, so no more than one may be in doubt.
-        await moves.succeed('load', address, 'load', '3', '1')
-        await moves.succeed('members', address, 'load')
-        begun = true
-      }
-      const before = await acknowledged()
-      await eventually(acknowledged, now => now >= before + 1000)
-      if (round + 1 === rounds && start === startOurs) {
-        settledWell(await moves.succeed('settle', address))
-        await stopped(broker)
-      } else await broker.kill()
-    }
-  }
-  await moves.close()
+  // Kafka knows one batch of each producer when it has recovered, so no more than one may be in doubt.
+  await handOver(site, inTurn(startKafka, startOurs, startKafka, startOurs), 'kill', 1)
+})
+
+tests('a directory that we made Kafka serves, and gives back', async () => {
+  const site = await kafkaSite(temporaryFolder('kafka-directory'))
+  await handOver(site, [...inTurn(startOurs, startKafka), startOurs], 'stop', 5)
 })
 
 tests.run()

@@ -3,7 +3,7 @@
  *
  *   setup BOOTSTRAP                    topics of every sort, records, configs, transactions that ended, groups, quotas
  *   topic BOOTSTRAP NAME PARTITIONS    creates it
- *   open BOOTSTRAP ID TOPIC MS         a transaction of that id with three records in TOPIC, left open
+ *   open BOOTSTRAP ID TOPIC MS         a transaction of that id with three records in TOPIC and an offset, left open
  *   load BOOTSTRAP TOPIC PARTITIONS N  an idempotent producer in a thread, N requests in flight at most
  *   members BOOTSTRAP TOPIC            a consumer of each group protocol in a thread; each commits what it has read
  *   acknowledged                       how many records of the load are
@@ -168,6 +168,7 @@ public class Moves {
   /** Never closed: a close would abort. */
   static final List<Producer<String, String>> opened = new ArrayList<>();
 
+  @SuppressWarnings("removal")
   static void open(String bootstrap, String id, String topic, String timeoutMs) throws Exception {
     Producer<String, String> producer = producer(bootstrap, Map.of("transactional.id", id, "transaction.timeout.ms", timeoutMs));
     opened.add(producer);
@@ -176,6 +177,7 @@ public class Moves {
       producer.initTransactions();
       producer.beginTransaction();
       for (int i = 0; i < 3; i++) producer.send(new ProducerRecord<>(topic, 0, null, id + i)).get();
+      producer.sendOffsetsToTransaction(Map.of(new TopicPartition("many", 0), new OffsetAndMetadata(77)), new ConsumerGroupMetadata("pending-group"));
       other.send(new ProducerRecord<>(topic, 0, null, "behind")).get();
     }
   }
@@ -406,7 +408,7 @@ public class Moves {
         for (ConfigEntry entry : config.entries())
           if (entry.source().name().startsWith("DYNAMIC")) lines.add("config " + resource.type() + " " + resource.name() + " " + entry.name() + "=" + entry.value());
       });
-      for (String group : List.of("idle-group", "transactional-group")) {
+      for (String group : List.of("idle-group", "transactional-group", "pending-group")) {
         admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get().forEach((at, offset) ->
             lines.add("committed " + group + " " + at + " " + offset.offset() + " " + offset.metadata()));
       }
