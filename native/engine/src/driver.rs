@@ -6,7 +6,7 @@
 use crate::command::{Command, Completion, DirectoryId, Failure, LogRef, Sink};
 use crate::directory::Directory;
 use crate::error::Code;
-use crate::hub::{Hub, LaneItem, Queue, ReadTask, SYNC_THREADS, Site, Task, Tasks};
+use crate::hub::{Deletion, Hub, LaneItem, Queue, ReadTask, SYNC_THREADS, Site, Task, Tasks};
 use crate::lane::Lane;
 use crate::lock::{lock, read, write};
 use crate::log::{Log, LogShared};
