@@ -108,7 +108,9 @@ fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
-        ["fill", folder, logs, bytes, batch, flush] => fill(folder, number(logs) as u32, number(bytes), number(batch), flush),
+        ["fill", folder, logs, bytes, batch, flush] => {
+            fill(folder, number(logs) as u32, number(bytes), number(batch), flush)
+        }
         ["open", folder, flush] => open(folder, flush),
         _ => fail("usage: restart fill FOLDER LOGS BYTES BATCH group|os, or restart open FOLDER group|os"),
     }
