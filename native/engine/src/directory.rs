@@ -23,7 +23,7 @@ const FAILED: &str = ".odradek-failed";
 
 /// The checkpoint files, in the order in which they are written.
 const CHECKPOINTS: [(&str, Kind); 3] =
-    [(RECOVERY_POINTS, Kind::Recovery), (LOG_STARTS, Kind::Start), (HIGH_WATERMARKS, Kind::HighWatermark)];
+    [(LOG_STARTS, Kind::Start), (RECOVERY_POINTS, Kind::Recovery), (HIGH_WATERMARKS, Kind::HighWatermark)];
 
 pub struct Directory {
     pub id: DirectoryId,
@@ -247,6 +247,11 @@ impl Directory {
         lock(&self.points).set(Kind::HighWatermark, folder, Some(offset));
     }
 
+    /// The files on disk have a recovery point or a start of it.
+    pub fn has_points(&self, folder: &str) -> bool {
+        lock(&self.points).on_disk(folder, |_| true)
+    }
+
     /// The log is gone; true if the files on disk still have a point of it.
     pub fn forget(&self, folder: &str) -> bool {
         let points = &mut *lock(&self.points);
@@ -278,7 +283,8 @@ impl Directory {
         if higher { self.write_checkpoints() } else { Ok(()) }
     }
 
-    /// Writes the three files. No room is an answer; any other failure takes the directory offline.
+    /// Writes the three files; the starts first, because a recovery point may be past segments that only a start on disk
+    /// has let go of. No room is an answer; any other failure takes the directory offline.
     pub fn write_checkpoints(&self) -> Result<(), Failure> {
         let _turn = lock(&self.writing);
         self.check()?;
