@@ -242,12 +242,12 @@ impl Directory {
     }
 
     /// Its log is about to be opened. False: it is open already.
-    pub fn claim(&self, folder: &str) -> bool {
+    pub fn claim_log(&self, folder: &str) -> bool {
         lock(&self.points).claim(folder)
     }
 
     /// Its log is open no more.
-    pub fn release(&self, folder: &str) {
+    pub fn release_log(&self, folder: &str) {
         lock(&self.points).release(folder);
     }
 

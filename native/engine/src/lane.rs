@@ -310,7 +310,7 @@ impl Lane {
             Ok(site) => site,
             Err(failure) => return refuse(failure.code, failure.text),
         };
-        if !site.directory.claim(&request.name) {
+        if !site.directory.claim_log(&request.name) {
             return refuse(Code::Locked, format!("the log {} is open already", request.name));
         }
         hub.queue_open(&site, (*request).clone());
@@ -331,7 +331,7 @@ impl Lane {
             }
             Err(failure) => {
                 if let Ok(site) = hub.site(directory) {
-                    site.directory.release(&name);
+                    site.directory.release_log(&name);
                 }
                 Err(failure)
             }
@@ -349,7 +349,7 @@ impl Lane {
                 write(&hub.logs).remove(&log.slot);
                 self.used.remove(&log.slot);
                 self.open_files.forget(log.slot);
-                owned.shared().directory.release(&owned.shared().name);
+                owned.shared().directory.release_log(&owned.shared().name);
                 Some(owned)
             }
             opening => {
