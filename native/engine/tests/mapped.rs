@@ -321,3 +321,27 @@ fn a_trim_and_retention_let_segments_go() {
     assert_eq!(bench.log().find(NOW + 1).unwrap(), None);
     bench.close();
 }
+
+#[test]
+fn a_log_that_rested_goes_on_with_its_index() {
+    let mut bench = Bench::start(MemoryVfs::new(), LogConfig { index_interval_bytes: 100, ..config() });
+    for index in 0..500 {
+        bench.put(&value(index)).unwrap();
+    }
+    for minute in 1..4 {
+        bench.log().sync_now().unwrap();
+        bench.log().tend(NOW + minute * 61_000).unwrap();
+        bench.rig.settle();
+    }
+    for index in 500..600 {
+        let late = NOW + 300_000;
+        bench.log().append(None, Some(&value(index)), late, late).unwrap();
+    }
+    let expected: Vec<Vec<u8>> = (0..600).map(value).collect();
+    assert!(bench.values() == expected);
+    let vfs = bench.close();
+    let index = odradek_engine::vfs::read_file(&vfs, "/data/t-0/00000000000000000000.index").unwrap().unwrap();
+    assert!(index.len() > 8 * 500, "{}", index.len());
+    let last = u32::from_be_bytes(index[index.len() - 8..index.len() - 4].try_into().unwrap());
+    assert!(last >= 598, "{last}");
+}

@@ -75,7 +75,6 @@ impl MappedLog {
             self.new_segment();
         }
         self.queue_if(queue);
-        self.index_room = self.index_room();
         match outcomes.into_iter().next() {
             Some(outcome) if outcome.code == Code::Ok => Ok(outcome.info.base),
             Some(outcome) => Err(Failure { code: outcome.code, text: outcome.info.text }),
@@ -96,6 +95,9 @@ impl MappedLog {
         }
         if self.log.shared.directory.is_offline() {
             self.log.shared.directory.check()?;
+        }
+        if !self.untold.any {
+            self.begin()?;
         }
         if self.must_roll(bytes as u64, records.count(), timestamp, now_ms) {
             self.roll(now_ms)?;
@@ -125,6 +127,13 @@ impl MappedLog {
         }
         self.account(at, base, bytes, records.count(), timestamp);
         Ok(base)
+    }
+
+    /// The first append since everybody was told: the segment may have rested meanwhile.
+    fn begin(&mut self) -> Result<(), Failure> {
+        self.log.active.wake().map_err(|error| self.log.read_failed(&error))?;
+        self.index_room = self.index_room();
+        Ok(())
     }
 
     fn fits(&self, bytes: usize) -> Result<(), Failure> {

@@ -126,7 +126,6 @@ impl MappedLog {
         }
         self.untold.entries = entries;
         self.untold.entries.clear();
-        self.index_room = self.index_room();
     }
 
     /// Whole batches from the one with `from` on, as many as fit `max_bytes`, at least one; None at the end. Waits for the
