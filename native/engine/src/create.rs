@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// Makes the folders that are missing, together: a journal then commits them with few syncs. For each request whether
 /// its folder is new.
 pub fn create_folders(directory: &Arc<Directory>, requests: &[OpenLog]) -> Vec<Result<bool, Failure>> {
+    if let Err(failure) = forget_older(directory, requests) {
+        return requests.iter().map(|_| Err(failure.clone())).collect();
+    }
     let mut outcomes: Vec<Result<bool, Failure>> = Vec::with_capacity(requests.len());
     let mut metadata = Vec::new();
     for request in requests {
@@ -40,6 +43,14 @@ pub fn create_folders(directory: &Arc<Directory>, requests: &[OpenLog]) -> Vec<R
         }
     }
     outcomes
+}
+
+/// What the journal holds of older logs in folders of these names must not come back in the new ones.
+fn forget_older(directory: &Directory, requests: &[OpenLog]) -> Result<(), Failure> {
+    let missing = |name: &str| directory.vfs.list(&path(&directory.path, name)).is_err();
+    let held = requests.iter().map(|request| request.name.as_str()).filter(|name| directory.journal.holds(name));
+    let names: Vec<&str> = held.filter(|name| missing(name)).collect();
+    directory.journal.forget(directory, &names)
 }
 
 fn settle_folders(

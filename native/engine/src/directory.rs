@@ -7,6 +7,7 @@
 use crate::checkpoint::{self, CLEAN_SHUTDOWN, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
 use crate::command::{Completion, DirectoryId, Failure, Sink};
 use crate::error::Code;
+use crate::journal::{Journal, replay};
 use crate::lock::lock;
 use crate::vfs::{self, Lock, LockFailure, Vfs, is_no_space, path, remove_if_there, write_file_atomically};
 use std::collections::BTreeMap;
@@ -45,6 +46,7 @@ pub struct Directory {
     points: Mutex<Points>,
     /// Held while checkpoint files are written.
     writing: Mutex<()>,
+    pub journal: Journal,
 }
 
 /// What opening found.
@@ -69,6 +71,7 @@ impl Directory {
         id: DirectoryId,
         directory: &str,
         vfs: Arc<dyn Vfs>,
+        journal_bytes: u64,
         sink: Arc<dyn Sink>,
     ) -> Result<(Directory, Found), Failure> {
         let failed = |what: &str, error: io::Error| Failure {
@@ -120,10 +123,15 @@ impl Directory {
                 })?;
             }
         }
+        let recovery_point = |name: &str| points.recovery.get(name).copied().unwrap_or(0);
+        let replayed = replay::replay(&*vfs, directory, recovery_point).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => Failure { code: Code::Damaged, text: error.to_string() },
+            _ => failed("putting back what the journal holds of", error),
+        })?;
         points.recovery_on_disk = points.recovery.clone();
         points.starts_on_disk = points.starts.clone();
         let mut found = Found {
-            clean: clean.is_some(),
+            clean: clean.is_some() && replayed.is_none(),
             broker_epoch: clean.as_deref().map_or(-1, checkpoint::decode_clean_shutdown),
             folders: Vec::new(),
             deleted: Vec::new(),
@@ -145,6 +153,7 @@ impl Directory {
             failure: Mutex::new(None),
             points: Mutex::new(points),
             writing: Mutex::new(()),
+            journal: Journal::new(journal_bytes),
         };
         Ok((directory, found))
     }
@@ -152,7 +161,7 @@ impl Directory {
     /// Every log of it is closed. The lock is given back in any case.
     pub fn close(&self, clean: bool, broker_epoch: i64) -> Result<(), Failure> {
         let outcome = match self.check() {
-            Ok(()) => self.write_checkpoints().and_then(|()| {
+            Ok(()) => self.write_checkpoints().and_then(|()| self.journal.close(self)).and_then(|()| {
                 if !clean {
                     return Ok(());
                 }

@@ -24,6 +24,8 @@ const READ_THREADS: usize = 2;
 pub struct EngineOptions {
     /// No threads: `Engine::step` runs one task of a role at a time.
     pub manual: bool,
+    /// Bytes of each half of a directory's journal; 0: the usual size.
+    pub journal_bytes: u64,
 }
 
 /// Who does what. In manual mode each is stepped by its name.
@@ -68,6 +70,7 @@ pub struct Engine {
 
 struct Inner {
     manual: bool,
+    journal_bytes: u64,
     hub: Hub,
     lane: Mutex<Lane>,
     next_directory: AtomicU32,
@@ -80,6 +83,7 @@ impl Engine {
         let engine = Engine {
             inner: Arc::new(Inner {
                 manual: options.manual,
+                journal_bytes: options.journal_bytes,
                 hub: Hub::new(sink),
                 lane: Mutex::default(),
                 next_directory: AtomicU32::new(1),
@@ -124,9 +128,10 @@ impl Engine {
         let hub = &self.inner.hub;
         let id = self.inner.next_directory.fetch_add(1, Ordering::Relaxed);
         let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
-        let (directory, found) = Directory::open(id, path, vfs.open(), hub.sink.clone())?;
+        let (directory, found) = Directory::open(id, path, vfs.open(), self.inner.journal_bytes, hub.sink.clone())?;
         let directory = Arc::new(directory);
-        let site = Arc::new(Site { directory: directory.clone(), tasks: Mutex::default(), filled: Condvar::new() });
+        let tasks = Mutex::new(Tasks::new(directory.vfs.has_disk()));
+        let site = Arc::new(Site { directory: directory.clone(), tasks, filled: Condvar::new() });
         write(&hub.sites).insert(id, site.clone());
         for name in found.deleted {
             hub.deletions.push(Deletion::Folder { directory: directory.clone(), name, ticket: None });

@@ -10,10 +10,12 @@ use crate::create::create_folders;
 use crate::directory::Directory;
 use crate::error::Code;
 use crate::files::{self, FileCommand};
+use crate::gather::{Gather, Sync};
 use crate::lock::{lock, read};
 use crate::log::{Log, LogShared};
 use crate::open;
 use crate::retire::{self, Retire};
+use crate::sync::Again;
 use crate::vfs::{Vfs, path};
 use crate::view::{Patience, ReadRequest};
 use std::collections::{BTreeMap, VecDeque};
@@ -118,9 +120,8 @@ impl Site {
     }
 }
 
-#[derive(Default)]
 pub struct Tasks {
-    syncs: VecDeque<Arc<LogShared>>,
+    syncs: Gather,
     syncing: usize,
     files: VecDeque<(u32, FileCommand)>,
     files_running: bool,
@@ -134,13 +135,28 @@ pub struct Tasks {
 }
 
 pub enum Task {
-    Sync(Arc<LogShared>),
+    Sync(Sync),
     Files(u32, FileCommand),
     Checkpoint,
     Open(Vec<OpenLog>),
 }
 
 impl Tasks {
+    pub fn new(has_disk: bool) -> Tasks {
+        Tasks {
+            syncs: Gather::new(has_disk),
+            syncing: 0,
+            files: VecDeque::new(),
+            files_running: false,
+            opens: VecDeque::new(),
+            opening: 0,
+            checkpoint_wanted: false,
+            checkpoint_running: false,
+            syncs_since: 0,
+            closing: false,
+        }
+    }
+
     /// What a thread of the directory does next.
     pub fn next(&mut self) -> Option<Task> {
         if let Some(task) = self.next_sync() {
@@ -163,10 +179,10 @@ impl Tasks {
             self.syncs_since = 0;
             return Some(Task::Checkpoint);
         }
-        let shared = self.syncs.pop_front()?;
+        let sync = self.syncs.next()?;
         self.syncs_since += 1;
         self.syncing += 1;
-        Some(Task::Sync(shared))
+        Some(Task::Sync(sync))
     }
 
     pub fn next_open(&mut self) -> Option<Task> {
@@ -228,7 +244,7 @@ impl Hub {
 
     pub fn queue_sync(&self, shared: &Arc<LogShared>) {
         if let Ok(site) = self.site(shared.directory.id) {
-            lock(&site.tasks).syncs.push_back(shared.clone());
+            lock(&site.tasks).syncs.add(shared.clone());
             site.filled.notify_one();
         }
     }
@@ -254,8 +270,8 @@ impl Hub {
     pub fn run(&self, site: &Site, task: Task) {
         let directory = &site.directory;
         match task {
-            Task::Sync(shared) => {
-                self.sync(&shared);
+            Task::Sync(sync) => {
+                self.run_sync(site, sync);
                 if !directory.is_offline() && directory.recovery_points_changed() {
                     site.want_checkpoint();
                 }
@@ -287,6 +303,49 @@ impl Hub {
         }
     }
 
+    fn run_sync(&self, site: &Site, sync: Sync) {
+        match sync {
+            Sync::One(shared) => self.sync(&shared),
+            Sync::Prepare => {
+                let ready = site.directory.journal.prepare(&site.directory).unwrap_or(false);
+                lock(&site.tasks).syncs.prepared(ready);
+                site.filled.notify_all();
+            }
+            Sync::Gathered(logs) => self.gather(site, logs),
+            Sync::Drain(logs) => {
+                let logs: Vec<Arc<LogShared>> = logs.into_iter().filter(|shared| shared.sync.drain()).collect();
+                for shared in &logs {
+                    shared.sync.journaled().iter().for_each(|file| file.begin_writing());
+                }
+                logs.iter().for_each(|shared| self.sync(shared));
+                lock(&site.tasks).syncs.drained();
+                site.filled.notify_one();
+            }
+        }
+    }
+
+    /// One run of the journal.
+    fn gather(&self, site: &Site, logs: Vec<Arc<LogShared>>) {
+        let (run, outcome) = site.directory.journal.run(&site.directory, logs);
+        let taken = run.done.len();
+        let mut again = Vec::new();
+        let mut alone = run.direct;
+        for (shared, job) in run.done {
+            match shared.sync.finish_journal(job, outcome.clone()) {
+                Again::No => {}
+                Again::Any => again.push(shared),
+                Again::Direct => alone.push(shared),
+            }
+        }
+        let tasks = &mut *lock(&site.tasks);
+        tasks.syncs.gathered(taken, run.full, run.later, run.drain);
+        again.into_iter().for_each(|shared| tasks.syncs.add(shared));
+        alone.into_iter().for_each(|shared| tasks.syncs.add_alone(shared));
+        if !tasks.syncs.is_empty() {
+            site.filled.notify_all();
+        }
+    }
+
     fn sync(&self, shared: &Arc<LogShared>) {
         let directory = &shared.directory;
         let Some(mut job) = shared.sync.begin() else { return };
@@ -307,6 +366,9 @@ impl Hub {
             }),
             Err(failure) => Err(failure),
         };
+        if job.drains && outcome.is_ok() {
+            directory.journal.drained(shared.log);
+        }
         let outcome = outcome.and_then(|complete| {
             job.retired = job.retire.bases.is_empty() || self.retire(shared, &job.retire)?;
             Ok(complete)

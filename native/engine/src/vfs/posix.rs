@@ -28,6 +28,10 @@ impl Drop for PosixLock {
 }
 
 impl Vfs for PosixVfs {
+    fn has_disk(&self) -> bool {
+        true
+    }
+
     fn open(&self, path: &str, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let mut options = std::fs::OpenOptions::new();
         options.read(true);
@@ -157,6 +161,10 @@ impl File for PosixFile {
 
     fn sync_data(&self) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    fn begin_writing(&self) {
+        platform::begin_writing(&self.0);
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
