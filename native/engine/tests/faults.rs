@@ -10,7 +10,7 @@ use odradek_engine::driver::Role;
 use odradek_engine::error::Code;
 use odradek_engine::producer_state::ProducerStates;
 use odradek_engine::vfs::{Keep, MemoryVfs, OpenMode, Operation, Vfs, VfsKind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 const EIO: i32 = 5;
@@ -59,6 +59,47 @@ fn a_failed_sync_takes_the_directory_offline_and_is_never_retried() {
     assert!(rig.engine.close_directory(directory, true, 1).is_err());
     // After a crash only what was reported is there.
     let (_, _, info) = rig_with_log(&vfs.crash(1, Keep::None), LogConfig::default());
+    assert_eq!(info.end, 1);
+}
+
+/// The machine goes on, so the system's cache has what the disk never got.
+#[test]
+fn what_only_the_cache_kept_after_a_failed_sync_is_on_disk_when_it_is_told_of() {
+    let vfs = MemoryVfs::tracked();
+    let (rig, directory, _) = rig_with_log(&vfs, LogConfig::default());
+    rig.append(0, batch(1, 10, 0));
+    vfs.fail(Operation::SyncData, 1, EIO);
+    rig.append(0, batch(1, 10, 1));
+    assert!(rig.engine.close_directory(directory, false, 1).is_err());
+    let (rig, directory, info) = rig_with_log(&vfs, LogConfig::default());
+    assert_eq!((info.end, info.synced_end), (2, 2));
+    rig.append(0, batch(1, 10, 2));
+    assert_eq!(rig.sink.synced(log(0)), 3);
+    let (_, _, info) = rig_with_log(&vfs.crash(1, Keep::None), LogConfig::default());
+    assert_eq!(info.end, 3, "what was reported as synced is there after a power cut");
+    rig.close(0, true).unwrap();
+    rig.engine.close_directory(directory, true, 1).unwrap();
+    let files = || vfs.list("/data").unwrap().into_iter().filter(|entry| !entry.folder).map(|entry| entry.name);
+    assert!(!files().any(|name| name == ".odradek-failed"), "{:?}", files().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_folder_that_a_killed_process_left_unsynced_outlives_a_power_cut() {
+    let vfs = MemoryVfs::tracked();
+    let rig = Rig::manual();
+    let opened = rig.directory("/data", VfsKind::Memory(vfs.clone()));
+    let before = Arc::new(Mutex::new(vfs.fork()));
+    let last = before.clone();
+    vfs.observe(move |image| *last.lock().unwrap() = image.fork());
+    rig.open(opened.id, 0, "t-0", LogConfig::default(), false).unwrap();
+    vfs.stop_observing();
+    // All was done but the last sync, that of the folder's name.
+    let left = before.lock().unwrap().fork();
+    let (rig, _, info) = rig_with_log(&left, LogConfig::default());
+    assert!(!info.created);
+    rig.append(0, batch(1, 10, 0));
+    assert_eq!(rig.sink.synced(log(0)), 1);
+    let (_, _, info) = rig_with_log(&left.crash(1, Keep::None), LogConfig::default());
     assert_eq!(info.end, 1);
 }
 
@@ -431,7 +472,8 @@ fn a_producer_snapshot_above_the_recovery_point_is_not_believed() {
 fn a_panic_takes_the_directories_offline_and_is_told() {
     let vfs = MemoryVfs::tracked();
     let (rig, _, _) = rig_with_log(&vfs, LogConfig::default());
-    vfs.observe(|_| panic!("on purpose"));
+    let panicked = AtomicBool::new(false);
+    vfs.observe(move |_| assert!(panicked.swap(true, Ordering::Relaxed), "on purpose"));
     rig.submit(append(0, 700, batch(1, 10, 0)));
     rig.settle();
     vfs.stop_observing();
