@@ -139,7 +139,7 @@ impl Directory {
         points.recovery_on_disk = points.recovery.clone();
         points.starts_on_disk = points.starts.clone();
         let mut found = Found {
-            clean: clean.is_some() && replayed.is_none(),
+            clean: clean.is_some() && !replayed,
             broker_epoch: clean.as_deref().map_or(-1, checkpoint::decode_clean_shutdown),
             folders: Vec::new(),
             deleted: Vec::new(),

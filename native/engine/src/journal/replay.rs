@@ -2,14 +2,14 @@
 //!
 //! Invariants: bytes go only where they were: the folder with that topic id, the segment with that base, no further than
 //! its end, so that no hole comes about; nothing below the log's recovery point, nothing of a log that was forgotten since.
-//! Everything put back or found there is on disk before the journal goes. A record that is not whole ends the journal; if
+//! Everything put back is on disk before the journal goes. A record that is not whole ends the journal; if
 //! whole ones of a later sequence follow, the journal is damaged, and nothing is changed.
 
 use super::record::{BLOCK, Entry, Found, Place, read};
 use super::{FOLDER, HALVES, writer};
 use crate::checkpoint::{PARTITION_METADATA, decode_partition_metadata};
 use crate::segment::file_name;
-use crate::vfs::{self, File, OpenMode, Vfs, path, read_exact_at, write_all_at};
+use crate::vfs::{self, File, OpenMode, Vfs, path, write_all_at};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
@@ -17,19 +17,11 @@ use std::sync::Arc;
 /// Files that are held open at once.
 const OPEN_FILES: usize = 256;
 
-/// What was done.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Replayed {
-    pub records: u64,
-    /// Bytes that were missing or different.
-    pub bytes: u64,
-}
-
-/// None: there is no journal. `recovery_point`: of the log in a folder, as it is on disk.
-pub fn replay(vfs: &dyn Vfs, root: &str, recovery_point: impl Fn(&str) -> i64) -> io::Result<Option<Replayed>> {
+/// False: there is no journal. `recovery_point`: of the log in a folder, as it is on disk.
+pub fn replay(vfs: &dyn Vfs, root: &str, recovery_point: impl Fn(&str) -> i64) -> io::Result<bool> {
     let folder = path(root, FOLDER);
     if !vfs.list(root)?.iter().any(|entry| entry.folder && entry.name == FOLDER) {
-        return Ok(None);
+        return Ok(false);
     }
     let mut halves = Vec::new();
     for name in HALVES {
@@ -52,19 +44,18 @@ pub fn replay(vfs: &dyn Vfs, root: &str, recovery_point: impl Fn(&str) -> i64) -
     }
     let mut targets =
         Targets { vfs, root, recovery_point, logs: BTreeMap::new(), open: BTreeMap::new(), touched: BTreeSet::new() };
-    let mut replayed = Replayed { records: records.len() as u64, bytes: 0 };
     for record in &records {
         for entry in &record.entries {
             if let Entry::Bytes(place, bytes) = entry
                 && forgotten.get(place.name).is_none_or(|sequence| *sequence < record.sequence)
             {
-                replayed.bytes += targets.put(place, bytes)?;
+                targets.put(place, bytes)?;
             }
         }
     }
     targets.sync()?;
     writer::remove(vfs, root, &order)?;
-    Ok(Some(replayed))
+    Ok(true)
 }
 
 /// The whole records from the beginning of a file on.
@@ -126,11 +117,11 @@ struct Targets<'a, P> {
 }
 
 impl<P: Fn(&str) -> i64> Targets<'_, P> {
-    /// How many bytes were missing or different.
-    fn put(&mut self, place: &Place<'_>, bytes: &[u8]) -> io::Result<u64> {
-        let Some((topic_id, recovery_point)) = self.log(place.name)? else { return Ok(0) };
-        if topic_id.unwrap_or_default() != place.topic_id || place.end <= recovery_point {
-            return Ok(0);
+    fn put(&mut self, place: &Place<'_>, bytes: &[u8]) -> io::Result<()> {
+        let Some((topic_id, recovery_point)) = self.log(place.name)? else { return Ok(()) };
+        let other = !place.topic_id.is_empty() && topic_id.as_deref() != Some(place.topic_id);
+        if other || place.end <= recovery_point {
+            return Ok(());
         }
         let file = path(&path(self.root, place.name), &file_name(place.base, ".log"));
         if self.open.len() >= OPEN_FILES && !self.open.contains_key(&file) {
@@ -145,20 +136,15 @@ impl<P: Fn(&str) -> i64> Targets<'_, P> {
             };
             self.open.insert(file.clone(), opened);
         }
-        let Some(Some((opened, length))) = self.open.get_mut(&file) else { return Ok(0) };
+        let Some(Some((opened, length))) = self.open.get_mut(&file) else { return Ok(()) };
         if place.position > *length {
-            return Ok(0);
+            return Ok(());
         }
         self.touched.insert(file);
-        let there = (*length - place.position).min(bytes.len() as u64) as usize;
-        let mut found = vec![0; there];
-        read_exact_at(&**opened, &mut found, place.position)?;
-        if found == bytes {
-            return Ok(0);
-        }
+        // Also what can be read there: it may be in the system's cache alone, and clean by mistake.
         write_all_at(&**opened, bytes, place.position)?;
         *length = (*length).max(place.position + bytes.len() as u64);
-        Ok(bytes.len() as u64)
+        Ok(())
     }
 
     fn log(&mut self, name: &str) -> io::Result<Option<(Option<String>, i64)>> {

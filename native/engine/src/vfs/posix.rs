@@ -176,7 +176,7 @@ impl File for PosixFile {
     }
 
     fn begin_writing(&self) {
-        platform::begin_writing(&self.0);
+        platform::begin_writing(&self.file);
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
