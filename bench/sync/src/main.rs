@@ -7,9 +7,12 @@
 //! `--awake N`: N threads of the lowest priority spin meanwhile. A virtual core that halts may take milliseconds to come back,
 //! which a busy broker's does not do; without it a single thread's figure is the host's mood.
 //!
+//! With `logs` as the first word it measures the engine itself (`logs.rs`).
+//!
 //! Each way is run in turns, `--rounds` times, and the median counts: durable appends a second, and syncs a second. Linux.
 
 mod files;
+mod logs;
 mod ways;
 
 use files::Files;
@@ -29,13 +32,37 @@ struct Arguments {
 }
 
 fn main() {
-    if let Err(problem) = arguments().and_then(|arguments| run(&arguments)) {
+    let mut words = std::env::args().skip(1).peekable();
+    let outcome = match words.next_if(|word| word == "logs") {
+        Some(_) => logs_arguments(words).and_then(|arguments| logs::run(&arguments)).map(|line| println!("{line}")),
+        None => arguments(words).and_then(|arguments| run(&arguments)),
+    };
+    if let Err(problem) = outcome {
         eprintln!("odradek-sync-bench: {problem}");
         std::process::exit(1);
     }
 }
 
-fn arguments() -> Result<Arguments, String> {
+fn logs_arguments(mut words: impl Iterator<Item = String>) -> Result<logs::Arguments, String> {
+    let mut found = logs::Arguments::default();
+    while let Some(name) = words.next() {
+        let value = words.next().ok_or(format!("{name} needs a value"))?;
+        let number = || value.parse::<f64>().map_err(|_| format!("{name} {value} is no number"));
+        match name.as_str() {
+            "--folder" => found.folder = value,
+            "--logs" => found.logs = number()? as usize,
+            "--rate" => found.rate = number()?,
+            "--depth" => found.depth = number()? as usize,
+            "--seconds" => found.seconds = number()?,
+            "--bytes" => found.bytes = number()? as usize,
+            "--journal" => found.journal = value == "yes",
+            _ => return Err(format!("there is no option {name}")),
+        }
+    }
+    if found.folder.is_empty() { Err("--folder is missing".to_string()) } else { Ok(found) }
+}
+
+fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let mut found = Arguments {
         folder: String::new(),
         rounds: 3,
@@ -46,7 +73,6 @@ fn arguments() -> Result<Arguments, String> {
         awake: 0,
         out: None,
     };
-    let mut words = std::env::args().skip(1);
     while let Some(name) = words.next() {
         let value = words.next().ok_or(format!("{name} needs a value"))?;
         let wrong = |_| format!("{name} {value} is no number");

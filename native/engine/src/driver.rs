@@ -7,6 +7,7 @@ use crate::command::{Command, Completion, DirectoryId, Failure, Sink};
 use crate::directory::Directory;
 use crate::error::Code;
 use crate::hub::{Deletion, Hub, LaneItem, Queue, ReadTask, SYNC_THREADS, Site, Task, Tasks};
+use crate::journal::HALF_BYTES;
 use crate::lane::Lane;
 use crate::lock::{lock, read, write};
 use crate::vfs::{Space, VfsKind};
@@ -24,8 +25,17 @@ const READ_THREADS: usize = 2;
 pub struct EngineOptions {
     /// No threads: `Engine::step` runs one task of a role at a time.
     pub manual: bool,
-    /// Bytes of each half of a directory's journal; 0: the usual size.
-    pub journal_bytes: u64,
+    pub journal: JournalSize,
+}
+
+/// The bytes of each half of a directory's journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JournalSize {
+    #[default]
+    Usual,
+    Bytes(u64),
+    /// Every log syncs its own files.
+    None,
 }
 
 /// Who does what. In manual mode each is stepped by its name.
@@ -70,7 +80,7 @@ pub struct Engine {
 
 struct Inner {
     manual: bool,
-    journal_bytes: u64,
+    journal: JournalSize,
     hub: Hub,
     lane: Mutex<Lane>,
     next_directory: AtomicU32,
@@ -83,7 +93,7 @@ impl Engine {
         let engine = Engine {
             inner: Arc::new(Inner {
                 manual: options.manual,
-                journal_bytes: options.journal_bytes,
+                journal: options.journal,
                 hub: Hub::new(sink),
                 lane: Mutex::default(),
                 next_directory: AtomicU32::new(1),
@@ -128,9 +138,14 @@ impl Engine {
         let hub = &self.inner.hub;
         let id = self.inner.next_directory.fetch_add(1, Ordering::Relaxed);
         let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
-        let (directory, found) = Directory::open(id, path, vfs.open(), self.inner.journal_bytes, hub.sink.clone())?;
+        let half_bytes = match self.inner.journal {
+            JournalSize::Usual => HALF_BYTES,
+            JournalSize::Bytes(bytes) => bytes,
+            JournalSize::None => 0,
+        };
+        let (directory, found) = Directory::open(id, path, vfs.open(), half_bytes, hub.sink.clone())?;
         let directory = Arc::new(directory);
-        let tasks = Mutex::new(Tasks::new(directory.vfs.has_disk()));
+        let tasks = Mutex::new(Tasks::new(half_bytes > 0 && directory.vfs.has_disk()));
         let site = Arc::new(Site { directory: directory.clone(), tasks, filled: Condvar::new() });
         write(&hub.sites).insert(id, site.clone());
         for name in found.deleted {

@@ -48,9 +48,9 @@ pub enum Sync {
 }
 
 impl Gather {
-    pub fn new(has_disk: bool) -> Gather {
+    pub fn new(journal: bool) -> Gather {
         Gather {
-            way: if has_disk { Way::Each } else { Way::Never },
+            way: if journal { Way::Each } else { Way::Never },
             waiting: VecDeque::new(),
             alone: VecDeque::new(),
             drains: VecDeque::new(),

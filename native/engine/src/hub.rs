@@ -142,9 +142,9 @@ pub enum Task {
 }
 
 impl Tasks {
-    pub fn new(has_disk: bool) -> Tasks {
+    pub fn new(journal: bool) -> Tasks {
         Tasks {
-            syncs: Gather::new(has_disk),
+            syncs: Gather::new(journal),
             syncing: 0,
             files: VecDeque::new(),
             files_running: false,

@@ -8,7 +8,7 @@ use common::*;
 use odradek_engine::batch::Header;
 use odradek_engine::command::*;
 use odradek_engine::config::LogConfig;
-use odradek_engine::driver::{EngineOptions, Role};
+use odradek_engine::driver::{EngineOptions, JournalSize, Role};
 use odradek_engine::error::Code;
 use odradek_engine::vfs::{Keep, MemoryVfs, Operation, Vfs, VfsKind};
 use proptest::prelude::*;
@@ -51,7 +51,7 @@ struct Script {
 }
 
 fn rig() -> Rig {
-    Rig::with(EngineOptions { manual: true, journal_bytes: HALF_BYTES })
+    Rig::with(EngineOptions { manual: true, journal: JournalSize::Bytes(HALF_BYTES) })
 }
 
 fn name(slot: u32) -> String {

@@ -1,7 +1,7 @@
 //! Writes the journal: prepares it, takes what waits into a record, forgets logs, and is removed.
 
 use super::record::{BLOCK, Place, Writer};
-use super::{FOLDER, HALF_BYTES, HALVES, RUN_LOGS};
+use super::{FOLDER, HALVES, RUN_LOGS};
 use crate::command::{Failure, LogRef};
 use crate::directory::Directory;
 use crate::lock::lock;
@@ -58,10 +58,8 @@ pub struct Run {
 }
 
 impl Journal {
-    /// `half_bytes` of 0: the usual size.
     pub fn new(half_bytes: u64) -> Journal {
-        let half_bytes = if half_bytes == 0 { HALF_BYTES } else { half_bytes.max(2 * RESERVE) };
-        Journal { half_bytes, writer: Mutex::new(None), held: Mutex::default() }
+        Journal { half_bytes: half_bytes.max(2 * RESERVE), writer: Mutex::new(None), held: Mutex::default() }
     }
 
     /// Makes the files, durably. False: there is no room for them.
