@@ -50,7 +50,8 @@ impl Log {
             // The batch reached below the start: nothing that counts is left.
             return self.restart_at(offset.min(self.start), now_ms);
         }
-        self.hold(end)?;
+        self.unsynced_indexes.extend(self.shared.sync.hold(end));
+        self.shared.directory.lower_points(&self.shared.name, end)?;
         let mut indexes = segment.load_indexes().map_err(failed)?;
         indexes.offsets.truncate(segment.relative(end));
         indexes.times.truncate(segment.relative(end));
@@ -106,7 +107,9 @@ impl Log {
     /// Drops everything and goes on at `offset`, empty.
     pub fn restart_at(&mut self, offset: i64, now_ms: i64) -> Result<(), Failure> {
         let retired = self.shared.sync.take_retired();
-        self.hold(offset.min(self.start))?;
+        let lowest = offset.min(self.start);
+        self.unsynced_indexes.extend(self.shared.sync.hold(lowest));
+        self.shared.directory.lower_points(&self.shared.name, lowest)?;
         let state = self.shared.view.state();
         let (vfs, folder) = (self.shared.directory.vfs.clone(), self.shared.folder.clone());
         let segment = Arc::new(Segment::new(vfs, folder, offset, self.bytes_end));
@@ -141,12 +144,6 @@ impl Log {
         self.forget_journaled()?;
         self.shared.sync.restarted(offset);
         self.after_cut(now_ms)
-    }
-
-    /// No sync counts beyond `end` any more, and no recovery point on disk is above it. No room: nothing has changed.
-    fn hold(&self, end: i64) -> Result<(), Failure> {
-        self.shared.sync.hold(end);
-        self.shared.directory.lower_points(&self.shared.name, end)
     }
 
     /// What was cut does not come back out of the journal; what stays does not need it.

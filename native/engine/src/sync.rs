@@ -267,14 +267,15 @@ impl LogSync {
     }
 
     /// Bytes from `offset` on are about to be cut: nothing above it counts as synced any more, and no recovery point
-    /// above it is set, until `truncated` or `spared`.
-    pub fn hold(&self, offset: i64) {
+    /// above it is set, until `truncated` or `spared`. Sealed segments whose index files the next recovery point has to
+    /// sync, since the one that would have is dropped.
+    pub fn hold(&self, offset: i64) -> Vec<i64> {
         let state = &mut *lock(&self.state);
         state.cap = state.cap.min(offset);
         state.cutting = Some(offset);
         state.snapshots.retain(|(at, _)| *at <= offset);
-        state.advance = None;
         state.recovery = state.recovery.min(offset);
+        state.advance.take().map_or(Vec::new(), |advance| advance.sealed)
     }
 
     /// A cut that `hold` announced and `truncated` did not follow has not come about: what it kept from counting is
@@ -557,6 +558,15 @@ mod tests {
         let job = sync.begin().unwrap();
         sync.finish(job, Ok(true), |_| {});
         assert_eq!(heard.synced(), [(4, false), (6, false)]);
+    }
+
+    #[test]
+    fn index_files_that_a_dropped_recovery_point_was_to_sync_wait_for_the_next() {
+        let (sync, _, file) = log_sync();
+        sync.written(9, &file, None, false, false, false);
+        sync.advance(Advance { sealed: vec![0, 5], ..advance(9) });
+        assert_eq!(sync.hold(7), [0, 5]);
+        assert_eq!(sync.hold(6), [0; 0]);
     }
 
     #[test]
