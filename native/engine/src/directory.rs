@@ -2,7 +2,7 @@
 //!
 //! Invariants: offline is for good and said once. A checkpoint file is written whole, one writer at a time, from
 //! values read after the writer's turn began, so an older state never replaces a newer one. In the root lie only
-//! partition folders and plain files: Apache Kafka stops at any other folder. A directory that failed has a file that
+//! partition folders and plain files: Apache Kafka stops at any other folder, which is why the journal is one. A directory that failed has a file that
 //! says so, until its next clean close: what the system's cache holds of it then is no proof of what the disk holds.
 
 use crate::checkpoint::{self, CLEAN_SHUTDOWN, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
