@@ -32,6 +32,7 @@ mod segment;
 pub mod slice;
 mod sync;
 mod sync_job;
+mod sync_run;
 mod tidy;
 mod time_index;
 mod txn_index;
