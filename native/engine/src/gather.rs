@@ -83,10 +83,10 @@ impl Gather {
                 let many = self.waiting.len().min(RUN_LOGS);
                 return Some(Sync::Gathered(self.waiting.drain(..many).collect()));
             }
-        } else if self.draining > 0 || self.drains.is_empty() {
-            if let Some(shared) = self.alone.pop_front().or_else(|| self.waiting.pop_front()) {
-                return Some(Sync::One(shared));
-            }
+        } else if (self.draining > 0 || self.drains.is_empty())
+            && let Some(shared) = self.alone.pop_front().or_else(|| self.waiting.pop_front())
+        {
+            return Some(Sync::One(shared));
         }
         if self.draining == 0 && !self.drains.is_empty() {
             self.draining += 1;

@@ -451,7 +451,7 @@ fn no_sync_that_fails_is_acknowledged_or_tried_again() {
         }
         for keep in KEEPS {
             let world = script.known.lock().unwrap().clone();
-            check(&script.vfs.crash(nth as u64, keep), &world, &script.config, script.epoch, &format!("sync {nth}"));
+            check(&script.vfs.crash(nth, keep), &world, &script.config, script.epoch, &format!("sync {nth}"));
         }
         if failed.is_none() {
             assert!(nth > 20, "{nth}");

@@ -105,6 +105,9 @@ fn check(folder: &str, chains: &[(&str, Chain<'_>)]) -> io::Result<()> {
     Ok(())
 }
 
+/// A segment's file, and its length.
+type Target = (Arc<dyn File>, u64);
+
 /// The segments that are written to.
 struct Targets<'a, P> {
     vfs: &'a dyn Vfs,
@@ -112,7 +115,7 @@ struct Targets<'a, P> {
     recovery_point: P,
     /// Topic id of the log in a folder, and its recovery point; None: there is no such folder.
     logs: BTreeMap<String, Option<(Option<String>, i64)>>,
-    open: BTreeMap<String, Option<(Arc<dyn File>, u64)>>,
+    open: BTreeMap<String, Option<Target>>,
     touched: BTreeSet<String>,
 }
 
