@@ -102,7 +102,7 @@ pub fn run(arguments: &Arguments) -> Result<String, String> {
     let heard = Arc::new(Heard::default());
     heard.state.lock().unwrap().waiting.resize(arguments.logs, Vec::new());
     let journal = if arguments.journal { JournalSize::Usual } else { JournalSize::None };
-    let engine = Engine::start(EngineOptions { manual: false, journal }, heard.clone());
+    let engine = Engine::start(EngineOptions { journal, ..EngineOptions::default() }, heard.clone());
     let directory = engine.open_directory(&arguments.folder, VfsKind::Posix).map_err(|failure| failure.text)?;
     let begun = Instant::now();
     engine.submit((0..arguments.logs).map(|slot| open(directory.id, slot, directory.clean)).collect());

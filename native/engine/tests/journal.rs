@@ -51,7 +51,7 @@ struct Script {
 }
 
 fn rig() -> Rig {
-    Rig::with(EngineOptions { manual: true, journal: JournalSize::Bytes(HALF_BYTES) })
+    Rig::with(EngineOptions { manual: true, journal: JournalSize::Bytes(HALF_BYTES), ..EngineOptions::default() })
 }
 
 fn name(slot: u32) -> String {

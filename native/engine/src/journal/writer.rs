@@ -31,7 +31,7 @@ struct Held {
     /// Logs with bytes here that their own files may not have.
     logs: BTreeMap<LogRef, Arc<LogShared>>,
     /// Folders of all logs with entries here.
-    names: BTreeSet<String>,
+    names: BTreeSet<Arc<str>>,
 }
 
 /// Prepared files.
@@ -170,7 +170,7 @@ impl Journal {
             }
             self.write(ready, directory, record)?;
             for held in lock(&self.held).iter_mut() {
-                held.names.retain(|name| !some.contains(&name.as_str()));
+                held.names.retain(|name| !some.contains(&&**name));
             }
         }
         Ok(())

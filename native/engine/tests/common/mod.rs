@@ -73,8 +73,8 @@ impl Rig {
 
     pub fn with(options: EngineOptions) -> Rig {
         let sink = Arc::new(Recorder::default());
-        let (engine, manual) = (Engine::start(options, sink.clone()), options.manual);
-        Rig { engine, sink, manual, ticket: Mutex::new(0) }
+        let engine = Engine::start(options, sink.clone());
+        Rig { engine, sink, manual: options.manual, ticket: Mutex::new(0) }
     }
 
     pub fn ticket(&self) -> u32 {
