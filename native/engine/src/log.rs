@@ -32,6 +32,18 @@ pub struct LogShared {
     pub directory: Arc<Directory>,
     pub view: LogView,
     pub sync: LogSync,
+    pub topic_id: Option<Box<str>>,
+}
+
+impl LogShared {
+    /// Syncs the files that a journal vouches for.
+    pub fn sync_journaled(&self) -> Result<(), Failure> {
+        for file in self.sync.journaled() {
+            let failed = |error| self.directory.fail(&format!("syncing a segment of {}", self.name), &error);
+            file.sync_data().map_err(failed)?;
+        }
+        Ok(())
+    }
 }
 
 pub struct Log {
@@ -142,7 +154,7 @@ impl Log {
         self.created_ms = now_ms;
         self.name_is_new = false;
         self.rolled = true;
-        self.shared.sync.written(self.end, &file, true, false, false);
+        self.shared.sync.written(self.end, &file, None, true, false, false);
         Ok(())
     }
 
@@ -157,7 +169,7 @@ impl Log {
         });
         let file = cut.map_err(|error| self.write_failed(&error))?;
         // The cut has to be on disk before anything that comes to stand behind it in the next segment.
-        self.shared.sync.written(self.end, &file, false, false, false);
+        self.shared.sync.written(self.end, &file, None, false, false, false);
         Ok(())
     }
 

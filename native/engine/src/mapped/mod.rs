@@ -122,7 +122,8 @@ impl MappedLog {
         let names = std::mem::take(&mut log.name_is_new);
         let file = log.active.open_file().or_else(|| self.window.as_ref().map(Window::file));
         if let Some(file) = file {
-            log.shared.sync.written(log.end, &file, names, false, false);
+            // No place: a log of its own thread is synced by itself.
+            log.shared.sync.written(log.end, &file, None, names, false, false);
         }
         self.untold.entries = entries;
         self.untold.entries.clear();
