@@ -8,6 +8,7 @@
 use crate::command::Failure;
 use crate::error::Code;
 use crate::log::{Advanced, Log};
+use crate::planted::{Bug, planted};
 use crate::recovery::{load_producers, measure};
 use crate::scan::{Scan, Step};
 use crate::segment::{Largest, Segment, file_name, find_batch, parse_name};
@@ -51,7 +52,9 @@ impl Log {
             return self.restart_at(offset.min(self.start), now_ms);
         }
         self.unsynced_indexes.extend(self.shared.sync.hold(end));
-        self.shared.directory.lower_points(&self.shared.name, end)?;
+        if !planted(Bug::CutBeforeLowering) {
+            self.shared.directory.lower_points(&self.shared.name, end)?;
+        }
         let mut indexes = segment.load_indexes().map_err(failed)?;
         indexes.offsets.truncate(segment.relative(end));
         indexes.times.truncate(segment.relative(end));
@@ -87,7 +90,8 @@ impl Log {
             vfs.sync_folder(folder)?;
         }
         for entry in vfs.list(folder)? {
-            if parse_name(&entry.name, ".snapshot").is_some_and(|offset| offset > end) {
+            let above = parse_name(&entry.name, ".snapshot").is_some_and(|offset| offset > end);
+            if above && !planted(Bug::KeepSnapshotAboveCut) {
                 vfs.remove_file(&path(folder, &entry.name))?;
             }
         }

@@ -9,6 +9,7 @@ use crate::checkpoint::{self, CLEAN_SHUTDOWN, HIGH_WATERMARKS, LOG_STARTS, RECOV
 use crate::command::{Completion, DirectoryId, Failure, Sink};
 use crate::error::Code;
 use crate::lock::lock;
+use crate::planted::{Bug, planted};
 use crate::vfs::{self, Lock, LockFailure, OpenMode, Vfs, is_no_space, path, remove_if_there, write_file_atomically};
 use std::collections::BTreeMap;
 use std::io;
@@ -106,7 +107,7 @@ impl Directory {
         let clean =
             vfs::read_file(&*vfs, &clean_file).map_err(|error| failed("reading the clean-shutdown file of", error))?;
         // Gone before any log is loaded, so that a crash while loading counts as unclean.
-        if clean.is_some() {
+        if clean.is_some() && !planted(Bug::CleanForEver) {
             vfs.remove_file(&clean_file).map_err(|error| failed("removing the clean-shutdown file of", error))?;
         }
         // Also the folders of logs that a process made and didn't live to make durable.
@@ -319,9 +320,11 @@ impl Directory {
             points.recovery_changed = false;
             (points.recovery.clone(), points.starts.clone(), points.high_watermarks.clone())
         };
-        for (name, offsets) in
-            [(LOG_STARTS, &starts), (RECOVERY_POINTS, &recovery), (HIGH_WATERMARKS, &high_watermarks)]
-        {
+        let mut files = [(LOG_STARTS, &starts), (RECOVERY_POINTS, &recovery), (HIGH_WATERMARKS, &high_watermarks)];
+        if planted(Bug::RecoveryPointBeforeStart) {
+            files.swap(0, 1);
+        }
+        for (name, offsets) in files {
             let content = checkpoint::encode_offsets(offsets);
             match write_file_atomically(&*self.vfs, &self.path, name, &content) {
                 Ok(()) => {}

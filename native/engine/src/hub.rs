@@ -13,6 +13,7 @@ use crate::files::{self, FileCommand};
 use crate::lock::{lock, read};
 use crate::log::{Log, LogShared};
 use crate::open;
+use crate::planted::{Bug, planted};
 use crate::retire::{self, Retire};
 use crate::vfs::{Vfs, path};
 use crate::view::{Patience, ReadRequest};
@@ -303,6 +304,9 @@ impl Hub {
                     // Deleted meanwhile: its files went away under the sync, which harms nobody.
                     return Failure { code: Code::StaleLog, text: failed.what };
                 }
+                if planted(Bug::StayOnline) {
+                    return Failure { code: Code::Io, text: failed.what };
+                }
                 directory.fail(&failed.what, &failed.error)
             }),
             Err(failure) => Err(failure),
@@ -326,7 +330,8 @@ impl Hub {
         let directory = &shared.directory;
         let cut = || shared.sync.cut().is_some_and(|offset| offset < retire.boundary);
         let go_on = || !directory.is_offline() && !shared.sync.is_over() && !cut();
-        match directory.write_checkpoints() {
+        let written = if planted(Bug::RemoveBeforeStart) { Ok(()) } else { directory.write_checkpoints() };
+        match written {
             Ok(()) => {}
             Err(failure) if failure.code == Code::NoSpace => return Ok(false),
             Err(failure) => return Err(failure),
@@ -379,6 +384,9 @@ impl Hub {
     /// The names first, so that a crash brings the folder back under its new name at worst; then the files.
     fn delete_folder(&self, directory: &Directory, name: &str, ticket: Option<u32>) {
         let renamed = directory.check().and_then(|()| {
+            if planted(Bug::AnswerDeletionEarly) {
+                return Ok(());
+            }
             directory
                 .vfs
                 .sync_folder(&directory.path)

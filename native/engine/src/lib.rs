@@ -21,6 +21,7 @@ mod log;
 mod lookup;
 mod offset_index;
 mod open;
+mod planted;
 pub mod producer_state;
 mod recovery;
 mod retention;

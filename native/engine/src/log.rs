@@ -10,6 +10,7 @@ use crate::config::{Flush, LogConfig};
 use crate::directory::Directory;
 use crate::error::Code;
 use crate::leader_epochs::LeaderEpochs;
+use crate::planted::{Bug, planted};
 use crate::producer_state::ProducerStates;
 use crate::segment::Segment;
 use crate::sync::LogSync;
@@ -117,7 +118,8 @@ impl Log {
             Err(failed) => return Err(directory.fail(&failed.what, &failed.error)),
         }
         // A later segment on disk vouches for the names of those before it: a crash may shorten them, not drop them.
-        if self.name_is_new || !self.shared.sync.names_are_durable() {
+        let unsynced = self.name_is_new || !self.shared.sync.names_are_durable();
+        if unsynced && !planted(Bug::RollBeforeNames) {
             let synced = directory.vfs.sync_folder(&folder);
             synced.map_err(|error| directory.fail(&format!("syncing {folder}"), &error))?;
         }
@@ -131,7 +133,9 @@ impl Log {
             view.segments = Arc::new(segments);
         });
         sealed.seal();
-        self.unsynced_indexes.push(sealed.base);
+        if !planted(Bug::UnsyncedIndexes) {
+            self.unsynced_indexes.push(sealed.base);
+        }
         self.active = next;
         self.unindexed = 0;
         self.first_timestamp = None;

@@ -10,6 +10,7 @@
 
 use crate::command::{Answer, Completion, Failure, LogRef, Sink, WatchLimit};
 use crate::lock::lock;
+use crate::planted::{Bug, planted};
 use crate::retire::Retire;
 use crate::sync_job::{Advance, SyncJob};
 use crate::vfs::File;
@@ -326,7 +327,8 @@ impl LogSync {
             return false;
         }
         state.names_running = false;
-        let synced = job.upto.min(state.cap);
+        let upto = if planted(Bug::SyncCoversLater) { state.written } else { job.upto };
+        let synced = if planted(Bug::SyncCoversCut) { upto } else { upto.min(state.cap) };
         if synced > state.synced {
             state.synced = synced;
             let mut urgent = state.synced_watch.is_some_and(|offset| synced > offset);

@@ -3,6 +3,7 @@
 //! Invariants: what a command may leave behind is known before it is submitted; what it takes away, or promises, after it
 //! was answered. An error is a promise that the running engine has broken.
 
+use crate::folder;
 use crate::model::{Batch, Known, Presence, Replay};
 use crate::random::Random;
 use crate::rig::*;
@@ -79,6 +80,13 @@ impl Script {
     pub fn into_cuts(self) -> Vec<Cut> {
         self.vfs.stop_observing();
         std::mem::take(&mut lock(&self.world).cuts)
+    }
+
+    /// The disk as it is now, and what is known.
+    pub fn into_disk(self) -> (MemoryVfs, Vec<Known>) {
+        self.vfs.stop_observing();
+        let logs = std::mem::take(&mut lock(&self.world).logs);
+        (self.vfs.fork(), logs)
     }
 
     fn watch(&self) {
@@ -301,6 +309,8 @@ impl Script {
 
     fn truncated(&mut self, slot: u32, offset: i64, answer: Answer) -> Outcome {
         let (_, end) = self.marks(slot, answer)?;
+        let name = self.known(slot, |known| known.name.clone());
+        folder::no_snapshot_above(&self.vfs, &name, end)?;
         self.known(slot, |known| {
             let due = known.cut_at(offset).min(known.end);
             if end != due {

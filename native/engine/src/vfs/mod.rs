@@ -17,6 +17,7 @@ mod pages;
 mod platform;
 mod posix;
 
+use crate::planted::{Bug, planted};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
@@ -180,7 +181,9 @@ pub fn write_file_atomically(vfs: &dyn Vfs, folder: &str, name: &str, content: &
     let temporary = path(folder, &format!("{name}.tmp"));
     let file = vfs.open(&temporary, OpenMode::Truncate)?;
     write_all_at(&*file, content, 0)?;
-    file.sync_data()?;
+    if !planted(Bug::RenameBeforeSync) {
+        file.sync_data()?;
+    }
     drop(file);
     vfs.rename(&temporary, &path(folder, name))?;
     vfs.sync_folder(folder)
