@@ -127,8 +127,7 @@ impl Script {
         let opened = self.rig.open_directory(&self.vfs).map_err(|failure| format!("{failure:?}"))?;
         self.directory = opened.id;
         let slots = {
-            let mut world = lock(&self.world);
-            world.may_be_clean = false;
+            let world = lock(&self.world);
             world.logs.iter().map(|known| known.presence == Presence::There).collect::<Vec<bool>>()
         };
         for (slot, _) in slots.iter().enumerate().filter(|(_, there)| **there) {
@@ -148,6 +147,8 @@ impl Script {
         if info.created != (there == Presence::Asked) {
             return Err(format!("{name} was {there:?} and opens with {info:?}"));
         }
+        // The first log to be opened takes possession of the directory.
+        lock(&self.world).may_be_clean = false;
         self.rig.set_synced(slot, end);
         self.known(slot, |known| {
             known.presence = Presence::There;
