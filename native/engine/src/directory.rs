@@ -4,7 +4,7 @@
 //! values read after the writer's turn began, so an older state never replaces a newer one. In the root lie only
 //! partition folders and plain files: Apache Kafka stops at any other folder.
 
-use crate::checkpoint::{self, CLEAN_SHUTDOWN, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
+use crate::checkpoint::{self, CLEAN_SHUTDOWN, CLEANED, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
 use crate::command::{Completion, DirectoryId, Failure, Sink};
 use crate::error::Code;
 use crate::lock::lock;
@@ -28,6 +28,8 @@ struct Points {
     starts: Offsets,
     starts_on_disk: Offsets,
     high_watermarks: Offsets,
+    cleaned: Offsets,
+    cleaned_changed: bool,
     /// Something changed since the files were written.
     changed: bool,
     /// Among it a recovery point.
@@ -120,6 +122,12 @@ impl Directory {
                 })?;
             }
         }
+        // Without it everything counts as not yet cleaned, which costs time alone.
+        let cleaned = vfs::read_file(&*vfs, &path(directory, CLEANED))
+            .map_err(|error| failed("reading a checkpoint of", error))?
+            .unwrap_or_default();
+        points.cleaned = checkpoint::decode_offsets(&cleaned).unwrap_or_default();
+        remove_if_there(&*vfs, &path(directory, &format!("{CLEANED}.tmp"))).map_err(|error| failed("tidying", error))?;
         points.recovery_on_disk = points.recovery.clone();
         points.starts_on_disk = points.starts.clone();
         let mut found = Found {
@@ -256,13 +264,32 @@ impl Directory {
         }
     }
 
+    /// Where recovery would begin after a crash now.
+    pub fn recovery_on_disk(&self, folder: &str) -> i64 {
+        lock(&self.points).recovery_on_disk.get(folder).copied().unwrap_or(0)
+    }
+
+    /// First offset that was not cleaned yet; None: none was.
+    pub fn cleaned(&self, folder: &str) -> Option<i64> {
+        lock(&self.points).cleaned.get(folder).copied()
+    }
+
+    pub fn set_cleaned(&self, folder: &str, offset: i64) {
+        let points = &mut *lock(&self.points);
+        points.cleaned_changed |= points.cleaned.insert(folder.to_string(), offset) != Some(offset);
+        points.changed |= points.cleaned_changed;
+    }
+
     /// The log is gone; true if the files on disk still have a point of it.
     pub fn forget(&self, folder: &str) -> bool {
         let points = &mut *lock(&self.points);
         points.changed |= points.recovery.remove(folder).is_some();
         points.changed |= points.starts.remove(folder).is_some();
         points.changed |= points.high_watermarks.remove(folder).is_some();
-        points.recovery_on_disk.contains_key(folder) || points.starts_on_disk.contains_key(folder)
+        let cleaned = points.cleaned.remove(folder).is_some();
+        points.cleaned_changed |= cleaned;
+        points.changed |= cleaned;
+        cleaned || points.recovery_on_disk.contains_key(folder) || points.starts_on_disk.contains_key(folder)
     }
 
     pub fn checkpoints_changed(&self) -> bool {
@@ -283,8 +310,15 @@ impl Directory {
                     points.changed = true;
                 }
             }
+            let cleaned = points.cleaned.get_mut(folder).filter(|known| **known > offset);
+            let cleaned_above = cleaned.is_some();
+            if let Some(known) = cleaned {
+                *known = offset;
+                points.cleaned_changed = true;
+                points.changed = true;
+            }
             let above = |offsets: &Offsets| offsets.get(folder).is_some_and(|known| *known > offset);
-            above(&points.recovery_on_disk) || above(&points.starts_on_disk)
+            cleaned_above || above(&points.recovery_on_disk) || above(&points.starts_on_disk)
         };
         if higher { self.write_checkpoints() } else { Ok(()) }
     }
@@ -303,20 +337,44 @@ impl Directory {
             [(RECOVERY_POINTS, &recovery), (LOG_STARTS, &starts), (HIGH_WATERMARKS, &high_watermarks)]
         {
             let content = checkpoint::encode_offsets(offsets);
-            match write_file_atomically(&*self.vfs, &self.path, name, &content) {
-                Ok(()) => {}
-                Err(error) if is_no_space(&error) => {
-                    lock(&self.points).changed = true;
-                    let text = format!("writing {name} in {}: {error}", self.path);
-                    return Err(Failure { code: Code::NoSpace, text });
-                }
-                Err(error) => return Err(self.fail(&format!("writing {name}"), &error)),
-            }
+            self.write_checkpoint(name, &content)?;
         }
+        self.write_cleaned_now()?;
         let points = &mut *lock(&self.points);
         points.recovery_on_disk = recovery;
         points.starts_on_disk = starts;
         Ok(())
+    }
+
+    /// Writes how far each log is clean, if that has changed. Fails as `write_checkpoints` does.
+    pub fn write_cleaned(&self) -> Result<(), Failure> {
+        let _turn = lock(&self.writing);
+        self.check()?;
+        self.write_cleaned_now()
+    }
+
+    fn write_cleaned_now(&self) -> Result<(), Failure> {
+        let cleaned = {
+            let points = &mut *lock(&self.points);
+            if !std::mem::take(&mut points.cleaned_changed) {
+                return Ok(());
+            }
+            points.cleaned.clone()
+        };
+        self.write_checkpoint(CLEANED, &checkpoint::encode_offsets(&cleaned))
+            .inspect_err(|_| lock(&self.points).cleaned_changed = true)
+    }
+
+    fn write_checkpoint(&self, name: &str, content: &[u8]) -> Result<(), Failure> {
+        match write_file_atomically(&*self.vfs, &self.path, name, content) {
+            Ok(()) => Ok(()),
+            Err(error) if is_no_space(&error) => {
+                lock(&self.points).changed = true;
+                let text = format!("writing {name} in {}: {error}", self.path);
+                Err(Failure { code: Code::NoSpace, text })
+            }
+            Err(error) => Err(self.fail(&format!("writing {name}"), &error)),
+        }
     }
 }
 

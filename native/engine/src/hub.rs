@@ -5,6 +5,7 @@
 //! another. Syncs come before openings, and one thread always stays free of openings, so that a long recovery holds up
 //! no acknowledgement. A condition variable is notified here and waited on in the driver alone.
 
+use crate::cleaner::{Cleaning, Progress};
 use crate::command::{Answer, Command, Completion, DirectoryId, Failure, LogRef, Lookup, OpenInfo, OpenLog, Sink};
 use crate::create::create_folders;
 use crate::directory::Directory;
@@ -81,6 +82,8 @@ pub enum LaneItem {
         ticket: u32,
         outcome: Result<(Box<Log>, Box<OpenInfo>), Failure>,
     },
+    /// A pass of compaction comes with an errand.
+    Cleaning(Box<Cleaning>),
     /// Queue every dirty log for a sync, then set the flag.
     Flush(Arc<AtomicBool>),
 }
@@ -191,6 +194,7 @@ pub struct Hub {
     pub lane: Queue<LaneItem>,
     pub reads: Queue<ReadTask>,
     pub deletions: Queue<Deletion>,
+    pub cleanings: Queue<Box<Cleaning>>,
     /// Notified when a sync has ended.
     pub settled: Condvar,
     pub settling: Mutex<()>,
@@ -205,6 +209,7 @@ impl Hub {
             lane: Queue::new(),
             reads: Queue::new(),
             deletions: Queue::new(),
+            cleanings: Queue::new(),
             settled: Condvar::new(),
             settling: Mutex::new(()),
         }
@@ -372,6 +377,17 @@ impl Hub {
                 if shared.directory.check().is_ok() {
                     let _ = retire::remove(&*shared.directory.vfs, &shared.folder, &bases);
                 }
+            }
+        }
+    }
+
+    /// The next step of a pass: bytes that it moved, and the pass itself unless it is the lane's turn.
+    pub fn run_cleaning(&self, mut cleaning: Box<Cleaning>) -> Option<(Box<Cleaning>, u64)> {
+        match cleaning.step() {
+            Progress::More { bytes } => Some((cleaning, bytes)),
+            Progress::Lane => {
+                self.lane.push(LaneItem::Cleaning(cleaning));
+                None
             }
         }
     }

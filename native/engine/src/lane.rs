@@ -5,7 +5,8 @@
 //! log that is still opening wait for it.
 
 use crate::append::{Outcome, Pending};
-use crate::command::{Answer, AppendedInfo, Command, Completion, Failure, LogRef, Lookup, OpenInfo, OpenLog};
+use crate::cleaner::{Cleaning, Errand, Stop};
+use crate::command::{Answer, AppendedInfo, CleanLog, Command, Completion, Failure, LogRef, Lookup, OpenInfo, OpenLog};
 use crate::directory::deleted_name;
 use crate::error::Code;
 use crate::files::FileCommand;
@@ -47,6 +48,7 @@ impl Lane {
         match item {
             LaneItem::Commands(commands) => self.drain(commands, hub),
             LaneItem::Opened { log, ticket, outcome } => self.opened(log, ticket, outcome, hub),
+            LaneItem::Cleaning(cleaning) => self.cleaning(cleaning, hub),
             LaneItem::Flush(done) => {
                 for slot in self.logs.values() {
                     if let Slot::Open(log) = slot
@@ -199,6 +201,11 @@ impl Lane {
                 });
                 self.remove_expired(log, now_ms, hub);
             }
+            Command::Dirt { ticket, limit, now_ms, .. } => self.change(log, ticket, hub, |owned| {
+                let range = owned.clean_range(limit, now_ms);
+                Ok((owned.dirt(&range, now_ms)?, false))
+            }),
+            Command::Clean(request) => self.clean(*request, hub),
             Command::Roll { ticket, now_ms, .. } => self.change(log, ticket, hub, |owned| {
                 owned.roll(-1, now_ms)?;
                 let queue = owned.rolled_by_hand(now_ms);
@@ -247,6 +254,44 @@ impl Lane {
         let bases = owned.take_expired(now_ms);
         if !bases.is_empty() {
             hub.deletions.push(Deletion::Segments { shared: owned.shared().clone(), bases });
+        }
+    }
+
+    /// Begins a pass of compaction. It answers when it is over.
+    fn clean(&mut self, request: CleanLog, hub: &Hub) {
+        let (log, ticket) = (request.log, request.ticket);
+        self.now_ms = self.now_ms.max(request.now_ms);
+        let Some(owned) = self.open_log(log) else { return hub.answer(ticket, Err(stale(log))) };
+        match owned.begin_cleaning(&request) {
+            Ok((found, queue)) => {
+                if queue {
+                    hub.queue_sync(owned.shared());
+                }
+                hub.cleanings.push(Box::new(Cleaning::new(log, request, found)));
+            }
+            Err(failure) => hub.answer(ticket, Err(failure)),
+        }
+    }
+
+    fn cleaning(&mut self, mut cleaning: Box<Cleaning>, hub: &Hub) {
+        let (log, ticket) = (cleaning.log, cleaning.request.ticket);
+        let owned = self.open_log(log);
+        match (cleaning.errand.take(), owned) {
+            (Some(Errand::End(outcome)), owned) => {
+                if let Some(owned) = owned {
+                    owned.end_cleaning();
+                }
+                hub.answer(ticket, outcome.map(Answer::Cleaned));
+            }
+            (Some(Errand::Adopt(replacement)), Some(owned)) => {
+                cleaning.adopted(owned.adopt(&replacement));
+                hub.cleanings.push(cleaning);
+            }
+            (Some(Errand::Adopted), Some(owned)) => {
+                owned.adopted();
+                hub.cleanings.push(cleaning);
+            }
+            (_, None) | (None, _) => hub.answer(ticket, Err(stale(log))),
         }
     }
 
@@ -310,7 +355,9 @@ impl Lane {
     fn close(&mut self, log: LogRef, ticket: u32, clean: bool, hub: &Hub) {
         let Some(mut owned) = self.take(log, hub) else { return hub.answer(ticket, Err(stale(log))) };
         let shared = owned.shared().clone();
-        if !clean {
+        // Afterwards the folder may be opened again.
+        let settled = owned.stop_cleaning(Stop::Closed);
+        if !clean || settled.is_err() {
             shared.sync.abandon(stale(log));
             return hub.answer(ticket, shared.directory.check().map(|()| Answer::None));
         }
@@ -322,8 +369,11 @@ impl Lane {
 
     /// None: the background answers when the new name is on disk.
     fn delete(&mut self, log: LogRef, ticket: u32, hub: &Hub) -> Option<Result<Answer, Failure>> {
-        let Some(owned) = self.take(log, hub) else { return Some(Err(stale(log))) };
+        let Some(mut owned) = self.take(log, hub) else { return Some(Err(stale(log))) };
         let shared = owned.shared().clone();
+        if let Err(failure) = owned.stop_cleaning(Stop::Closed) {
+            return Some(Err(failure));
+        }
         let directory = &shared.directory;
         if let Err(failure) = directory.check() {
             return Some(Err(failure));
@@ -394,6 +444,7 @@ fn unique_of(name: &str, log: LogRef) -> u128 {
 fn log_of(command: &Command) -> Option<LogRef> {
     match command {
         Command::Open(request) => Some(request.log),
+        Command::Clean(request) => Some(request.log),
         Command::Close { log, .. }
         | Command::Delete { log, .. }
         | Command::Append { log, .. }
@@ -406,6 +457,7 @@ fn log_of(command: &Command) -> Option<LogRef> {
         | Command::AdvanceStart { log, .. }
         | Command::Roll { log, .. }
         | Command::Retain { log, .. }
+        | Command::Dirt { log, .. }
         | Command::Lookup { log, .. }
         | Command::Sync { log, .. } => Some(*log),
         Command::WriteFile { .. }

@@ -3,6 +3,7 @@
 mod append;
 pub mod batch;
 mod checkpoint;
+mod cleaner;
 pub mod codec;
 pub mod command;
 pub mod config;

@@ -5,6 +5,7 @@
 //! back; if that fails too, the directory is offline. Nothing is cut before a recovery point at or below the cut is on
 //! disk.
 
+use crate::cleaner::{Replacement, Token};
 use crate::command::{Failure, LogRef};
 use crate::config::{Flush, LogConfig};
 use crate::directory::Directory;
@@ -60,6 +61,12 @@ pub struct Log {
     pub(crate) advanced: Advanced,
     /// Segments that left the log, and when their files may go.
     pub(crate) expiring: VecDeque<(i64, i64)>,
+    /// Ends the cleaning that runs.
+    pub(crate) cleaning: Option<Arc<Token>>,
+    /// When it began.
+    pub(crate) cleaned_ms: i64,
+    /// A cleaned segment that readers see and whose files don't have their names yet.
+    pub(crate) replacing: Option<Arc<Replacement>>,
 }
 
 /// Where the last recovery point was begun.
