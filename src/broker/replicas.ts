@@ -213,8 +213,10 @@ export class Replicas implements ReplicaPort {
   #partitionSettings(topic: string, image: MetadataImage) {
     const configs = topicConfigs(image, topic)
     const minInSyncReplicas = topicValue('min.insync.replicas', configs, this.#config) as number
-    const { timestampType } = logConfigFor(configs, this.#config)
-    return { flush: this.#config.flush, minInSyncReplicas, timestampType }
+    const { timestampType, compacted, minCompactionLagMs } = logConfigFor(configs, this.#config)
+    const minDirtyRatio = topicValue('min.cleanable.dirty.ratio', configs, this.#config) as number
+    const compaction = compacted ? { minDirtyRatio, minLagMs: minCompactionLagMs } : undefined
+    return { flush: this.#config.flush, minInSyncReplicas, timestampType, compaction }
   }
 
   #follow(image: TopicImage, metadata: MetadataImage): void {

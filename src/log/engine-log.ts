@@ -5,6 +5,7 @@
  * Invariants: `startOffset`, `endOffset` and `syncedEnd` change only in completions. After `close`, `delete` or a failed
  * directory every command still gets its answer, an error.
  */
+import { Code } from '../native/engine-code.ts'
 import type {
   AppendedRecord,
   AppendFields,
@@ -22,9 +23,12 @@ import type {
   Appended,
   AppendOptions,
   BatchSource,
+  Cleaned,
+  CleanOptions,
   Found,
   Log,
   LogConfig,
+  LogDirt,
   LogListener,
   LogMarks,
   OpenReport,
@@ -187,6 +191,24 @@ export class EngineLog implements Log {
   retain(): Promise<LogMarks> {
     return new Promise((resolve, reject) => {
       this.#runtime.retain(this.#handle, record => this.#moved(record, resolve, reject))
+    })
+  }
+
+  dirt(limit: number): Promise<LogDirt> {
+    return new Promise((resolve, reject) => {
+      this.#runtime.dirt(this.#handle, limit, record => {
+        if (record.code === 0) resolve(record)
+        else reject(new LogError(logErrorCode(record.code), record.text))
+      })
+    })
+  }
+
+  clean(limit: number, options: CleanOptions): Promise<Cleaned> {
+    return new Promise((resolve, reject) => {
+      this.#runtime.clean(this.#handle, limit, options, record => {
+        if (record.code === 0) resolve(record)
+        else reject(new LogError(logErrorCode(record.code), record.text, record.code === Code.noSpace))
+      })
     })
   }
 

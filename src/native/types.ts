@@ -82,6 +82,10 @@ export interface EngineLogConfig {
   /** Negative: no limit. */
   retentionBytes: number
   fileDeleteDelayMs: number
+  deleteRetentionMs: number
+  minCompactionLagMs: number
+  /** The largest integer: none. */
+  maxCompactionLagMs: number
   producerIdExpirationMs: number
 }
 
@@ -187,6 +191,35 @@ export interface MarksRecord extends Outcome {
   readonly start: number
   readonly end: number
   readonly syncedEnd: number
+}
+
+/** What the cleaner would find in a log. */
+export interface DirtRecord extends Outcome {
+  readonly cleanBytes: number
+  readonly dirtyBytes: number
+  /** For how long records wait beyond `max.compaction.lag.ms`; 0: none does. */
+  readonly overdueMs: number
+}
+
+export interface CleanOptions {
+  /** Memory for keys, 24 bytes each. */
+  readonly mapBytes: number
+  /** How full that may get, as a fraction. */
+  readonly loadFactor: number
+  /** Bytes read at once. */
+  readonly bufferBytes: number
+  /** Ceiling of what is read and written. */
+  readonly bytesPerSecond: number
+}
+
+/** What a pass of compaction did. */
+export interface CleanedRecord extends Outcome {
+  /** Everything below is clean now. */
+  readonly cleanedTo: number
+  readonly readBytes: number
+  readonly writtenBytes: number
+  /** Records that went because they had no key. */
+  readonly keylessRecords: number
 }
 
 export interface FileRecord extends Outcome {
@@ -349,6 +382,10 @@ export interface Runtime {
   roll(log: LogHandle, done: (marks: MarksRecord) => void): void
   /** Lets go of segments that retention no longer keeps. */
   retain(log: LogHandle, done: (marks: MarksRecord) => void): void
+  /** `limit`: nothing from there on may be cleaned. */
+  dirt(log: LogHandle, limit: number, done: (dirt: DirtRecord) => void): void
+  /** One pass of compaction, in the background. `Code.staleLog`: the log has changed meanwhile. */
+  clean(log: LogHandle, limit: number, options: CleanOptions, done: (cleaned: CleanedRecord) => void): void
   startEpoch(log: LogHandle, epoch: number, offset: number, done: (outcome: Outcome) => void): void
   setHighWatermark(log: LogHandle, offset: number): void
   configure(log: LogHandle, config: EngineLogConfig, done: (outcome: Outcome) => void): void
