@@ -10,8 +10,8 @@ use crate::layout::*;
 use crate::pinned::Pinned;
 use crate::prepared::Prepared;
 use bytes::Bytes;
-use odradek_engine::command::{CleanLog, 
-    AppendedInfo, Command, Completion, Failure, LogRef, Lookup, OpenLog, Origin, ReadFlags, Wake, WatchLimit,
+use odradek_engine::command::{
+    AppendedInfo, CleanLog, Command, Completion, Failure, LogRef, Lookup, OpenLog, Origin, ReadFlags, Wake, WatchLimit,
 };
 use odradek_engine::config::{CompressionType, Flush, LogConfig, TimestampType};
 use odradek_engine::error::Code;

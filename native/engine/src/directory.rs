@@ -2,13 +2,14 @@
 //!
 //! Invariants: offline is for good and said once. A checkpoint file is written whole, one writer at a time, from
 //! values read after the writer's turn began, so an older state never replaces a newer one. In the root lie only
-//! partition folders and plain files: Apache Kafka stops at any other folder.
+//! partition folders and plain files: Apache Kafka stops at any other folder. A directory that failed has a file that
+//! says so, until its next clean close: what the system's cache holds of it then is no proof of what the disk holds.
 
 use crate::checkpoint::{self, CLEAN_SHUTDOWN, CLEANED, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
 use crate::command::{Completion, DirectoryId, Failure, Sink};
 use crate::error::Code;
 use crate::lock::lock;
-use crate::vfs::{self, Lock, LockFailure, Vfs, is_no_space, path, remove_if_there, write_file_atomically};
+use crate::vfs::{self, Lock, LockFailure, OpenMode, Vfs, is_no_space, path, remove_if_there, write_file_atomically};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +17,9 @@ use std::sync::{Arc, Mutex};
 
 /// Longest name of a file or folder that file systems take.
 const MAX_NAME_BYTES: usize = 255;
+
+/// The file that says that the directory failed.
+const FAILED: &str = ".odradek-failed";
 
 /// By folder name (`topic-partition`).
 type Offsets = BTreeMap<String, i64>;
@@ -44,6 +48,9 @@ pub struct Directory {
     lock: Mutex<Option<Box<dyn Lock>>>,
     offline: AtomicBool,
     failure: Mutex<Option<Failure>>,
+    /// It failed when it was last used, or before: bytes that can be read may never have reached the disk, although a
+    /// sync finds nothing to do.
+    pub doubted: bool,
     points: Mutex<Points>,
     /// Held while checkpoint files are written.
     writing: Mutex<()>,
@@ -96,15 +103,16 @@ impl Directory {
             LockFailure::Io(error) => failed("locking", error),
         })?;
         let entries = vfs.list(directory).map_err(|error| failed("listing", error))?;
+        let doubted = entries.iter().any(|entry| entry.name == FAILED);
         let clean_file = path(directory, CLEAN_SHUTDOWN);
         let clean =
             vfs::read_file(&*vfs, &clean_file).map_err(|error| failed("reading the clean-shutdown file of", error))?;
         // Gone before any log is loaded, so that a crash while loading counts as unclean.
         if clean.is_some() {
-            vfs.remove_file(&clean_file)
-                .and_then(|()| vfs.sync_folder(directory))
-                .map_err(|error| failed("removing the clean-shutdown file of", error))?;
+            vfs.remove_file(&clean_file).map_err(|error| failed("removing the clean-shutdown file of", error))?;
         }
+        // Also the folders of logs that a process made and didn't live to make durable.
+        vfs.sync_folder(directory).map_err(|error| failed("syncing", error))?;
         let mut points = Points::default();
         for (name, offsets) in [
             (RECOVERY_POINTS, &mut points.recovery),
@@ -127,7 +135,8 @@ impl Directory {
             .map_err(|error| failed("reading a checkpoint of", error))?
             .unwrap_or_default();
         points.cleaned = checkpoint::decode_offsets(&cleaned).unwrap_or_default();
-        remove_if_there(&*vfs, &path(directory, &format!("{CLEANED}.tmp"))).map_err(|error| failed("tidying", error))?;
+        remove_if_there(&*vfs, &path(directory, &format!("{CLEANED}.tmp")))
+            .map_err(|error| failed("tidying", error))?;
         points.recovery_on_disk = points.recovery.clone();
         points.starts_on_disk = points.starts.clone();
         let mut found = Found {
@@ -151,6 +160,7 @@ impl Directory {
             lock: Mutex::new(Some(held)),
             offline: AtomicBool::new(false),
             failure: Mutex::new(None),
+            doubted,
             points: Mutex::new(points),
             writing: Mutex::new(()),
         };
@@ -164,6 +174,8 @@ impl Directory {
                 if !clean {
                     return Ok(());
                 }
+                // Every log of it was written anew when it was opened.
+                remove_if_there(&*self.vfs, &path(&self.path, FAILED)).map_err(|error| self.fail("tidying", &error))?;
                 let content = checkpoint::encode_clean_shutdown(broker_epoch);
                 write_file_atomically(&*self.vfs, &self.path, CLEAN_SHUTDOWN, &content).map_err(|error| Failure {
                     code: if is_no_space(&error) { Code::NoSpace } else { Code::Io },
@@ -210,8 +222,10 @@ impl Directory {
             self.offline.store(true, Ordering::Release);
             let code = Code::DirectoryOffline;
             self.sink.complete(Completion::DirectoryFailed { directory: self.id, code, errno, text }, true);
+            drop(failure);
+            // It lives as long as the cache does that it speaks of: no sync, and no harm where it can't be made.
+            let _ = self.vfs.open(&path(&self.path, FAILED), OpenMode::Create);
         }
-        drop(failure);
         self.failure()
     }
 
@@ -280,6 +294,14 @@ impl Directory {
         points.changed |= points.cleaned_changed;
     }
 
+    /// The files on disk have a recovery point or a start of it, or say how far it is clean.
+    pub fn has_points(&self, folder: &str) -> bool {
+        let points = lock(&self.points);
+        points.recovery_on_disk.contains_key(folder)
+            || points.starts_on_disk.contains_key(folder)
+            || points.cleaned.contains_key(folder)
+    }
+
     /// The log is gone; true if the files on disk still have a point of it.
     pub fn forget(&self, folder: &str) -> bool {
         let points = &mut *lock(&self.points);
@@ -323,7 +345,8 @@ impl Directory {
         if higher { self.write_checkpoints() } else { Ok(()) }
     }
 
-    /// Writes the three files. No room is an answer; any other failure takes the directory offline.
+    /// Writes the three files; the starts first, because a recovery point may be past segments that only a start on disk
+    /// has let go of. No room is an answer; any other failure takes the directory offline.
     pub fn write_checkpoints(&self) -> Result<(), Failure> {
         let _turn = lock(&self.writing);
         self.check()?;
@@ -334,7 +357,7 @@ impl Directory {
             (points.recovery.clone(), points.starts.clone(), points.high_watermarks.clone())
         };
         for (name, offsets) in
-            [(RECOVERY_POINTS, &recovery), (LOG_STARTS, &starts), (HIGH_WATERMARKS, &high_watermarks)]
+            [(LOG_STARTS, &starts), (RECOVERY_POINTS, &recovery), (HIGH_WATERMARKS, &high_watermarks)]
         {
             let content = checkpoint::encode_offsets(offsets);
             self.write_checkpoint(name, &content)?;

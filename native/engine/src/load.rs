@@ -7,7 +7,7 @@ use crate::checkpoint::LEADER_EPOCHS;
 use crate::command::Failure;
 use crate::error::Code;
 use crate::leader_epochs::LeaderEpochs;
-use crate::offset_index::OffsetIndex;
+use crate::offset_index::{self, OffsetIndex};
 use crate::open::Opening;
 use crate::producer_state::ProducerStates;
 use crate::recovery::{Bad, Recovery, Report, damaged, load_producers, read_aborted};
@@ -15,8 +15,8 @@ use crate::scan::{Scan, Step};
 use crate::segment::{Largest, Segment, parse_name};
 use crate::sync_job::Failed;
 use crate::tidy::tidy;
-use crate::time_index::TimeIndex;
-use crate::vfs::{self, OpenMode, is_no_space, path};
+use crate::time_index::{self, TimeIndex};
+use crate::vfs::{self, File, OpenMode, is_no_space, path, read_exact_at, write_all_at};
 use crate::view::ViewState;
 use std::io;
 use std::sync::Arc;
@@ -76,6 +76,8 @@ impl Opening<'_> {
                     self.folder, self.points.recovery
                 )));
             }
+            // Producers of segments that a crash took.
+            self.drop_untrusted_snapshots(-1)?;
             return Ok(Loaded::empty(self, self.points.start.unwrap_or(0)));
         }
         let mut segments = Vec::with_capacity(bases.len());
@@ -171,7 +173,7 @@ impl Opening<'_> {
         }
         let loaded = load_producers(&*self.vfs, &self.folder, &state, recovery_point, now_ms, expiration_ms)
             .map_err(|error| self.failed("reading producers of", error))?;
-        self.seal_walked(&state, first_walked, clean)?;
+        self.seal_walked(&state, first_walked, clean, recovery_point)?;
         let first_timestamp = self.first_timestamp(&state)?;
         Ok(Some(Loaded {
             settled: end == self.points.recovery,
@@ -210,11 +212,15 @@ impl Opening<'_> {
             let offsets = vfs::read_file(&*self.vfs, &segment.path(".index")).map_err(failed)?;
             let times = vfs::read_file(&*self.vfs, &segment.path(".timeindex")).map_err(failed)?;
             if let (Some(offsets), Some(times)) = (&offsets, &times) {
+                // Zeros behind the entries are room that nobody has filled, or entries that a crash took.
+                let lengths = (offsets.len(), times.len());
                 let ((offsets, sound), (times, times_sound)) =
                     (OffsetIndex::decode(offsets, size), TimeIndex::decode(times));
+                let filled =
+                    lengths == (offsets.len() * offset_index::ENTRY_BYTES, times.len() * time_index::ENTRY_BYTES);
                 // A sealed segment with timestamps has its largest in the index.
                 let timed = size == 0 || times.len() > 0;
-                if sound && times_sound && timed && self.fits(segment, &offsets, next_base).map_err(failed)? {
+                if sound && times_sound && filled && timed && self.fits(segment, &offsets, next_base).map_err(failed)? {
                     let largest = times.last().map_or(Largest { timestamp: -1, offset: -1 }, |entry| Largest {
                         timestamp: entry.timestamp,
                         offset: segment.base + entry.relative as i64,
@@ -295,15 +301,26 @@ impl Opening<'_> {
 
     /// Walked segments but the last get their index files; what recovery read is made durable, since it is reported as
     /// synced.
-    fn seal_walked(&self, state: &ViewState, first_walked: usize, clean: bool) -> Result<(), Failure> {
+    fn seal_walked(
+        &self,
+        state: &ViewState,
+        first_walked: usize,
+        clean: bool,
+        recovery_point: i64,
+    ) -> Result<(), Failure> {
         let seal = || -> Result<(), Failed> {
             for (at, segment) in state.segments.iter().enumerate().skip(first_walked) {
                 if !clean {
                     let failed = |error| Failed { what: format!("syncing {}", segment.path(".log")), error };
-                    self.vfs
-                        .open(&segment.path(".log"), OpenMode::Write)
-                        .and_then(|file| file.sync_data())
-                        .map_err(failed)?;
+                    let sync = || {
+                        let file = self.vfs.open(&segment.path(".log"), OpenMode::Write)?;
+                        if self.directory.doubted {
+                            let from = segment.floor(recovery_point, true)?.unwrap_or(0);
+                            write_again(&*file, from, segment.size())?;
+                        }
+                        file.sync_data()
+                    };
+                    sync().map_err(failed)?;
                 }
                 if at + 1 < state.segments.len() {
                     if let Some(files) = segment.index_files()
@@ -345,4 +362,17 @@ impl Opening<'_> {
         active.release_file();
         Ok(timestamp)
     }
+}
+
+/// Writes what can be read once more, so that the next sync has it to do: after one that failed the system may take bytes
+/// for clean that are in its cache alone.
+fn write_again(file: &dyn File, mut at: u64, end: u64) -> io::Result<()> {
+    let mut window = vec![0; WINDOW.min(end.saturating_sub(at) as usize)];
+    while at < end {
+        let part = window.len().min((end - at) as usize);
+        read_exact_at(file, &mut window[..part], at)?;
+        write_all_at(file, &window[..part], at)?;
+        at += part as u64;
+    }
+    Ok(())
 }

@@ -277,7 +277,10 @@ impl World {
                 assert!(!is_there, "a tombstone past its horizon: {record:?}");
             } else if latest[&record.key] == offset || record.value.is_none() {
                 let horizon = self.seen.get(&offset).map_or(i64::MAX, |first| first + RETENTION_MS);
-                assert!(is_there || (record.value.is_none() && self.now >= horizon), "the newest of its key: {record:?}");
+                assert!(
+                    is_there || (record.value.is_none() && self.now >= horizon),
+                    "the newest of its key: {record:?}"
+                );
             }
         }
     }
@@ -360,13 +363,28 @@ fn varint(bytes: &mut &[u8]) -> i64 {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Append { keys: Vec<u8>, codec: u8, idempotent: bool },
-    Transactional { keys: Vec<u8>, codec: u8 },
-    End { commit: bool },
+    Append {
+        keys: Vec<u8>,
+        codec: u8,
+        idempotent: bool,
+    },
+    Transactional {
+        keys: Vec<u8>,
+        codec: u8,
+    },
+    End {
+        commit: bool,
+    },
     Roll,
-    Clean { slots: u64 },
-    Wait { ms: i64 },
-    Restart { clean: bool },
+    Clean {
+        slots: u64,
+    },
+    Wait {
+        ms: i64,
+    },
+    Restart {
+        clean: bool,
+    },
     /// All producer snapshots are lost.
     Forget,
 }
@@ -604,10 +622,8 @@ fn readers_see_whole_batches_while_passes_run() {
     done.store(true, Ordering::Release);
     assert!(reader.join().unwrap() > 0);
     assert!(cleaned > 0);
-    let newest: BTreeSet<u8> = read_log(&rig, 0, 0, end.load(Ordering::Acquire))
-        .into_iter()
-        .map(|record| record.key)
-        .collect();
+    let newest: BTreeSet<u8> =
+        read_log(&rig, 0, 0, end.load(Ordering::Acquire)).into_iter().map(|record| record.key).collect();
     assert_eq!(newest.len(), 7);
     rig.engine.stop();
 }
@@ -649,7 +665,10 @@ fn whatever_happens_to_the_log_during_a_pass_leaves_it_whole() {
         let cleaned = outcome(&world, ticket);
         assert!(cleaned.is_ok() || cleaned.clone().is_err_and(|failure| failure.code == Code::StaleLog), "{cleaned:?}");
         let left = world.vfs.list(FOLDER).unwrap();
-        assert!(!left.iter().any(|entry| entry.name.ends_with(".cleaned") || entry.name.ends_with(".swap")), "{left:?}");
+        assert!(
+            !left.iter().any(|entry| entry.name.ends_with(".cleaned") || entry.name.ends_with(".swap")),
+            "{left:?}"
+        );
         latest_are_there(&world, &read_log(&world.rig, 0, 0, world.end));
     }
 }
@@ -757,7 +776,12 @@ fn power_cuts_at_every_operation_of_a_pass_leave_the_old_segments_or_the_new_one
             check_image(&world, crashed, &aborted, &what);
             checked += 1;
             for (second, image) in again.lock().unwrap().iter().enumerate() {
-                check_image(&world, image.crash(second as u64, Keep::Some), &aborted, &format!("{what}, again {second}"));
+                check_image(
+                    &world,
+                    image.crash(second as u64, Keep::Some),
+                    &aborted,
+                    &format!("{what}, again {second}"),
+                );
                 checked += 1;
             }
         }

@@ -131,12 +131,7 @@ pub fn each_record(header: &Header, batch: &[u8], mut each: impl FnMut(Met)) -> 
 }
 
 /// Walks over the records of a batch.
-fn pass<T: Tee>(
-    header: &Header,
-    batch: &[u8],
-    tee: &mut T,
-    mut each: impl FnMut(&mut T, i32),
-) -> Result<(), String> {
+fn pass<T: Tee>(header: &Header, batch: &[u8], tee: &mut T, mut each: impl FnMut(&mut T, i32)) -> Result<(), String> {
     if header.count <= 0 {
         return Ok(());
     }

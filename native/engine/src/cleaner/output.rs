@@ -98,8 +98,7 @@ impl Output {
         segment.pin(self.file.clone());
         let files = segment.index_files().expect("its indexes are in memory");
         self.file.sync_data()?;
-        for (suffix, bytes) in
-            [(".index", &files.offsets), (".timeindex", &files.times), (".txnindex", &files.aborted)]
+        for (suffix, bytes) in [(".index", &files.offsets), (".timeindex", &files.times), (".txnindex", &files.aborted)]
         {
             if suffix == ".txnindex" && bytes.is_empty() {
                 continue;

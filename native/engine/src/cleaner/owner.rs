@@ -19,7 +19,8 @@ impl Log {
         let state = self.shared.view.state();
         let (old, segments) = (&replacement.old, &state.segments);
         let Some(at) = segments.iter().position(|segment| Arc::ptr_eq(segment, &old[0])) else { return false };
-        let same = segments.get(at..at + old.len()).is_some_and(|now| now.iter().zip(old).all(|(a, b)| Arc::ptr_eq(a, b)));
+        let same =
+            segments.get(at..at + old.len()).is_some_and(|now| now.iter().zip(old).all(|(a, b)| Arc::ptr_eq(a, b)));
         let stopped = self.cleaning.as_ref().is_none_or(|token| token.is_stopped());
         // The active segment is never among them.
         if !same || at + old.len() == segments.len() || self.replacing.is_some() || stopped {

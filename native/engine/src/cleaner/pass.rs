@@ -67,14 +67,34 @@ pub struct Cleaning {
 enum Phase {
     Begin,
     /// Takes the keys of the segment at `at`.
-    Map { at: usize, batches: Option<Batches> },
+    Map {
+        at: usize,
+        batches: Option<Batches>,
+    },
     /// The next of the groups begins with the segment at `at`.
-    Group { at: usize },
+    Group {
+        at: usize,
+    },
     /// The group begins at `from` and ends before `to`; the segment at `at` is read.
-    Copy { from: usize, to: usize, at: usize, batches: Batches, output: Box<Output> },
-    Adopt { replacement: Arc<Replacement>, to: usize },
-    Move { replacement: Arc<Replacement>, to: usize },
-    Discard { base: i64, failure: Failure },
+    Copy {
+        from: usize,
+        to: usize,
+        at: usize,
+        batches: Batches,
+        output: Box<Output>,
+    },
+    Adopt {
+        replacement: Arc<Replacement>,
+        to: usize,
+    },
+    Move {
+        replacement: Arc<Replacement>,
+        to: usize,
+    },
+    Discard {
+        base: i64,
+        failure: Failure,
+    },
     Over,
 }
 

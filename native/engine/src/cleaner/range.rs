@@ -33,7 +33,8 @@ impl Log {
         let lag_ms = self.config.min_compaction_lag_ms;
         if lag_ms > 0 {
             let young = |segment: &&Arc<Segment>| segment.largest().timestamp > now_ms.saturating_sub(lag_ms);
-            uncleanable = dirty_sealed(&state, first_dirty).find(young).map_or(uncleanable, |at| uncleanable.min(at.base));
+            uncleanable =
+                dirty_sealed(&state, first_dirty).find(young).map_or(uncleanable, |at| uncleanable.min(at.base));
         }
         let bound = base_of(&state, uncleanable.max(first_dirty));
         let clean = state.segments.iter().take_while(|segment| segment.base < first_dirty);

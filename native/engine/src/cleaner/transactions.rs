@@ -69,9 +69,7 @@ impl Transactions {
                 Some((transaction, true)) => MarkerFate { may_go: false, keeps: Some(transaction) },
                 _ => MarkerFate { may_go: true, keeps: None },
             },
-            Some(COMMIT) => {
-                MarkerFate { may_go: !self.open_committed.remove(&header.producer_id), keeps: None }
-            }
+            Some(COMMIT) => MarkerFate { may_go: !self.open_committed.remove(&header.producer_id), keeps: None },
             _ => MarkerFate::default(),
         })
     }
