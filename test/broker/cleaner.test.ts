@@ -1,6 +1,7 @@
 /** Which log is cleaned when, over a simulated host; and a whole broker in memory whose compacted topic shrinks. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { silentLogger } from '../../src/base/logger.ts'
 import { Cleaner } from '../../src/broker/cleaner.ts'
 import type { BrokerConfig } from '../../src/config/broker-config.ts'
 import { resolveConfig } from '../../src/config/resolve.ts'
@@ -12,8 +13,8 @@ import { produce } from '../../src/protocol/apis/00-produce.ts'
 import { fetch } from '../../src/protocol/apis/01-fetch.ts'
 import { incrementalAlterConfigs } from '../../src/protocol/apis/44-incremental-alter-configs.ts'
 import { ErrorCode } from '../../src/protocol/error-codes.ts'
-import { batch, startTestBroker } from '../support/broker.ts'
-import { silentLogger } from '../../src/base/logger.ts'
+import { buildBatch, type RecordInput } from '../../src/records/builder.ts'
+import { startTestBroker, valuesIn } from '../support/broker.ts'
 import type { WireClient } from '../support/wire-client.ts'
 
 const test = suite('cleaner')
@@ -60,7 +61,7 @@ class Dirty {
 
 function scheduled(sizes: readonly (readonly [clean: number, dirty: number])[], configs: Record<string, string> = {}) {
   const host = new SimulatedHost({ seed: 1 })
-  const resolved = resolveConfig([{ source: 'test', values: new Map(Object.entries(configs)) }])
+  const resolved = resolveConfig([{ origin: 'test', values: new Map(Object.entries(configs)) }])
   assert.ok(resolved.ok)
   const order: number[] = []
   const said: string[] = []
@@ -150,27 +151,81 @@ test('nothing is cleaned by no threads', async () => {
   assert.equal(order, [])
 })
 
-async function write(client: WireClient, name: string, values: string[]) {
-  const records = batch(values, { keys: values.map(value => value.slice(0, 1)) })
+async function write(client: WireClient, name: string, records: RecordInput[]): Promise<number> {
+  const bytes = buildBatch(records, { baseOffset: 0, leaderEpoch: -1, timestamp: BigInt(Date.now()) })
   const { responses } = await client.send(produce, 9, {
     acks: -1,
     timeoutMs: 5000,
-    topicData: [{ name, partitionData: [{ index: 0, records }] }],
+    topicData: [{ name, partitionData: [{ index: 0, records: bytes }] }],
   })
-  assert.is(responses[0]!.partitionResponses[0]!.errorCode, 0)
+  return responses[0]!.partitionResponses[0]!.errorCode
 }
 
-async function firstBatch(client: WireClient, name: string): Promise<number> {
-  const { responses } = await client.send(fetch, 12, {
-    maxWaitMs: 0,
-    minBytes: 1,
-    topics: [{ topic: name, partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1 }] }],
-  })
-  return responses[0]!.partitions[0]!.records?.length ?? 0
+/** `offset:value` of all that is there. */
+async function read(client: WireClient, name: string): Promise<string[]> {
+  const values: string[] = []
+  for (let fetchOffset = 0; ; ) {
+    const { response, frame } = await client.exchange(fetch, 12, {
+      maxWaitMs: 0,
+      minBytes: 1,
+      topics: [{ topic: name, partitions: [{ partition: 0, fetchOffset, partitionMaxBytes: 1_000_000 }] }],
+      forgottenTopicsData: [],
+    })
+    const found = valuesIn(frame, response.responses[0]!.partitions[0]!.records)
+    const fresh = found.filter(each => Number(each.split(':')[0]) >= fetchOffset)
+    if (fresh.length === 0) return values
+    values.push(...fresh)
+    fetchOffset = Number(fresh.at(-1)!.split(':')[0]) + 1
+  }
 }
 
-test.skip('placeholder', () => {
-  void [startTestBroker, incrementalAlterConfigs, write, firstBatch]
+const encoder = new TextEncoder()
+const record = (key: string | null, value: string | null): RecordInput => ({
+  key: key === null ? null : encoder.encode(key),
+  value: value === null ? null : encoder.encode(value),
+})
+
+test('a compacted topic keeps the newest record of each key, and a topic becomes one while it is used', async () => {
+  const fixture = await startTestBroker({ config: { 'log.cleaner.backoff.ms': 20 } })
+  try {
+    const client = await fixture.connect()
+    const configs = { 'internal.segment.bytes': '300', 'min.cleanable.dirty.ratio': '0.01' }
+    const { name } = await fixture.topic({ configs: { ...configs, 'cleanup.policy': 'compact' } })
+    const plain = await fixture.topic({ configs })
+    assert.is(await write(client, name, [record(null, 'x')]), ErrorCode.INVALID_RECORD)
+    for (const topic of [name, plain.name]) {
+      for (let n = 0; n < 20; n++) {
+        const filler = 'x'.repeat(40)
+        assert.is(await write(client, topic, [record('a', `a${n}${filler}`), record('b', `b${n}${filler}`)]), 0)
+      }
+    }
+    const whole = await read(client, name)
+    const shrinks = async (topic: string) => {
+      for (let tries = 0; ; tries++) {
+        const left = await read(client, topic)
+        if (left.length < 10) return left
+        assert.ok(tries < 500, `${left.length} of ${whole.length} records are left`)
+        await new Promise(resolve => setTimeout(resolve, 20))
+      }
+    }
+    const left = await shrinks(name)
+    assert.equal(left.slice(-2), whole.slice(-2), 'the newest are there, at their offsets')
+    assert.is((await read(client, plain.name)).length, 40)
+    const altered = await client.send(incrementalAlterConfigs, 1, {
+      resources: [
+        {
+          resourceType: 2,
+          resourceName: plain.name,
+          configs: [{ name: 'cleanup.policy', configOperation: 0, value: 'compact' }],
+        },
+      ],
+      validateOnly: false,
+    })
+    assert.is(altered.responses[0]!.errorCode, 0)
+    assert.equal((await shrinks(plain.name)).slice(-2), whole.slice(-2))
+  } finally {
+    await fixture.close()
+  }
 })
 
 test.run()
