@@ -211,7 +211,10 @@ export interface LogDirectory {
   use(): DirectoryUse
   /** Writes recovery-point, log-start and high-watermark checkpoints now. */
   checkpoint(): Promise<void>
-  /** All logs closed: checkpoints, clean-shutdown file carrying `brokerEpoch` (when clean), lock released. */
+  /**
+   * All logs closed: checkpoints, clean-shutdown file carrying `brokerEpoch` (when clean), lock released. A directory of
+   * which was only read stays as it was found.
+   */
   close(options: { clean: boolean; brokerEpoch: number }): Promise<void>
   onFailed(listener: (code: KafkaErrorCode, text: string) => void): void
 }
