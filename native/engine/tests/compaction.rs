@@ -618,6 +618,8 @@ fn readers_see_whole_batches_while_passes_run() {
             Answer::Cleaned(info) => cleaned += info.written_bytes,
             other => panic!("{other:?}"),
         }
+        // With it the recovery point is on disk that the next pass needs.
+        rig.sync(0).unwrap();
     }
     done.store(true, Ordering::Release);
     assert!(reader.join().unwrap() > 0);
