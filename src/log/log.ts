@@ -124,7 +124,7 @@ export interface Log extends Readonly<LogMarks> {
   readonly name: string
   readonly directory: number
   readonly topicId: string | undefined
-  /** What opening found and did. */
+  /** What opening found and did; to be asked before somebody listens. */
   readonly opened: OpenReport
   setListener(listener: LogListener): void
   /** `prepared` leaves once the batch is written; whether it did, `Appended.answered` says. */
