@@ -410,8 +410,11 @@ impl Lane {
         // Afterwards the folder may be opened again.
         let settled = owned.stop_cleaning(Stop::Closed);
         if !clean || settled.is_err() {
+            // What counts as synced is found again when the log is next opened.
+            let outcome = settled.and_then(|()| shared.directory.check()).and_then(|()| shared.sync_journaled());
             shared.sync.abandon(stale(log));
-            return hub.answer(ticket, shared.directory.check().map(|()| Answer::None));
+            shared.directory.journal.drained(log);
+            return hub.answer(ticket, outcome.map(|()| Answer::None));
         }
         let advancing = owned.advance_to_close(self.now_ms);
         if shared.sync.close(ticket) || advancing {
@@ -432,6 +435,7 @@ impl Lane {
         }
         // A sync that runs on may lose its files from here on, and must not take that for a broken disk.
         shared.sync.abandon(stale(log));
+        directory.journal.drained(log);
         let mut unique = unique_of(&shared.name, log);
         let renamed = loop {
             let name = deleted_name(&shared.name, unique);
