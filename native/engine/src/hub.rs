@@ -14,12 +14,14 @@ use crate::files::{self, FileCommand};
 use crate::gather::{Gather, Sync};
 use crate::lock::{lock, read};
 use crate::log::{Log, LogShared};
+use crate::mapped::Piece;
 use crate::open;
 use crate::retire;
 use crate::vfs::{Vfs, path};
 use crate::view::{Patience, ReadRequest};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 
 /// Sync threads of one directory.
@@ -85,6 +87,13 @@ pub enum LaneItem {
     },
     /// A pass of compaction comes with an errand.
     Cleaning(Box<Cleaning>),
+    /// Out of the lane's hands, to the thread that waits for it; None: it isn't open.
+    Lend {
+        log: LogRef,
+        to: SyncSender<Option<Box<Log>>>,
+    },
+    /// Into the lane's hands again.
+    TakeBack(Box<Log>),
     /// A reader opened the log's active file.
     Opens(LogRef),
     /// Queue every dirty log for a sync, then set the flag.
@@ -212,6 +221,8 @@ pub struct Hub {
     pub reads: Queue<ReadTask>,
     pub deletions: Queue<Deletion>,
     pub cleanings: Queue<Box<Cleaning>>,
+    /// Parts of mapped files that are filled ahead.
+    pub pieces: Queue<Arc<Piece>>,
     /// Notified when a sync has ended.
     pub settled: Condvar,
     pub settling: Mutex<()>,
@@ -230,6 +241,7 @@ impl Hub {
             reads: Queue::new(),
             deletions: Queue::new(),
             cleanings: Queue::new(),
+            pieces: Queue::new(),
             settled: Condvar::new(),
             settling: Mutex::new(()),
         }

@@ -156,6 +156,7 @@ impl<'a> Opening<'a> {
             cleaning: None,
             cleaned_ms: 0,
             replacing: None,
+            reserved: 0,
         });
         if start > end {
             // Records up to the start were deleted, and a crash took the rest: the log goes on at its start.
