@@ -6,6 +6,7 @@
  * is sent again with its sequence, as every producer does.
  */
 import { produce } from '../../../src/protocol/apis/00-produce.ts'
+import { ErrorCode } from '../../../src/protocol/error-codes.ts'
 import { buildBatch } from '../../../src/records/builder.ts'
 import { newProducer, type ProducerIdentity } from '../records-client.ts'
 import type { WireClient } from '../wire-client.ts'
@@ -84,6 +85,7 @@ export class PartitionLoad {
       }),
       { baseOffset: 0, leaderEpoch: -1, timestamp: BigInt(Date.now()), ...this.#identity, baseSequence },
     )
+    const isSentAgain = batch < this.#sent
     this.#sent = Math.max(this.#sent, batch + 1)
     const partitionData = [{ index: this.partition, records }]
     const { responses } = await client.send(produce, 9, {
@@ -92,8 +94,11 @@ export class PartitionLoad {
       topicData: [{ name: this.topic, partitionData }],
     })
     const answer = responses[0]?.partitionResponses[0]
-    if (answer?.errorCode !== 0) throw new Refused(`batch ${batch} of ${this.#name}`, answer?.errorCode ?? -1)
-    if (answer.baseOffset !== baseSequence)
+    // It was written, and the broker has forgotten where: clients take that for an acknowledgement.
+    const isKnown = isSentAgain && answer?.errorCode === ErrorCode.DUPLICATE_SEQUENCE_NUMBER
+    if (answer === undefined || (answer.errorCode !== ErrorCode.NONE && !isKnown))
+      throw new Refused(`batch ${batch} of ${this.#name}`, answer?.errorCode ?? -1)
+    if (answer.baseOffset !== baseSequence && !isKnown)
       throw new Violation(`batch ${batch} of ${this.#name} was given offset ${answer.baseOffset}`)
     this.acknowledged++
     this.#promised = Math.max(this.#promised, batch + 1)
