@@ -41,6 +41,7 @@ export class PartitionLoad {
   acknowledged = 0
   /** End of what a reader has seen. */
   seen = 0
+  isRunning = false
   /** Where the log began when it was looked at last. */
   start = 0
   readonly #label: string
@@ -67,13 +68,20 @@ export class PartitionLoad {
 
   /** Produces while `goes` says so. Rejects when the connection breaks, and with `Refused`. */
   async run(client: WireClient, goes: () => boolean): Promise<void> {
-    this.#identity ??= await newProducer(client)
+    this.#identity ??= await newProducer(client).catch((error: Error) => {
+      throw /closed/.test(error.message) ? error : new Refused(error.message, -1)
+    })
     let next = this.#settled
     const lane = async (): Promise<void> => {
       // A batch goes out only while the oldest open one is among the last five.
       while (goes() && next - this.#settled < IN_FLIGHT) await this.#send(client, next++)
     }
-    while (goes()) await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
+    this.isRunning = true
+    try {
+      while (goes()) await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
+    } finally {
+      this.isRunning = false
+    }
   }
 
   async #send(client: WireClient, batch: number): Promise<void> {
@@ -110,7 +118,7 @@ export class PartitionLoad {
   #record(sequence: number): Omit<Read, 'offset'> {
     const chance = spread(sequence)
     const keyed = this.#keeping === 'last of each key'
-    const repeats = chance % 16 === 0 ? chance % 2500 : chance % 50
+    const repeats = chance % 8 === 0 ? chance % 500 : chance % 40
     const value = `${this.#label}/${this.#name}/${sequence}/${`${sequence}.`.repeat(repeats)}`
     return { key: keyed ? `key-${chance % KEYS}` : null, value: keyed && chance % 17 === 0 ? null : value }
   }

@@ -39,8 +39,7 @@ export class PassingTopic {
     this.#loads = Array.from({ length: PARTITIONS }, (_, index) => new PartitionLoad(this.name, index, 'all', label))
     const topic = { name: this.name, numPartitions: PARTITIONS, replicationFactor: 1, assignments: [], configs: [] }
     const { topics } = await client.send(createTopics, 7, { topics: [topic], timeoutMs: 30_000 })
-    if (topics[0]?.errorCode !== ErrorCode.NONE)
-      throw new Refused(`creating ${this.name}`, topics[0]?.errorCode ?? -1)
+    if (topics[0]?.errorCode !== ErrorCode.NONE) throw new Refused(`creating ${this.name}`, topics[0]?.errorCode ?? -1)
     this.#phase = 'present'
     this.acknowledged++
   }

@@ -17,7 +17,12 @@ const SEGMENT_BYTES = 16_384
 const topics: readonly { name: string; keeping: Keeping; partitions: number; configs: Record<string, string> }[] = [
   { name: 'plain', keeping: 'all', partitions: 3, configs: {} },
   { name: 'rolling', keeping: 'all', partitions: 2, configs: { 'segment.ms': '30' } },
-  { name: 'retained', keeping: 'newest', partitions: 2, configs: { 'retention.bytes': '60000' } },
+  {
+    name: 'retained',
+    keeping: 'newest',
+    partitions: 2,
+    configs: { 'retention.bytes': '30000', 'internal.segment.bytes': '12000' },
+  },
   {
     name: 'compacted',
     keeping: 'last of each key',
