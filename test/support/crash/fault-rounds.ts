@@ -116,8 +116,7 @@ export const faultRounds = async ({ faults, metadata = false }: FaultOptions): P
     const hasStruck = await Promise.race([isSoon(() => preload.hit), load.then(() => preload.hit)])
     if (hasStruck) report.struck++
     if (hasStruck && fault.kind === 'sync') {
-      if (metadata) await load
-      else await isOffline(port)
+      await isOffline(port)
       if (preload.syncedAgain > 0) throw new Violation('a file whose sync failed was synced again')
     }
     await isAlive(current, `after-${fault.kind}-${fault.nth}`)
