@@ -16,13 +16,14 @@ import { clientErrorCode, LogError } from '../log/log-errors.ts'
 import type { MetadataDelta } from '../metadata/delta.ts'
 import type { MetadataImage, TopicImage } from '../metadata/image.ts'
 import { topicConfigs } from '../metadata/image.ts'
-import { Partition } from '../partition/partition.ts'
+import { DirectoryId } from '../metadata/records.ts'
+import { Partition, type PartitionSettings } from '../partition/partition.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
-import { METADATA_FOLDER } from '../raft/driver.ts'
+import { METADATA_FOLDER } from '../raft/survey.ts'
 import type { LogDirectoryContent, ReplicaPort } from './context.ts'
 
-/** Logs that are opened, or closed, at once. */
-const AT_ONCE = 64
+/** Logs that are opened, or closed, at once: enough for every thread of the engine to take many together. */
+const AT_ONCE = 512
 /** A log that found the disk full is opened again after so long. */
 const AGAIN_MS = 2_000
 /** Bytes of a folder's name. */
@@ -34,6 +35,15 @@ interface Topic {
   opening: number
   /** Who waits for `opening` to be 0. */
   waiting: (() => void)[]
+}
+
+/** What a topic's configs and the broker's make together. */
+interface Settings {
+  readonly configs: ReadonlyMap<string, string>
+  readonly broker: BrokerConfig
+  /** Its jitter is the greatest that may be drawn. */
+  readonly log: LogConfig
+  readonly partition: PartitionSettings
 }
 
 export interface ReplicasOptions {
@@ -56,13 +66,16 @@ export class Replicas implements ReplicaPort {
   /** Folders that lie on a disk and whose partition the image has not named (yet), and where. */
   readonly #folders = new Map<string, LogDirectory>()
   readonly #logsIn = new Map<LogDirectory, number>()
-  readonly #queue: (() => Promise<void>)[] = []
+  #queue: (() => Promise<void>)[] = []
+  /** Tasks of the queue that have been taken. */
+  #taken = 0
   #running = 0
   #idleWaiting: (() => void)[] = []
   /** Openings that wait for room on their disk. */
   readonly #again = new Set<TimerId>()
   /** As last published. */
   #image: MetadataImage | undefined
+  #settings: Settings | undefined
   #recovered = { logs: 0, cutRecords: 0, cutBytes: 0 }
 
   private constructor(options: ReplicasOptions) {
@@ -76,14 +89,7 @@ export class Replicas implements ReplicaPort {
     for (const directory of options.directories.keys()) {
       replicas.#logsIn.set(directory, 0)
       for (const folder of await directory.partitionFolders()) {
-        if (folder === METADATA_FOLDER) continue
-        const other = replicas.#folders.get(folder)
-        if (other !== undefined)
-          throw new LogError(
-            ErrorCode.KAFKA_STORAGE_ERROR,
-            `${folder} lies in ${other.path} and in ${directory.path}; move one of them away`,
-          )
-        replicas.#folders.set(folder, directory)
+        if (folder !== METADATA_FOLDER) replicas.#folders.set(folder, directory)
       }
     }
     return replicas
@@ -205,16 +211,25 @@ export class Replicas implements ReplicaPort {
     }
   }
 
+  /** With the jitter of one log. */
   #logConfig(topic: string, image: MetadataImage): LogConfig {
-    const config = logConfigFor(topicConfigs(image, topic), this.#config)
-    return drawJitter(config, () => this.#options.host.random.u32())
+    return drawJitter(this.#settingsOf(topic, image).log, () => this.#options.host.random.u32())
   }
 
-  #partitionSettings(topic: string, image: MetadataImage) {
+  #partitionSettings(topic: string, image: MetadataImage): PartitionSettings {
+    return this.#settingsOf(topic, image).partition
+  }
+
+  /** Worked out once for all partitions that come with the same configs one after another. */
+  #settingsOf(topic: string, image: MetadataImage): Settings {
     const configs = topicConfigs(image, topic)
+    const last = this.#settings
+    if (last !== undefined && last.configs === configs && last.broker === this.#config) return last
+    const log = logConfigFor(configs, this.#config)
     const minInSyncReplicas = topicValue('min.insync.replicas', configs, this.#config) as number
-    const { timestampType } = logConfigFor(configs, this.#config)
-    return { flush: this.#config.flush, minInSyncReplicas, timestampType }
+    const partition = { flush: this.#config.flush, minInSyncReplicas, timestampType: log.timestampType }
+    this.#settings = { configs, broker: this.#config, log, partition }
+    return this.#settings
   }
 
   #follow(image: TopicImage, metadata: MetadataImage): void {
@@ -240,6 +255,13 @@ export class Replicas implements ReplicaPort {
   #open(topic: Topic, partition: Partition, directoryId: string | undefined, image: MetadataImage): void {
     const folder = `${partition.topic}-${partition.index}`
     const existing = this.#folders.get(folder)
+    if (existing === undefined && this.#isElsewhere(directoryId)) {
+      // An empty log in its place would hide what it holds.
+      partition.fail(ErrorCode.KAFKA_STORAGE_ERROR)
+      const text = `it lies in the directory with directory.id=${directoryId}, which log.dirs lacks`
+      this.#options.logger.error(`${folder} is offline: ${text}`)
+      return
+    }
     const directory = existing ?? this.#directoryFor(directoryId)
     this.#folders.delete(folder)
     this.#logsIn.set(directory, (this.#logsIn.get(directory) ?? 0) + 1)
@@ -295,6 +317,13 @@ export class Replicas implements ReplicaPort {
       this.#options.logger.warn(`${folder} held a topic that is gone; it was renamed to ${name}`)
       return directory.open(folder, options)
     }
+  }
+
+  /** The image names a directory, and it is none of this start. */
+  #isElsewhere(id: string | undefined): boolean {
+    const reserved: readonly string[] = Object.values(DirectoryId)
+    if (id === undefined || reserved.includes(id)) return false
+    return ![...this.#options.directories.values()].includes(id)
   }
 
   /** The directory that the image names, or the one with the fewest logs. */
@@ -365,12 +394,23 @@ export class Replicas implements ReplicaPort {
 
   async #run(first: () => Promise<void>): Promise<void> {
     this.#running++
-    for (let task: (() => Promise<void>) | undefined = first; task !== undefined; task = this.#queue.shift())
-      await task()
+    for (let task: (() => Promise<void>) | undefined = first; task !== undefined; task = this.#next()) await task()
     if (--this.#running > 0) return
     const waiting = this.#idleWaiting
     this.#idleWaiting = []
     for (const resolve of waiting) resolve()
+  }
+
+  /** From an index, because taking the first of a long array moves all the others. */
+  #next(): (() => Promise<void>) | undefined {
+    const task = this.#queue[this.#taken]
+    if (task !== undefined) {
+      this.#taken++
+      return task
+    }
+    this.#queue = []
+    this.#taken = 0
+    return undefined
   }
 
   #say(error: unknown, what: string): void {

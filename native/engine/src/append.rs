@@ -105,6 +105,10 @@ impl Log {
     ) -> Result<Option<Staged>, (Code, Box<AppendedInfo>)> {
         let refuse = |code, text| (code, Box::new(AppendedInfo { text, ..AppendedInfo::default() }));
         self.shared.directory.check().map_err(|failure| refuse(failure.code, failure.text))?;
+        if staged.is_empty() {
+            let woken = self.active.wake().map_err(|error| self.read_failed(&error));
+            woken.map_err(|failure| refuse(failure.code, failure.text))?;
+        }
         let end = staged.last().map_or(self.end, |last| last.header.next_offset());
         if one.expected_base >= 0 && one.expected_base != end {
             let text = format!("the log ends at {end}, the caller expected {}", one.expected_base);
@@ -262,6 +266,7 @@ impl Log {
         outcomes: &mut [Option<Outcome>],
         file: &Arc<dyn File>,
     ) -> bool {
+        let from = self.active_size();
         let mut largest = self.active.largest();
         let mut entries = Vec::new();
         let mut wake = false;
@@ -321,7 +326,8 @@ impl Log {
         }
         let group = self.config.flush == Flush::Group;
         let names = std::mem::take(&mut self.name_is_new);
-        self.shared.sync.written(self.end, file, names, wake && group, group)
+        let place = (self.active.base, from, self.active_size());
+        self.shared.sync.written(self.end, file, Some(place), names, wake && group, group)
     }
 }
 

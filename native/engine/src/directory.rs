@@ -2,15 +2,18 @@
 //!
 //! Invariants: offline is for good and said once. A checkpoint file is written whole, one writer at a time, from
 //! values read after the writer's turn began, so an older state never replaces a newer one. In the root lie only
-//! partition folders and plain files: Apache Kafka stops at any other folder. A directory that failed has a file that
-//! says so, until its next clean close: what the system's cache holds of it then is no proof of what the disk holds.
+//! partition folders and plain files: Apache Kafka stops at any other folder, which is why the journal is one. Opening and
+//! reading change nothing but the lock, and put back what a journal holds: the first command that changes anything takes
+//! possession (`claim`), and without one closing leaves all as it was. A directory that failed has a file that says so,
+//! until its next clean close: what the system's cache holds of it then is no proof of what the disk holds.
 
 use crate::checkpoint::{self, CLEAN_SHUTDOWN, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
 use crate::command::{Completion, DirectoryId, Failure, Sink};
 use crate::error::Code;
+use crate::journal::{Journal, replay};
 use crate::lock::lock;
+use crate::points::{Kind, Points};
 use crate::vfs::{self, Lock, LockFailure, OpenMode, Vfs, is_no_space, path, remove_if_there, write_file_atomically};
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,22 +24,9 @@ const MAX_NAME_BYTES: usize = 255;
 /// The file that says that the directory failed.
 const FAILED: &str = ".odradek-failed";
 
-/// By folder name (`topic-partition`).
-type Offsets = BTreeMap<String, i64>;
-
-#[derive(Default)]
-struct Points {
-    recovery: Offsets,
-    /// As the file on disk has them.
-    recovery_on_disk: Offsets,
-    starts: Offsets,
-    starts_on_disk: Offsets,
-    high_watermarks: Offsets,
-    /// Something changed since the files were written.
-    changed: bool,
-    /// Among it a recovery point.
-    recovery_changed: bool,
-}
+/// The checkpoint files, in the order in which they are written.
+const CHECKPOINTS: [(&str, Kind); 3] =
+    [(LOG_STARTS, Kind::Start), (RECOVERY_POINTS, Kind::Recovery), (HIGH_WATERMARKS, Kind::HighWatermark)];
 
 pub struct Directory {
     pub id: DirectoryId,
@@ -52,6 +42,15 @@ pub struct Directory {
     points: Mutex<Points>,
     /// Held while checkpoint files are written.
     writing: Mutex<()>,
+    pub journal: Journal,
+    /// What taking possession has to do; None once that is done.
+    unclaimed: Mutex<Option<Unclaimed>>,
+}
+
+struct Unclaimed {
+    clean_file: bool,
+    /// Folders renamed for deletion.
+    deleted: Vec<String>,
 }
 
 /// What opening found.
@@ -59,8 +58,6 @@ pub struct Found {
     pub clean: bool,
     pub broker_epoch: i64,
     pub folders: Vec<String>,
-    /// Folders renamed for deletion.
-    pub deleted: Vec<String>,
 }
 
 /// Where a log stands by the checkpoint files.
@@ -76,6 +73,7 @@ impl Directory {
         id: DirectoryId,
         directory: &str,
         vfs: Arc<dyn Vfs>,
+        journal_bytes: u64,
         sink: Arc<dyn Sink>,
     ) -> Result<(Directory, Found), Failure> {
         let failed = |what: &str, error: io::Error| Failure {
@@ -105,40 +103,33 @@ impl Directory {
         let clean_file = path(directory, CLEAN_SHUTDOWN);
         let clean =
             vfs::read_file(&*vfs, &clean_file).map_err(|error| failed("reading the clean-shutdown file of", error))?;
-        // Gone before any log is loaded, so that a crash while loading counts as unclean.
-        if clean.is_some() {
-            vfs.remove_file(&clean_file).map_err(|error| failed("removing the clean-shutdown file of", error))?;
-        }
-        // Also the folders of logs that a process made and didn't live to make durable.
-        vfs.sync_folder(directory).map_err(|error| failed("syncing", error))?;
         let mut points = Points::default();
-        for (name, offsets) in [
-            (RECOVERY_POINTS, &mut points.recovery),
-            (LOG_STARTS, &mut points.starts),
-            (HIGH_WATERMARKS, &mut points.high_watermarks),
-        ] {
+        for (name, kind) in CHECKPOINTS {
             let file = path(directory, name);
-            remove_if_there(&*vfs, &format!("{file}.tmp")).map_err(|error| failed("tidying", error))?;
             if let Some(bytes) =
                 vfs::read_file(&*vfs, &file).map_err(|error| failed("reading a checkpoint of", error))?
             {
-                *offsets = checkpoint::decode_offsets(&bytes).map_err(|why| Failure {
+                let offsets = checkpoint::decode_offsets(&bytes).map_err(|why| Failure {
                     code: Code::Damaged,
                     text: format!("{file} can't be read: {why}. Restore it, or delete it to have every log scanned"),
                 })?;
+                points.load(kind, offsets);
             }
         }
-        points.recovery_on_disk = points.recovery.clone();
-        points.starts_on_disk = points.starts.clone();
+        let recovery_point = |name: &str| points.get(Kind::Recovery, name).unwrap_or(0);
+        let replayed = replay::replay(&*vfs, directory, recovery_point).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => Failure { code: Code::Damaged, text: error.to_string() },
+            _ => failed("putting back what the journal holds of", error),
+        })?;
         let mut found = Found {
-            clean: clean.is_some(),
+            clean: clean.is_some() && !replayed,
             broker_epoch: clean.as_deref().map_or(-1, checkpoint::decode_clean_shutdown),
             folders: Vec::new(),
-            deleted: Vec::new(),
         };
+        let mut deleted = Vec::new();
         for entry in entries.into_iter().filter(|entry| entry.folder) {
             if entry.name.ends_with("-delete") {
-                found.deleted.push(entry.name);
+                deleted.push(entry.name);
             } else if check_folder_name(&entry.name).is_ok() {
                 found.folders.push(entry.name);
             }
@@ -154,14 +145,39 @@ impl Directory {
             doubted,
             points: Mutex::new(points),
             writing: Mutex::new(()),
+            journal: Journal::new(journal_bytes),
+            unclaimed: Mutex::new(Some(Unclaimed { clean_file: clean.is_some(), deleted })),
         };
         Ok((directory, found))
     }
 
+    /// Before anything is changed: from here on a crash counts as unclean. Returns, once, the folders to delete.
+    pub fn claim(&self) -> Result<Vec<String>, Failure> {
+        let mut unclaimed = lock(&self.unclaimed);
+        let Some(found) = &*unclaimed else { return Ok(Vec::new()) };
+        self.check()?;
+        for name in [RECOVERY_POINTS, LOG_STARTS, HIGH_WATERMARKS] {
+            let file = path(&self.path, &format!("{name}.tmp"));
+            remove_if_there(&*self.vfs, &file).map_err(|error| self.fail("tidying", &error))?;
+        }
+        if found.clean_file {
+            self.vfs
+                .remove_file(&path(&self.path, CLEAN_SHUTDOWN))
+                .map_err(|error| self.fail("removing the clean-shutdown file", &error))?;
+        }
+        // Also the folders of logs that a process made and didn't live to make durable.
+        self.vfs.sync_folder(&self.path).map_err(|error| self.fail("syncing", &error))?;
+        Ok(unclaimed.take().map_or_else(Vec::new, |found| found.deleted))
+    }
+
     /// Every log of it is closed. The lock is given back in any case.
     pub fn close(&self, clean: bool, broker_epoch: i64) -> Result<(), Failure> {
+        if lock(&self.unclaimed).is_some() {
+            self.retire();
+            return Ok(());
+        }
         let outcome = match self.check() {
-            Ok(()) => self.write_checkpoints().and_then(|()| {
+            Ok(()) => self.write_checkpoints().and_then(|()| self.journal.close(self)).and_then(|()| {
                 if !clean {
                     return Ok(());
                 }
@@ -223,65 +239,60 @@ impl Directory {
     pub fn points(&self, folder: &str) -> LogPoints {
         let points = lock(&self.points);
         LogPoints {
-            recovery: points.recovery.get(folder).copied().unwrap_or(0),
-            start: points.starts.get(folder).copied(),
-            high_watermark: points.high_watermarks.get(folder).copied().unwrap_or(-1),
+            recovery: points.get(Kind::Recovery, folder).unwrap_or(0),
+            start: points.get(Kind::Start, folder),
+            high_watermark: points.get(Kind::HighWatermark, folder).unwrap_or(-1),
         }
     }
 
+    /// The folder's name, shared by all who keep it.
+    pub fn name(&self, folder: &str) -> Arc<str> {
+        lock(&self.points).name(folder)
+    }
+
+    /// Its log is about to be opened. False: it is open already.
+    pub fn claim_log(&self, folder: &str) -> bool {
+        lock(&self.points).claim(folder)
+    }
+
+    /// Its log is open no more.
+    pub fn release_log(&self, folder: &str) {
+        lock(&self.points).release(folder);
+    }
+
     pub fn set_recovery_point(&self, folder: &str, offset: i64) {
-        let points = &mut *lock(&self.points);
-        let moved = points.recovery.insert(folder.to_string(), offset) != Some(offset);
-        points.changed |= moved;
-        points.recovery_changed |= moved;
+        lock(&self.points).set(Kind::Recovery, folder, Some(offset));
     }
 
     /// None: the start is the first segment's base, which needs no entry.
     pub fn set_start(&self, folder: &str, offset: Option<i64>) {
-        let points = &mut *lock(&self.points);
-        let old = match offset {
-            Some(offset) => points.starts.insert(folder.to_string(), offset),
-            None => points.starts.remove(folder),
-        };
-        points.changed |= old != offset;
+        lock(&self.points).set(Kind::Start, folder, offset);
     }
 
     /// The log's first file is that of `base` now: a start there needs no entry.
     pub fn settle_start(&self, folder: &str, base: i64) {
         let points = &mut *lock(&self.points);
-        if points.starts.get(folder) == Some(&base) {
-            points.starts.remove(folder);
-            points.changed = true;
+        if points.get(Kind::Start, folder) == Some(base) {
+            points.set(Kind::Start, folder, None);
         }
     }
 
     pub fn set_high_watermark(&self, folder: &str, offset: i64) {
-        let points = &mut *lock(&self.points);
-        match points.high_watermarks.get_mut(folder) {
-            Some(known) => {
-                points.changed |= *known != offset;
-                *known = offset;
-            }
-            None => {
-                points.high_watermarks.insert(folder.to_string(), offset);
-                points.changed = true;
-            }
-        }
+        lock(&self.points).set(Kind::HighWatermark, folder, Some(offset));
     }
 
     /// The files on disk have a recovery point or a start of it.
     pub fn has_points(&self, folder: &str) -> bool {
-        let points = lock(&self.points);
-        points.recovery_on_disk.contains_key(folder) || points.starts_on_disk.contains_key(folder)
+        lock(&self.points).on_disk(folder, |_| true)
     }
 
     /// The log is gone; true if the files on disk still have a point of it.
     pub fn forget(&self, folder: &str) -> bool {
         let points = &mut *lock(&self.points);
-        points.changed |= points.recovery.remove(folder).is_some();
-        points.changed |= points.starts.remove(folder).is_some();
-        points.changed |= points.high_watermarks.remove(folder).is_some();
-        points.recovery_on_disk.contains_key(folder) || points.starts_on_disk.contains_key(folder)
+        for (_, kind) in CHECKPOINTS {
+            points.set(kind, folder, None);
+        }
+        points.on_disk(folder, |_| true)
     }
 
     pub fn checkpoints_changed(&self) -> bool {
@@ -296,14 +307,12 @@ impl Directory {
     pub fn lower_points(&self, folder: &str, offset: i64) -> Result<(), Failure> {
         let higher = {
             let points = &mut *lock(&self.points);
-            for offsets in [&mut points.recovery, &mut points.starts] {
-                if let Some(known) = offsets.get_mut(folder).filter(|known| **known > offset) {
-                    *known = offset;
-                    points.changed = true;
+            for kind in [Kind::Recovery, Kind::Start] {
+                if points.get(kind, folder).is_some_and(|known| known > offset) {
+                    points.set(kind, folder, Some(offset));
                 }
             }
-            let above = |offsets: &Offsets| offsets.get(folder).is_some_and(|known| *known > offset);
-            above(&points.recovery_on_disk) || above(&points.starts_on_disk)
+            points.on_disk(folder, |known| known > offset)
         };
         if higher { self.write_checkpoints() } else { Ok(()) }
     }
@@ -313,18 +322,15 @@ impl Directory {
     pub fn write_checkpoints(&self) -> Result<(), Failure> {
         let _turn = lock(&self.writing);
         self.check()?;
-        let (recovery, starts, high_watermarks) = {
+        let files = {
             let points = &mut *lock(&self.points);
             points.changed = false;
             points.recovery_changed = false;
-            (points.recovery.clone(), points.starts.clone(), points.high_watermarks.clone())
+            CHECKPOINTS.map(|(name, kind)| (name, kind, points.encode(kind), points.pending(kind)))
         };
-        for (name, offsets) in
-            [(LOG_STARTS, &starts), (RECOVERY_POINTS, &recovery), (HIGH_WATERMARKS, &high_watermarks)]
-        {
-            let content = checkpoint::encode_offsets(offsets);
+        for (name, kind, content, pending) in files {
             match write_file_atomically(&*self.vfs, &self.path, name, &content) {
-                Ok(()) => {}
+                Ok(()) => lock(&self.points).written(kind, pending),
                 Err(error) if is_no_space(&error) => {
                     lock(&self.points).changed = true;
                     let text = format!("writing {name} in {}: {error}", self.path);
@@ -333,9 +339,6 @@ impl Directory {
                 Err(error) => return Err(self.fail(&format!("writing {name}"), &error)),
             }
         }
-        let points = &mut *lock(&self.points);
-        points.recovery_on_disk = recovery;
-        points.starts_on_disk = starts;
         Ok(())
     }
 }

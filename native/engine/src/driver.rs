@@ -6,10 +6,11 @@
 use crate::command::{Command, Completion, DirectoryId, Failure, Sink};
 use crate::directory::Directory;
 use crate::error::Code;
-use crate::hub::{Deletion, Hub, LaneItem, Queue, ReadTask, SYNC_THREADS, Site, Task, Tasks};
+use crate::hub::{Hub, LaneItem, Queue, ReadTask, SYNC_THREADS, Site, Task, Tasks};
+use crate::journal::HALF_BYTES;
 use crate::lane::Lane;
 use crate::lock::{lock, read, write};
-use crate::vfs::{Space, VfsKind};
+use crate::vfs::{self, Space, VfsKind};
 use crate::view::{Patience, ReadRequest};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,11 +20,27 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 const READ_THREADS: usize = 2;
+/// Active files that are open at once, unless it is said how many.
+const FEWEST_FILES: usize = 64;
+const MOST_FILES: usize = 4096;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EngineOptions {
     /// No threads: `Engine::step` runs one task of a role at a time.
     pub manual: bool,
+    /// Active files of logs that may be open at once; 0: a quarter of the descriptors that the process may have.
+    pub open_files: usize,
+    pub journal: JournalSize,
+}
+
+/// The bytes of each half of a directory's journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JournalSize {
+    #[default]
+    Usual,
+    Bytes(u64),
+    /// Every log syncs its own files.
+    None,
 }
 
 /// Who does what. In manual mode each is stepped by its name.
@@ -43,7 +60,7 @@ pub enum Role {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenedDirectory {
     pub id: DirectoryId,
-    /// The clean-shutdown file was there (it is deleted by opening).
+    /// The clean-shutdown file was there.
     pub clean: bool,
     /// The broker epoch in that file, or -1.
     pub broker_epoch: i64,
@@ -68,6 +85,7 @@ pub struct Engine {
 
 struct Inner {
     manual: bool,
+    journal: JournalSize,
     hub: Hub,
     lane: Mutex<Lane>,
     next_directory: AtomicU32,
@@ -77,10 +95,15 @@ struct Inner {
 
 impl Engine {
     pub fn start(options: EngineOptions, sink: Arc<dyn Sink>) -> Engine {
+        let open_files = match options.open_files {
+            0 => (vfs::descriptors() / 4).clamp(FEWEST_FILES, MOST_FILES),
+            files => files,
+        };
         let engine = Engine {
             inner: Arc::new(Inner {
                 manual: options.manual,
-                hub: Hub::new(sink),
+                journal: options.journal,
+                hub: Hub::new(sink, open_files),
                 lane: Mutex::default(),
                 next_directory: AtomicU32::new(1),
                 stopping: AtomicBool::new(false),
@@ -118,19 +141,22 @@ impl Engine {
         }
     }
 
-    /// Creates the directory where it is missing, locks it, reads its checkpoints, reads and deletes its
-    /// clean-shutdown file.
+    /// Creates the directory where it is missing, locks it, reads its checkpoints and its clean-shutdown file. That file
+    /// goes with the first command that changes anything.
     pub fn open_directory(&self, path: &str, vfs: VfsKind) -> Result<OpenedDirectory, Failure> {
         let hub = &self.inner.hub;
         let id = self.inner.next_directory.fetch_add(1, Ordering::Relaxed);
         let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
-        let (directory, found) = Directory::open(id, path, vfs.open(), hub.sink.clone())?;
+        let half_bytes = match self.inner.journal {
+            JournalSize::Usual => HALF_BYTES,
+            JournalSize::Bytes(bytes) => bytes,
+            JournalSize::None => 0,
+        };
+        let (directory, found) = Directory::open(id, path, vfs.open(), half_bytes, hub.sink.clone())?;
         let directory = Arc::new(directory);
-        let site = Arc::new(Site { directory: directory.clone(), tasks: Mutex::default(), filled: Condvar::new() });
+        let tasks = Mutex::new(Tasks::new(half_bytes > 0 && directory.vfs.has_disk()));
+        let site = Arc::new(Site { directory: directory.clone(), tasks, filled: Condvar::new() });
         write(&hub.sites).insert(id, site.clone());
-        for name in found.deleted {
-            hub.deletions.push(Deletion::Folder { directory: directory.clone(), name, ticket: None });
-        }
         if !self.inner.manual {
             for _ in 0..SYNC_THREADS {
                 let site = site.clone();
@@ -145,7 +171,8 @@ impl Engine {
     }
 
     /// All logs of it must be closed before. Writes the checkpoints, the clean-shutdown file (carrying
-    /// `broker_epoch`) if `clean`, and gives the lock back.
+    /// `broker_epoch`) if `clean`, and gives the lock back. Where nothing was changed since it was opened, nothing is
+    /// written.
     pub fn close_directory(&self, id: DirectoryId, clean: bool, broker_epoch: i64) -> Result<(), Failure> {
         let hub = &self.inner.hub;
         let site = hub.site(id)?;
@@ -174,7 +201,7 @@ impl Engine {
         let logs = read(&hub.logs)
             .values()
             .filter(|shared| shared.directory.id == id)
-            .map(|shared| (shared.name.clone(), shared.view.state().size()))
+            .map(|shared| (shared.name.to_string(), shared.view.state().size()))
             .collect();
         let space = directory.vfs.space(&directory.path).map_err(|error| Failure {
             code: Code::Io,

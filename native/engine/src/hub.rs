@@ -10,10 +10,11 @@ use crate::create::create_folders;
 use crate::directory::Directory;
 use crate::error::Code;
 use crate::files::{self, FileCommand};
+use crate::gather::{Gather, Sync};
 use crate::lock::{lock, read};
 use crate::log::{Log, LogShared};
 use crate::open;
-use crate::retire::{self, Retire};
+use crate::retire;
 use crate::vfs::{Vfs, path};
 use crate::view::{Patience, ReadRequest};
 use std::collections::{BTreeMap, VecDeque};
@@ -81,6 +82,8 @@ pub enum LaneItem {
         ticket: u32,
         outcome: Result<(Box<Log>, Box<OpenInfo>), Failure>,
     },
+    /// A reader opened the log's active file.
+    Opens(LogRef),
     /// Queue every dirty log for a sync, then set the flag.
     Flush(Arc<AtomicBool>),
 }
@@ -118,9 +121,8 @@ impl Site {
     }
 }
 
-#[derive(Default)]
 pub struct Tasks {
-    syncs: VecDeque<Arc<LogShared>>,
+    pub syncs: Gather,
     syncing: usize,
     files: VecDeque<(u32, FileCommand)>,
     files_running: bool,
@@ -134,13 +136,28 @@ pub struct Tasks {
 }
 
 pub enum Task {
-    Sync(Arc<LogShared>),
+    Sync(Sync),
     Files(u32, FileCommand),
     Checkpoint,
     Open(Vec<OpenLog>),
 }
 
 impl Tasks {
+    pub fn new(journal: bool) -> Tasks {
+        Tasks {
+            syncs: Gather::new(journal),
+            syncing: 0,
+            files: VecDeque::new(),
+            files_running: false,
+            opens: VecDeque::new(),
+            opening: 0,
+            checkpoint_wanted: false,
+            checkpoint_running: false,
+            syncs_since: 0,
+            closing: false,
+        }
+    }
+
     /// What a thread of the directory does next.
     pub fn next(&mut self) -> Option<Task> {
         if let Some(task) = self.next_sync() {
@@ -163,17 +180,17 @@ impl Tasks {
             self.syncs_since = 0;
             return Some(Task::Checkpoint);
         }
-        let shared = self.syncs.pop_front()?;
+        let sync = self.syncs.next()?;
         self.syncs_since += 1;
         self.syncing += 1;
-        Some(Task::Sync(shared))
+        Some(Task::Sync(sync))
     }
 
     pub fn next_open(&mut self) -> Option<Task> {
         if self.opens.is_empty() {
             return None;
         }
-        let together = self.opens.len().min(OPENS_TOGETHER);
+        let together = self.opens.len().div_ceil(SYNC_THREADS - 1).min(OPENS_TOGETHER);
         self.opening += 1;
         Some(Task::Open(self.opens.drain(..together).collect()))
     }
@@ -194,12 +211,15 @@ pub struct Hub {
     /// Notified when a sync has ended.
     pub settled: Condvar,
     pub settling: Mutex<()>,
+    /// Active files that may be open at once.
+    pub open_files: usize,
 }
 
 impl Hub {
-    pub fn new(sink: Arc<dyn Sink>) -> Hub {
+    pub fn new(sink: Arc<dyn Sink>, open_files: usize) -> Hub {
         Hub {
             sink,
+            open_files,
             sites: RwLock::default(),
             logs: RwLock::default(),
             lane: Queue::new(),
@@ -228,7 +248,7 @@ impl Hub {
 
     pub fn queue_sync(&self, shared: &Arc<LogShared>) {
         if let Ok(site) = self.site(shared.directory.id) {
-            lock(&site.tasks).syncs.push_back(shared.clone());
+            lock(&site.tasks).syncs.add(shared.clone());
             site.filled.notify_one();
         }
     }
@@ -254,8 +274,8 @@ impl Hub {
     pub fn run(&self, site: &Site, task: Task) {
         let directory = &site.directory;
         match task {
-            Task::Sync(shared) => {
-                self.sync(&shared);
+            Task::Sync(sync) => {
+                self.run_sync(site, sync);
                 if !directory.is_offline() && directory.recovery_points_changed() {
                     site.want_checkpoint();
                 }
@@ -264,7 +284,8 @@ impl Hub {
                 self.settled.notify_all();
             }
             Task::Files(ticket, command) => {
-                self.answer(ticket, directory.check().and_then(|()| files::run(directory, command)));
+                let claimed = if command.only_reads() { directory.check() } else { self.claim(directory) };
+                self.answer(ticket, claimed.and_then(|()| files::run(directory, command)));
                 lock(&site.tasks).files_running = false;
                 site.filled.notify_one();
             }
@@ -275,7 +296,10 @@ impl Hub {
                 site.filled.notify_one();
             }
             Task::Open(requests) => {
-                let created = create_folders(directory, &requests);
+                let created = match self.claim(directory) {
+                    Ok(()) => create_folders(directory, &requests),
+                    Err(failure) => requests.iter().map(|_| Err(failure.clone())).collect(),
+                };
                 for (request, created) in requests.iter().zip(created) {
                     let outcome =
                         created.and_then(|created| open::open(directory, request, created, self.sink.clone()));
@@ -287,69 +311,29 @@ impl Hub {
         }
     }
 
-    fn sync(&self, shared: &Arc<LogShared>) {
-        let directory = &shared.directory;
-        let Some(mut job) = shared.sync.begin() else { return };
-        let run = || {
-            let complete = job.run(&*directory.vfs, &shared.folder)?;
-            if let Some(offset) = shared.sync.cut() {
-                job.take_back(&*directory.vfs, &shared.folder, offset)?;
-            }
-            Ok(complete)
-        };
-        let outcome = match directory.check() {
-            Ok(()) => run().map_err(|failed: crate::sync_job::Failed| {
-                if shared.sync.is_over() {
-                    // Deleted meanwhile: its files went away under the sync, which harms nobody.
-                    return Failure { code: Code::StaleLog, text: failed.what };
-                }
-                directory.fail(&failed.what, &failed.error)
-            }),
-            Err(failure) => Err(failure),
-        };
-        let outcome = outcome.and_then(|complete| {
-            job.retired = job.retire.bases.is_empty() || self.retire(shared, &job.retire)?;
-            Ok(complete)
-        });
-        let boundary = (job.retired && !job.retire.bases.is_empty()).then_some(job.retire.boundary);
-        let again = shared.sync.finish(job, outcome, |offset| directory.set_recovery_point(&shared.name, offset));
-        if again {
-            self.queue_sync(shared);
+    /// Takes possession of the directory before the first change of it.
+    fn claim(&self, directory: &Arc<Directory>) -> Result<(), Failure> {
+        directory.check()?;
+        for name in directory.claim()? {
+            self.deletions.push(Deletion::Folder { directory: directory.clone(), name, ticket: None });
         }
-        if let Some(boundary) = boundary.filter(|_| !shared.sync.is_retiring()) {
-            directory.settle_start(&shared.name, boundary);
-        }
-    }
-
-    /// Gives the files of retired segments their last names. False: there was no room for the checkpoints.
-    fn retire(&self, shared: &LogShared, retire: &Retire) -> Result<bool, Failure> {
-        let directory = &shared.directory;
-        let cut = || shared.sync.cut().is_some_and(|offset| offset < retire.boundary);
-        let go_on = || !directory.is_offline() && !shared.sync.is_over() && !cut();
-        match directory.write_checkpoints() {
-            Ok(()) => {}
-            Err(failure) if failure.code == Code::NoSpace => return Ok(false),
-            Err(failure) => return Err(failure),
-        }
-        retire::rename(&*directory.vfs, &shared.folder, retire, go_on).map_err(|failed| {
-            if shared.sync.is_over() {
-                return Failure { code: Code::StaleLog, text: failed.what };
-            }
-            directory.fail(&failed.what, &failed.error)
-        })
+        Ok(())
     }
 
     pub fn run_read(&self, task: ReadTask) {
         match task {
             ReadTask::Read { shared, ticket, request } => {
+                let held = shared.view.holds_file();
                 let outcome = shared.directory.check().and_then(|()| {
                     let internal = || Failure { code: Code::Internal, text: "a read gave up".to_string() };
                     shared.view.read(&request, Patience::Disk).unwrap_or_else(|| Err(internal()))
                 });
                 let outcome = outcome.map(Box::new);
                 self.sink.complete(Completion::ReadDone { log: shared.log, ticket, outcome }, true);
+                self.note_file(&shared, held);
             }
             ReadTask::Lookup { shared, ticket, lookup, limit } => {
+                let held = shared.view.holds_file();
                 let outcome = shared.directory.check().and_then(|()| match lookup {
                     Lookup::Time { timestamp } => shared.view.lookup_time(timestamp, limit),
                     Lookup::MaxTime => shared.view.lookup_max_time(limit),
@@ -360,7 +344,15 @@ impl Hub {
                     }
                 });
                 self.answer(ticket, outcome);
+                self.note_file(&shared, held);
             }
+        }
+    }
+
+    /// A reader has opened the active file, which stays open: the lane counts it.
+    fn note_file(&self, shared: &LogShared, held: bool) {
+        if !held && shared.view.holds_file() {
+            self.lane.push(LaneItem::Opens(shared.log));
         }
     }
 

@@ -128,10 +128,11 @@ impl<'a> Opening<'a> {
         let active = state.segments[state.segments.len() - 1].clone();
         let shared = Arc::new(LogShared {
             log: self.request.log,
-            name: self.request.name.clone(),
+            name: self.directory.name(&self.request.name),
             folder: self.folder.clone(),
             directory: self.directory.clone(),
             view: LogView::new(state),
+            topic_id: self.request.topic_id.as_deref().map(Box::from),
             sync: LogSync::new(self.request.log, sink, end, self.points.recovery.min(end)),
         });
         let mut log = Box::new(Log {

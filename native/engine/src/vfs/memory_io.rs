@@ -22,6 +22,10 @@ impl Drop for MemoryLock {
 }
 
 impl Vfs for MemoryVfs {
+    fn has_disk(&self) -> bool {
+        self.shared.tracked
+    }
+
     fn open(&self, path: &str, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let (folder, name) = split(path);
         let exists = matches!(MemoryVfs::find(&self.lock_state(), path), Ok(Node::File(_)));
@@ -42,6 +46,7 @@ impl Vfs for MemoryVfs {
             }
         };
         drop(state);
+        self.shared.open_files.fetch_add(1, Ordering::Relaxed);
         let file = MemoryFile { shared: self.shared.clone(), inode };
         if mode == OpenMode::Truncate && file.len()? > 0 {
             file.set_len(0)?;
@@ -170,6 +175,12 @@ struct MemoryFile {
     inode: Arc<Inode>,
 }
 
+impl Drop for MemoryFile {
+    fn drop(&mut self) {
+        self.shared.open_files.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl File for MemoryFile {
     fn write_at(&self, parts: &[IoSlice<'_>], at: u64) -> io::Result<usize> {
         self.shared.enter(Operation::Write, &self.inode.path)?;
@@ -216,6 +227,8 @@ impl File for MemoryFile {
         }
         failed.map_or(Ok(()), Err)
     }
+
+    fn begin_writing(&self) {}
 
     fn set_len(&self, length: u64) -> io::Result<()> {
         self.shared.enter(Operation::SetLen, &self.inode.path)?;

@@ -115,6 +115,18 @@ pub fn raw_fd(_file: &File) -> Option<i32> {
     None
 }
 
+/// Begins to write the file's dirty pages.
+#[cfg(target_os = "linux")]
+pub fn begin_writing(file: &File) {
+    use std::os::fd::AsRawFd;
+    // A hint: what it can't do, the sync does.
+    // SAFETY: the descriptor is open, and nothing but numbers is passed.
+    unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE) };
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn begin_writing(_file: &File) {}
+
 /// Makes the names in a folder durable.
 #[cfg(unix)]
 pub fn sync_folder(path: &str) -> io::Result<()> {
@@ -144,6 +156,21 @@ pub fn space(path: &str) -> io::Result<Option<Space>> {
 #[cfg(not(unix))]
 pub fn space(_path: &str) -> io::Result<Option<Space>> {
     Ok(None)
+}
+
+/// Files, sockets included, that this process may have open at once.
+#[cfg(unix)]
+pub fn descriptors() -> usize {
+    // SAFETY: rlimit is plain data, and all zeros are a value of it.
+    let mut limit: libc::rlimit = unsafe { std::mem::zeroed() };
+    // SAFETY: the limit outlives the call.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0;
+    if known { usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX) } else { 0 }
+}
+
+#[cfg(not(unix))]
+pub fn descriptors() -> usize {
+    0
 }
 
 /// What names a file however it is spelled: device and inode, or the canonical path.

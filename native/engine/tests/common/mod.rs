@@ -68,9 +68,13 @@ impl Rig {
     }
 
     pub fn start(manual: bool) -> Rig {
+        Rig::with(EngineOptions { manual, ..EngineOptions::default() })
+    }
+
+    pub fn with(options: EngineOptions) -> Rig {
         let sink = Arc::new(Recorder::default());
-        let engine = Engine::start(EngineOptions { manual }, sink.clone());
-        Rig { engine, sink, manual, ticket: Mutex::new(0) }
+        let engine = Engine::start(options, sink.clone());
+        Rig { engine, sink, manual: options.manual, ticket: Mutex::new(0) }
     }
 
     pub fn ticket(&self) -> u32 {
@@ -287,6 +291,14 @@ pub fn batch(count: usize, size: usize, mark: u64) -> Vec<u8> {
         builder = builder.record(NOW + mark as i64, Some(b"key"), Some(&value));
     }
     builder.build()
+}
+
+/// The mark that `batch` put into the first record's value: the record's head before it has a fixed shape.
+pub fn mark_of(bytes: &[u8]) -> u64 {
+    let at = bytes.windows(3).position(|window| window == b"key").expect("the key stands in the batch") + 3;
+    // A varint length of one or two bytes stands before the value.
+    let skip = if bytes[at] & 0x80 != 0 { 2 } else { 1 };
+    u64::from_be_bytes(bytes[at + skip..at + skip + 8].try_into().unwrap()) / 1000
 }
 
 pub fn small_segments() -> LogConfig {
