@@ -3,11 +3,19 @@
  * that failed, and no such sync is tried again; the program around the broker lives, the other directory serves, and what
  * was acknowledged is there afterwards. `npm run crash -- faults --count 200` tries every n up to 200.
  */
+import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { heartbeat } from '../../src/protocol/apis/12-heartbeat.ts'
+import { eventually } from '../clients/target.ts'
 import { faultRounds } from '../support/crash/fault-rounds.ts'
-import type { Fault } from '../support/crash/preload.ts'
+import { type Fault, Preload } from '../support/crash/preload.ts'
+import { startServer } from '../support/crash/server.ts'
+import { Workload } from '../support/crash/workload.ts'
+import { findGroup, joinAlone } from '../support/groups.ts'
 import { requires } from '../support/requires.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+import { WireClient } from '../support/wire-client.ts'
 
 export const timeoutMs = 300_000
 
@@ -47,6 +55,41 @@ test('nothing acknowledged is lost when a file can not be made, renamed, cut or 
     fault('unlink', 'EIO', 1),
   ]
   assert.ok((await faultRounds({ faults })).struck > 0)
+})
+
+test('what is acknowledged on a slow disk comes late and is right, and nobody leaves a group', async () => {
+  const folder = temporaryFolder('slow')
+  const preload = await Preload.for(folder)
+  const { running, listening } = startServer({ dirs: [join(folder, 'data')], flush: 'group', env: preload.env })
+  const port = await listening
+  const workload = new Workload()
+  await workload.prepare(port)
+  const client = await WireClient.connect(port)
+  await findGroup(client, 'patient')
+  const member = await joinAlone(client, 'patient')
+  preload.delay(150)
+  let goes = true
+  const load = workload.run(
+    port,
+    () => false,
+    () => goes,
+  )
+  const goal = workload.acknowledged + 60
+  await Promise.race([
+    eventually(
+      () => workload.acknowledged,
+      count => count >= goal,
+      60_000,
+    ),
+    load,
+  ])
+  assert.is((await client.send(heartbeat, 3, { groupId: 'patient', ...member })).errorCode, 0)
+  goes = false
+  await load
+  preload.disarm()
+  await workload.check(port)
+  await client.close()
+  assert.is((await running.kill('SIGTERM')).code, 0)
 })
 
 test.run()
