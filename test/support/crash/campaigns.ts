@@ -1,6 +1,6 @@
 /** The crashes that are tried, shared by the tests and by the long runs (test/crash/long.ts). */
 import { join } from 'node:path'
-import { temporaryFolder } from '../temporary.ts'
+import { removeFolder, temporaryFolder } from '../temporary.ts'
 import { type FileSystem, LoopDisk } from './loop-disk.ts'
 import { Preload } from './preload.ts'
 import { type CrashReport, crashes } from './rounds.ts'
@@ -70,5 +70,6 @@ export const kills = async (options: KillOptions): Promise<CrashReport> => {
     })
   } finally {
     await current?.running.kill('SIGKILL')
+    removeFolder(dir)
   }
 }

@@ -7,7 +7,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { ErrorCode } from '../../../src/protocol/error-codes.ts'
 import { eventually } from '../../clients/target.ts'
-import { temporaryFolder } from '../temporary.ts'
+import { removeFolder, temporaryFolder } from '../temporary.ts'
 import { WireClient } from '../wire-client.ts'
 import { type PartitionLoad, Refused } from './partition-load.ts'
 import { type Fault, Preload } from './preload.ts'
@@ -140,5 +140,6 @@ export const faultRounds = async ({ faults, metadata = false }: FaultOptions): P
     return report
   } finally {
     await stop()
+    removeFolder(folder)
   }
 }
