@@ -65,6 +65,8 @@ struct Producer {
     last_timestamp: i64,
     open_transaction: Option<i64>,
     batches: VecDeque<KeptBatch>,
+    /// It comes from a snapshot, which has the last batch only: the ones before it are in the log, nobody knows where.
+    is_abridged: bool,
 }
 
 impl Producer {
@@ -75,12 +77,14 @@ impl Producer {
             last_timestamp: -1,
             open_transaction: None,
             batches: VecDeque::new(),
+            is_abridged: false,
         }
     }
 
     fn set_epoch(&mut self, epoch: i16) {
         if self.epoch != epoch {
             self.batches.clear();
+            self.is_abridged = false;
             self.epoch = epoch;
         }
     }
@@ -181,6 +185,7 @@ impl ProducerStates {
         producer.set_epoch(header.producer_epoch);
         if producer.batches.len() == BATCHES_KEPT {
             producer.batches.pop_front();
+            producer.is_abridged = false;
         }
         producer.batches.push_back(KeptBatch {
             last_sequence: header.last_sequence(),
