@@ -56,6 +56,8 @@ export interface ReplicasOptions {
   readonly directories: ReadonlyMap<LogDirectory, string>
   /** The same, and those that are offline. */
   readonly allDirectories: readonly LogDirectory[]
+  /** A log of the page cache has this `flush.ms`. */
+  readonly onFlushMs: (flushMs: number) => void
 }
 
 export class Replicas implements ReplicaPort {
@@ -227,8 +229,9 @@ export class Replicas implements ReplicaPort {
     if (last !== undefined && last.configs === configs && last.broker === this.#config) return last
     const log = logConfigFor(configs, this.#config)
     const minInSyncReplicas = topicValue('min.insync.replicas', configs, this.#config) as number
-    const partition = { flush: this.#config.flush, minInSyncReplicas, timestampType: log.timestampType }
+    const partition = { flush: log.flush, minInSyncReplicas, timestampType: log.timestampType }
     this.#settings = { configs, broker: this.#config, log, partition }
+    if (log.flush === 'os') this.#options.onFlushMs(log.flushMs)
     return this.#settings
   }
 
