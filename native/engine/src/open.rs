@@ -154,6 +154,7 @@ impl<'a> Opening<'a> {
             advanced: Advanced { end: if settled { end } else { -1 }, bytes: bytes_end },
             expiring: Default::default(),
             flushed: (end, None),
+            reserved: 0,
         });
         if start > end {
             // Records up to the start were deleted, and a crash took the rest: the log goes on at its start.
