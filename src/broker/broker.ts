@@ -29,6 +29,7 @@ import { Cleaner } from './cleaner.ts'
 import type { BrokerPorts, Endpoint } from './context.ts'
 import { Deadlines } from './deadlines.ts'
 import { FetchSessions } from './fetch-session.ts'
+import { Flushing } from './flushing.ts'
 import { Gate } from './gate.ts'
 import { GROUPS_TOPIC, GroupCoordinators } from './group-coordinators.ts'
 import { handlers } from './handlers/index.ts'
@@ -145,6 +146,7 @@ interface Parts {
   router?: Router
   deadlines?: Deadlines
   lifecycle?: BrokerLifecycle
+  flushing?: Flushing
   retention?: Retention
   cleaner?: Cleaner
 }
@@ -179,6 +181,16 @@ async function start(
   parts.node = node
   node.onFailed(text => options.onFailed?.(text))
 
+  const flushing = new Flushing({
+    host,
+    directories: parts.directories,
+    schedulerIntervalMs: config.number('log.flush.scheduler.interval.ms'),
+    checkpointIntervalsMs: [
+      config.number('log.flush.offset.checkpoint.interval.ms'),
+      config.number('log.flush.start.offset.checkpoint.interval.ms'),
+    ],
+  })
+  parts.flushing = flushing
   const replicas = await Replicas.create({
     host,
     logger,
@@ -186,6 +198,7 @@ async function start(
     nodeId,
     directories: node.directoryIds,
     allDirectories: parts.directories,
+    onFlushMs: flushMs => flushing.expect(flushMs),
   })
   parts.replicas = replicas
   parts.unsubscribe.push(node.loader.subscribe(replicas))
@@ -286,6 +299,7 @@ async function stop(parts: Parts): Promise<void> {
   await router?.idle(DRAIN_MS)
   for (const listener of parts.listeners.keys()) listener.closeConnections()
   parts.deadlines?.close()
+  parts.flushing?.close()
   parts.retention?.close()
   parts.cleaner?.close()
   lifecycle?.close()

@@ -64,6 +64,8 @@ export interface ReplicasOptions {
   readonly directories: ReadonlyMap<LogDirectory, string>
   /** The same, and those that are offline. */
   readonly allDirectories: readonly LogDirectory[]
+  /** A log of the page cache has this `flush.ms`. */
+  readonly onFlushMs: (flushMs: number) => void
 }
 
 export class Replicas implements ReplicaPort {
@@ -243,9 +245,10 @@ export class Replicas implements ReplicaPort {
     const minInSyncReplicas = topicValue('min.insync.replicas', configs, this.#config) as number
     const minDirtyRatio = topicValue('min.cleanable.dirty.ratio', configs, this.#config) as number
     const compaction = log.compacted ? { minDirtyRatio, minLagMs: log.minCompactionLagMs } : undefined
-    const { timestampType } = log
-    const partition = { flush: this.#config.flush, minInSyncReplicas, timestampType, compaction }
+    const { flush, timestampType } = log
+    const partition = { flush, minInSyncReplicas, timestampType, compaction }
     this.#settings = { configs, broker: this.#config, log, partition }
+    if (log.flush === 'os') this.#options.onFlushMs(log.flushMs)
     return this.#settings
   }
 

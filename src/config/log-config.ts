@@ -5,6 +5,9 @@
  */
 export interface LogConfig {
   flush: 'group' | 'os'
+  /** Under `os`: messages after which the log is synced, and their age at which it is. */
+  flushMessages: number
+  flushMs: number
   segmentBytes: number
   segmentMs: number
   segmentJitterMs: number

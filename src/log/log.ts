@@ -209,6 +209,8 @@ export interface LogDirectory {
   setAside(folder: string, name: string): Promise<void>
   /** What its open logs hold. @throws LogError when it is offline. */
   use(): DirectoryUse
+  /** Syncs the logs whose `flush.ms` is over; `sweep`: and writes the checkpoints, where there is anything new. */
+  look(sweep: boolean): Promise<void>
   /** Writes recovery-point, log-start and high-watermark checkpoints now. */
   checkpoint(): Promise<void>
   /**

@@ -379,6 +379,14 @@ export abstract class EngineCommands extends RuntimeCore {
     this.#file(layout.SET_ASIDE, directory, `${folder}/${name}`, 0, this.#ticket({ form: 'outcome', done }))
   }
 
+  look(directory: number, sweep: boolean, done: (outcome: Outcome) => void): void {
+    const out = this.outbox
+    out.begin(layout.LOOK, sweep ? layout.LOOK_SWEEP : 0, directory, 0, 16)
+    out.u32(this.#ticket({ form: 'outcome', done }))
+    out.u32(0)
+    out.f64(this.host.clock.wallMs())
+  }
+
   checkpoint(directory: number, done: (outcome: Outcome) => void): void {
     this.#file(layout.CHECKPOINT, directory, '', 0, this.#ticket({ form: 'outcome', done }))
   }

@@ -48,6 +48,7 @@ export const SET_ASIDE = 59
 export const PREPARE = 60
 export const DIRT = 70
 export const CLEAN = 71
+export const LOOK = 72
 
 // Flags, each of the kind in its name.
 /** The bytes are cut; the frame is held and the rest is copied out of it. */
@@ -65,6 +66,7 @@ export const READ_TO_MEMORY = 4
 export const OPEN_CLEAN = 1
 export const OPEN_MUST_EXIST = 2
 export const CLOSE_LOG_CLEAN = 1
+export const LOOK_SWEEP = 1
 
 // What an ANSWER carries.
 export const ANSWER_NONE = 0

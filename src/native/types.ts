@@ -64,6 +64,9 @@ export type Disk = 'posix' | { readonly memory: number }
 /** Same fields as native/engine/src/config.rs. */
 export interface EngineLogConfig {
   flush: 'group' | 'os'
+  /** Under `os`: messages after which the log is synced, and their age at which it is. */
+  flushMessages: number
+  flushMs: number
   segmentBytes: number
   segmentMs: number
   segmentJitterMs: number
@@ -395,6 +398,8 @@ export interface Runtime {
   removeFile(directory: number, path: string, done: (outcome: Outcome) => void): void
   /** Renames the folder of a log that is not open, durably; `name` must not be that of a partition. */
   setAside(directory: number, folder: string, name: string, done: (outcome: Outcome) => void): void
+  /** Syncs the logs whose `flushMs` is over; `sweep`: and writes the checkpoints, where there is anything new. */
+  look(directory: number, sweep: boolean, done: (outcome: Outcome) => void): void
   checkpoint(directory: number, done: (outcome: Outcome) => void): void
 
   // Held memory: frames, reads and staged bytes share one kind of handle.

@@ -62,6 +62,8 @@ export interface RaftOptions {
 /** Settings of the metadata log, as Kafka has them: nothing is compressed, nothing expires, everything is synced. */
 const METADATA_LOG_CONFIG: LogConfig = {
   flush: 'group',
+  flushMessages: Number.MAX_SAFE_INTEGER,
+  flushMs: Number.MAX_SAFE_INTEGER,
   segmentBytes: 1 << 30,
   segmentMs: 7 * 24 * 3600_000,
   segmentJitterMs: 0,

@@ -22,6 +22,8 @@ const overrides = (values: Record<string, string>) => new Map(Object.entries(val
 topics('a log has the defaults of Kafka when nothing is set', () => {
   assert.equal(logConfigFor(new Map(), broker()), {
     flush: 'group',
+    flushMessages: Number.MAX_SAFE_INTEGER,
+    flushMs: Number.MAX_SAFE_INTEGER,
     segmentBytes: 1 << 30,
     segmentMs: 604_800_000,
     segmentJitterMs: 0,

@@ -22,6 +22,8 @@ import { recordsOf } from '../../src/records/iterate.ts'
 
 export const plainConfig: LogConfig = {
   flush: 'group',
+  flushMessages: Number.MAX_SAFE_INTEGER,
+  flushMs: Number.MAX_SAFE_INTEGER,
   segmentBytes: 1 << 30,
   segmentMs: 604_800_000,
   segmentJitterMs: 0,

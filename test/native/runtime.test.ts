@@ -20,6 +20,8 @@ export const timeoutMs = 120_000
 
 const config: EngineLogConfig = {
   flush: 'group',
+  flushMessages: Number.MAX_SAFE_INTEGER,
+  flushMs: Number.MAX_SAFE_INTEGER,
   segmentBytes: 1 << 20,
   segmentMs: 2 ** 53 - 1,
   segmentJitterMs: 0,

@@ -14,6 +14,8 @@ const test = suite('prepared answers')
 
 const config: LogConfig = {
   flush: 'os',
+  flushMessages: Number.MAX_SAFE_INTEGER,
+  flushMs: Number.MAX_SAFE_INTEGER,
   segmentBytes: 1 << 30,
   segmentMs: 2 ** 53 - 1,
   segmentJitterMs: 0,

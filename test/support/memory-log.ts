@@ -147,6 +147,8 @@ export class MemoryDirectory implements LogDirectory {
     }
   }
 
+  async look(): Promise<void> {}
+
   async checkpoint(): Promise<void> {}
 
   async close(options: { clean: boolean; brokerEpoch: number }): Promise<void> {

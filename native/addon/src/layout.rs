@@ -51,6 +51,7 @@ pub const SET_ASIDE: u16 = 59;
 pub const PREPARE: u16 = 60;
 pub const DIRT: u16 = 70;
 pub const CLEAN: u16 = 71;
+pub const LOOK: u16 = 72;
 
 // Flags, each of the kind in its name.
 /// The bytes are cut; the frame is held and the rest is copied out of it.
@@ -68,6 +69,7 @@ pub const READ_TO_MEMORY: u16 = 4;
 pub const OPEN_CLEAN: u16 = 1;
 pub const OPEN_MUST_EXIST: u16 = 2;
 pub const CLOSE_LOG_CLEAN: u16 = 1;
+pub const LOOK_SWEEP: u16 = 1;
 
 // What an ANSWER carries.
 pub const ANSWER_NONE: u32 = 0;

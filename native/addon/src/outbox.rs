@@ -249,6 +249,10 @@ fn decode_record(kind: u16, flags: u16, record: &[u8], held: &mut HeldTable, ord
                 now_ms,
             })));
         }
+        LOOK => {
+            let (ticket, _, now_ms) = (r.u32()?, r.u32()?, r.i64()?);
+            orders.engine.push(Command::Look { directory: slot, ticket, now_ms, sweep: flags & LOOK_SWEEP != 0 });
+        }
         WRITE_FILE | READ_FILE | LIST_FILES | REMOVE_FILE | SET_ASIDE | CHECKPOINT => {
             let (directory, ticket, handle, length) = (slot, r.u32()?, r.u32()?, r.u32()?);
             let path = r.text(length)?;
@@ -391,7 +395,7 @@ fn decode_append(log: LogRef, r: &mut Reader<'_>, held: &mut HeldTable, orders: 
 
 /// u32 flush, segmentBytes, segmentIndexBytes, indexIntervalBytes, maxMessageBytes, compressionType, i32 level, u32
 /// timestampType, compacted, deletes; f64 segmentMs, segmentJitterMs, timestampBeforeMaxMs, timestampAfterMaxMs,
-/// producerIdExpirationMs, retentionMs, retentionBytes, fileDeleteDelayMs.
+/// producerIdExpirationMs, retentionMs, retentionBytes, fileDeleteDelayMs, flushMessages, flushMs.
 fn decode_config(r: &mut Reader<'_>) -> Option<LogConfig> {
     let flush = if r.u32()? == 0 { Flush::Group } else { Flush::Os };
     let (segment_bytes, segment_index_bytes) = (r.u32()?, r.u32()?);
@@ -430,6 +434,8 @@ fn decode_config(r: &mut Reader<'_>) -> Option<LogConfig> {
         delete_retention_ms: r.i64()?,
         min_compaction_lag_ms: r.i64()?,
         max_compaction_lag_ms: r.i64()?,
+        flush_messages: r.i64()?,
+        flush_ms: r.i64()?,
     })
 }
 

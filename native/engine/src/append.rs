@@ -88,6 +88,7 @@ impl Log {
         }
         queue |= self.write(&mut staged, pending, &mut outcomes);
         queue |= self.advance_if_due(now_ms);
+        queue |= self.flush_if_due(now_ms);
         (outcomes.into_iter().flatten().collect(), queue)
     }
 

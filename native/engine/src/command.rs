@@ -244,6 +244,14 @@ pub enum Command {
         folder: String,
         name: String,
     },
+    /// Syncs the logs whose `flush_ms` is over. `sweep`: moves recovery points and writes the checkpoint files, where there
+    /// is anything new.
+    Look {
+        directory: DirectoryId,
+        ticket: u32,
+        now_ms: i64,
+        sweep: bool,
+    },
     /// Writes the checkpoint files (recovery point, log start, high watermarks) now.
     Checkpoint {
         directory: DirectoryId,

@@ -34,6 +34,9 @@ pub enum TimestampType {
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogConfig {
     pub flush: Flush,
+    /// Under `Os`: messages after which the log is synced, and their age at which it is.
+    pub flush_messages: i64,
+    pub flush_ms: i64,
     pub segment_bytes: u32,
     pub segment_ms: i64,
     /// Already drawn by the caller (the engine has no randomness): subtracted from `segment_ms`.
@@ -68,6 +71,8 @@ impl Default for LogConfig {
     fn default() -> Self {
         LogConfig {
             flush: Flush::Group,
+            flush_messages: i64::MAX,
+            flush_ms: i64::MAX,
             segment_bytes: 1 << 30,
             segment_ms: 7 * 24 * 3600 * 1000,
             segment_jitter_ms: 0,

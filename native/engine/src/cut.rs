@@ -212,6 +212,7 @@ impl Log {
         }
         self.unsynced_indexes.retain(|base| *base < self.active.base);
         self.advanced = Advanced { end: -1, bytes: self.bytes_end };
+        self.flushed = (self.end, None);
         self.note_start();
         Ok(())
     }

@@ -6,7 +6,9 @@
 
 use crate::append::{Outcome, Pending};
 use crate::cleaner::{Cleaning, Errand, Stop};
-use crate::command::{Answer, AppendedInfo, CleanLog, Command, Completion, Failure, LogRef, Lookup, OpenInfo, OpenLog};
+use crate::command::{
+    Answer, AppendedInfo, CleanLog, Command, Completion, DirectoryId, Failure, LogRef, Lookup, OpenInfo, OpenLog,
+};
 use crate::directory::deleted_name;
 use crate::error::Code;
 use crate::files::FileCommand;
@@ -202,6 +204,10 @@ impl Lane {
 
     fn without_log(&mut self, command: Command, hub: &Hub) {
         let (directory, ticket, command) = match command {
+            Command::Look { directory, ticket, now_ms, sweep } => {
+                self.now_ms = self.now_ms.max(now_ms);
+                return self.look(directory, ticket, sweep, hub);
+            }
             Command::WriteFile { directory, ticket, path, content } => {
                 (directory, ticket, FileCommand::Write { path, content })
             }
@@ -482,6 +488,22 @@ impl Lane {
         }
     }
 
+    fn look(&mut self, directory: DirectoryId, ticket: u32, sweep: bool, hub: &Hub) {
+        for slot in &self.used {
+            if let Some(Slot::Open(log)) = self.logs.get_mut(slot)
+                && log.shared().directory.id == directory
+                && log.flush_if_due(self.now_ms)
+            {
+                hub.queue_sync(log.shared());
+            }
+        }
+        if sweep {
+            self.swept_ms = Some(self.now_ms.saturating_sub(ADVANCE_MS));
+        }
+        let outcome = hub.site(directory).and_then(|site| site.directory.check());
+        hub.answer(ticket, outcome.map(|()| Answer::None));
+    }
+
     /// Once per `ADVANCE_MS` of the commands' time: recovery points for what was written, and the checkpoint files.
     fn sweep(&mut self, hub: &Hub) {
         let last = *self.swept_ms.get_or_insert(self.now_ms);
@@ -550,6 +572,7 @@ fn log_of(command: &Command) -> Option<LogRef> {
         | Command::ListFiles { .. }
         | Command::RemoveFile { .. }
         | Command::SetAside { .. }
+        | Command::Look { .. }
         | Command::Checkpoint { .. } => None,
     }
 }

@@ -72,6 +72,8 @@ pub struct Log {
     /// Producer snapshots on disk that belong to no roll; the next recovery point replaces them.
     pub(crate) loose_snapshots: Vec<i64>,
     pub(crate) advanced: Advanced,
+    /// Under `flush=os`: the end up to which a sync was asked for, and since when there is more.
+    pub(crate) flushed: (i64, Option<i64>),
     /// Segments that left the log, and when their files may go.
     pub(crate) expiring: VecDeque<(i64, i64)>,
     /// Ends the cleaning that runs.
@@ -192,6 +194,24 @@ impl Log {
             Flush::Os => rolled,
         };
         due && self.advance(now_ms)
+    }
+
+    /// Under `flush=os`: whether messages or their age have come to the bound at which the log is synced. True if the log has
+    /// to be queued.
+    pub fn flush_if_due(&mut self, now_ms: i64) -> bool {
+        let (upto, since_ms) = &mut self.flushed;
+        if self.config.flush == Flush::Group || *upto == self.end {
+            self.flushed = (self.end, None);
+            return false;
+        }
+        let age_ms = now_ms.saturating_sub(*since_ms.get_or_insert(now_ms));
+        let due = self.end - *upto >= self.config.flush_messages
+            || (self.config.flush_ms < i64::MAX && age_ms >= self.config.flush_ms);
+        if !due {
+            return false;
+        }
+        self.flushed = (self.end, None);
+        self.shared.sync.request(None)
     }
 
     /// The sweep that comes by every `ADVANCE_MS`: a recovery point for what was written since the last one; a log with

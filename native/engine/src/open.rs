@@ -156,6 +156,7 @@ impl<'a> Opening<'a> {
             cleaning: None,
             cleaned_ms: 0,
             replacing: None,
+            flushed: (end, None),
             reserved: 0,
         });
         if start > end {

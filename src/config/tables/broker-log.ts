@@ -29,11 +29,11 @@ log.cleanup.policy | LIST | delete | list compact/delete | medium | cluster-wide
 log.dir | LIST | ./data | list nonempty | high | read-only | works | Data directory, used when log.dirs is not set.
 log.dir.failure.timeout.ms | LONG | 30000 | >=1 | low | read-only | stored | How long a broker with a failed directory that holds leaders waits for the controller before it stops, in milliseconds.
 log.dirs | LIST | null | list nonempty | high | read-only | works | Data directories, separated by commas.
-log.flush.interval.messages | LONG | 9223372036854775807 | >=1 | high | cluster-wide | stored | Messages after which a log is flushed to disk.
-log.flush.interval.ms | LONG | null |  | high | cluster-wide | stored | Age at which an unflushed message is flushed to disk, in milliseconds.
-log.flush.offset.checkpoint.interval.ms | INT | 60000 | >=0 | high | read-only | stored | How often recovery points are written to their checkpoint, in milliseconds.
-log.flush.scheduler.interval.ms | LONG | 9223372036854775807 |  | high | read-only | stored | How often logs are looked over for an overdue flush, in milliseconds.
-log.flush.start.offset.checkpoint.interval.ms | INT | 60000 | >=0 | high | read-only | stored | How often log start offsets are written to their checkpoint, in milliseconds.
+log.flush.interval.messages | LONG | 9223372036854775807 | >=1 | high | cluster-wide | works | Messages after which a log is flushed to disk.
+log.flush.interval.ms | LONG | null |  | high | cluster-wide | works | Age at which an unflushed message is flushed to disk, in milliseconds.
+log.flush.offset.checkpoint.interval.ms | INT | 60000 | >=0 | high | read-only | works | How often recovery points are written to their checkpoint, in milliseconds.
+log.flush.scheduler.interval.ms | LONG | 9223372036854775807 |  | high | read-only | works | How often logs are looked over for an overdue flush, in milliseconds.
+log.flush.start.offset.checkpoint.interval.ms | INT | 60000 | >=0 | high | read-only | works | How often log start offsets are written to their checkpoint, in milliseconds.
 log.index.interval.bytes | INT | 4096 | >=0 | medium | cluster-wide | works | Bytes of log between two entries of the offset index.
 log.index.size.max.bytes | INT | 10485760 | >=4 | medium | cluster-wide | works | Largest size of an index file, in bytes; a full index rolls the segment.
 log.initial.task.delay.ms | LONG | 30000 | >=0 | low | read-only | internal | Pause between start and the first background task on logs, in milliseconds.

@@ -11,8 +11,8 @@ compression.type | STRING | producer | uncompressed/zstd/lz4/snappy/gzip/produce
 compression.zstd.level | INT | 3 | -131072..22 | medium | works | Level of zstd, where compression.type is zstd.
 delete.retention.ms | LONG | 86400000 | >=0 | medium | works | How long a tombstone stays in a compacted topic, in milliseconds.
 file.delete.delay.ms | LONG | 60000 | >=0 | medium | works | How long a segment that was removed from the log stays on disk, in milliseconds.
-flush.messages | LONG | 9223372036854775807 | >=1 | medium | stored | Messages after which the log is flushed to disk.
-flush.ms | LONG | 9223372036854775807 | >=0 | medium | stored | Age at which an unflushed message is flushed to disk, in milliseconds.
+flush.messages | LONG | 9223372036854775807 | >=1 | medium | works | Messages after which the log is flushed to disk.
+flush.ms | LONG | 9223372036854775807 | >=0 | medium | works | Age at which an unflushed message is flushed to disk, in milliseconds.
 follower.replication.throttled.replicas | LIST |  | replicas | medium | stored | Replicas that are throttled as followers, as partition:broker, or \`*\`.
 index.interval.bytes | INT | 4096 | >=0 | medium | works | Bytes of log between two entries of the offset index.
 internal.segment.bytes | INT | null |  | medium | internal | Size at which a segment is rolled, for tests, in bytes.
