@@ -13,6 +13,7 @@ pub mod driver;
 pub mod error;
 mod files;
 mod hub;
+pub mod inspect;
 mod lane;
 mod leader_epochs;
 mod load;
