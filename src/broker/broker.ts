@@ -156,7 +156,11 @@ async function start(
   const nodeId = config.number('node.id')
   runtime.onFatal(text => options.onFailed?.(text))
 
-  for (const path of config.list('log.dirs')) parts.directories.push(openEngineDirectory(runtime, path, options.disk))
+  for (const path of config.list('log.dirs')) {
+    const directory = openEngineDirectory(runtime, path, options.disk)
+    parts.directories.push(directory)
+    directory.onFailed((_code, text) => logger.error(text))
+  }
   const node = await startMetadata({
     host,
     logger,

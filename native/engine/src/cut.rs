@@ -50,7 +50,7 @@ impl Log {
             // The batch reached below the start: nothing that counts is left.
             return self.restart_at(offset.min(self.start), now_ms);
         }
-        self.shared.sync.hold(end);
+        self.unsynced_indexes.extend(self.shared.sync.hold(end));
         self.shared.directory.lower_points(&self.shared.name, end)?;
         let mut indexes = segment.load_indexes().map_err(failed)?;
         indexes.offsets.truncate(segment.relative(end));
@@ -106,8 +106,9 @@ impl Log {
     /// Drops everything and goes on at `offset`, empty.
     pub fn restart_at(&mut self, offset: i64, now_ms: i64) -> Result<(), Failure> {
         let retired = self.shared.sync.take_retired();
-        self.shared.sync.hold(offset.min(self.start));
-        self.shared.directory.lower_points(&self.shared.name, offset.min(self.start))?;
+        let lowest = offset.min(self.start);
+        self.unsynced_indexes.extend(self.shared.sync.hold(lowest));
+        self.shared.directory.lower_points(&self.shared.name, lowest)?;
         let state = self.shared.view.state();
         let (vfs, folder) = (self.shared.directory.vfs.clone(), self.shared.folder.clone());
         let segment = Arc::new(Segment::new(vfs, folder, offset, self.bytes_end));
@@ -139,7 +140,7 @@ impl Log {
             vfs.sync_folder(folder)
         };
         cut().map_err(|error| self.shared.directory.fail(&format!("restarting {}", self.shared.name), &error))?;
-        self.shared.sync.truncated(offset);
+        self.shared.sync.restarted(offset);
         self.after_cut(now_ms)
     }
 

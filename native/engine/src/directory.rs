@@ -2,13 +2,14 @@
 //!
 //! Invariants: offline is for good and said once. A checkpoint file is written whole, one writer at a time, from
 //! values read after the writer's turn began, so an older state never replaces a newer one. In the root lie only
-//! partition folders and plain files: Apache Kafka stops at any other folder.
+//! partition folders and plain files: Apache Kafka stops at any other folder. A directory that failed has a file that
+//! says so, until its next clean close: what the system's cache holds of it then is no proof of what the disk holds.
 
 use crate::checkpoint::{self, CLEAN_SHUTDOWN, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
 use crate::command::{Completion, DirectoryId, Failure, Sink};
 use crate::error::Code;
 use crate::lock::lock;
-use crate::vfs::{self, Lock, LockFailure, Vfs, is_no_space, path, remove_if_there, write_file_atomically};
+use crate::vfs::{self, Lock, LockFailure, OpenMode, Vfs, is_no_space, path, remove_if_there, write_file_atomically};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +17,9 @@ use std::sync::{Arc, Mutex};
 
 /// Longest name of a file or folder that file systems take.
 const MAX_NAME_BYTES: usize = 255;
+
+/// The file that says that the directory failed.
+const FAILED: &str = ".odradek-failed";
 
 /// By folder name (`topic-partition`).
 type Offsets = BTreeMap<String, i64>;
@@ -42,6 +46,9 @@ pub struct Directory {
     lock: Mutex<Option<Box<dyn Lock>>>,
     offline: AtomicBool,
     failure: Mutex<Option<Failure>>,
+    /// It failed when it was last used, or before: bytes that can be read may never have reached the disk, although a
+    /// sync finds nothing to do.
+    pub doubted: bool,
     points: Mutex<Points>,
     /// Held while checkpoint files are written.
     writing: Mutex<()>,
@@ -94,15 +101,16 @@ impl Directory {
             LockFailure::Io(error) => failed("locking", error),
         })?;
         let entries = vfs.list(directory).map_err(|error| failed("listing", error))?;
+        let doubted = entries.iter().any(|entry| entry.name == FAILED);
         let clean_file = path(directory, CLEAN_SHUTDOWN);
         let clean =
             vfs::read_file(&*vfs, &clean_file).map_err(|error| failed("reading the clean-shutdown file of", error))?;
         // Gone before any log is loaded, so that a crash while loading counts as unclean.
         if clean.is_some() {
-            vfs.remove_file(&clean_file)
-                .and_then(|()| vfs.sync_folder(directory))
-                .map_err(|error| failed("removing the clean-shutdown file of", error))?;
+            vfs.remove_file(&clean_file).map_err(|error| failed("removing the clean-shutdown file of", error))?;
         }
+        // Also the folders of logs that a process made and didn't live to make durable.
+        vfs.sync_folder(directory).map_err(|error| failed("syncing", error))?;
         let mut points = Points::default();
         for (name, offsets) in [
             (RECOVERY_POINTS, &mut points.recovery),
@@ -143,6 +151,7 @@ impl Directory {
             lock: Mutex::new(Some(held)),
             offline: AtomicBool::new(false),
             failure: Mutex::new(None),
+            doubted,
             points: Mutex::new(points),
             writing: Mutex::new(()),
         };
@@ -156,6 +165,8 @@ impl Directory {
                 if !clean {
                     return Ok(());
                 }
+                // Every log of it was written anew when it was opened.
+                remove_if_there(&*self.vfs, &path(&self.path, FAILED)).map_err(|error| self.fail("tidying", &error))?;
                 let content = checkpoint::encode_clean_shutdown(broker_epoch);
                 write_file_atomically(&*self.vfs, &self.path, CLEAN_SHUTDOWN, &content).map_err(|error| Failure {
                     code: if is_no_space(&error) { Code::NoSpace } else { Code::Io },
@@ -202,8 +213,10 @@ impl Directory {
             self.offline.store(true, Ordering::Release);
             let code = Code::DirectoryOffline;
             self.sink.complete(Completion::DirectoryFailed { directory: self.id, code, errno, text }, true);
+            drop(failure);
+            // It lives as long as the cache does that it speaks of: no sync, and no harm where it can't be made.
+            let _ = self.vfs.open(&path(&self.path, FAILED), OpenMode::Create);
         }
-        drop(failure);
         self.failure()
     }
 

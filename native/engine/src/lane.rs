@@ -175,10 +175,17 @@ impl Lane {
                     hub.answer(ticket, outcome);
                 }
             }
-            Command::Truncate { ticket, offset, now_ms, .. } => self.change(log, ticket, hub, |owned| {
-                owned.truncate(offset, now_ms)?;
-                Ok((marks(owned), false))
-            }),
+            Command::Truncate { ticket, offset, now_ms, .. } => {
+                self.change(log, ticket, hub, |owned| {
+                    owned.truncate(offset, now_ms)?;
+                    Ok((marks(owned), false))
+                });
+                if let Some(owned) = self.open_log(log)
+                    && owned.shared().sync.spared()
+                {
+                    hub.queue_sync(owned.shared());
+                }
+            }
             Command::StartEpoch { ticket, epoch, offset, .. } => self.change(log, ticket, hub, |owned| {
                 owned.start_epoch(epoch, offset)?;
                 Ok((Answer::None, false))
@@ -229,16 +236,18 @@ impl Lane {
         hub: &Hub,
         change: impl FnOnce(&mut Log) -> Result<(Answer, bool), Failure>,
     ) {
-        let outcome = match self.open_log(log) {
-            Some(owned) => change(owned).map(|(answer, queue)| {
-                if queue {
-                    hub.queue_sync(owned.shared());
-                }
-                answer
-            }),
-            None => Err(stale(log)),
-        };
-        hub.answer(ticket, outcome);
+        let Some(owned) = self.open_log(log) else { return hub.answer(ticket, Err(stale(log))) };
+        let outcome = change(owned).map(|(answer, queue)| {
+            if queue {
+                hub.queue_sync(owned.shared());
+            }
+            answer
+        });
+        match outcome {
+            // A sync may have ended since they were asked for.
+            Ok(Answer::Marks { start, end, .. }) => owned.shared().sync.answer_marks(ticket, start, end),
+            outcome => hub.answer(ticket, outcome),
+        }
     }
 
     /// Files of retired segments whose delay is over go.

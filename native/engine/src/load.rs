@@ -16,7 +16,7 @@ use crate::segment::{Largest, Segment, parse_name};
 use crate::sync_job::Failed;
 use crate::tidy::tidy;
 use crate::time_index::TimeIndex;
-use crate::vfs::{self, OpenMode, is_no_space, path};
+use crate::vfs::{self, File, OpenMode, is_no_space, path, read_exact_at, write_all_at};
 use crate::view::ViewState;
 use std::io;
 use std::sync::Arc;
@@ -170,7 +170,7 @@ impl Opening<'_> {
         }
         let loaded = load_producers(&*self.vfs, &self.folder, &state, recovery_point, now_ms, expiration_ms)
             .map_err(|error| self.failed("reading producers of", error))?;
-        self.seal_walked(&state, first_walked, clean)?;
+        self.seal_walked(&state, first_walked, clean, recovery_point)?;
         let first_timestamp = self.first_timestamp(&state)?;
         Ok(Some(Loaded {
             settled: end == self.points.recovery,
@@ -294,15 +294,26 @@ impl Opening<'_> {
 
     /// Walked segments but the last get their index files; what recovery read is made durable, since it is reported as
     /// synced.
-    fn seal_walked(&self, state: &ViewState, first_walked: usize, clean: bool) -> Result<(), Failure> {
+    fn seal_walked(
+        &self,
+        state: &ViewState,
+        first_walked: usize,
+        clean: bool,
+        recovery_point: i64,
+    ) -> Result<(), Failure> {
         let seal = || -> Result<(), Failed> {
             for (at, segment) in state.segments.iter().enumerate().skip(first_walked) {
                 if !clean {
                     let failed = |error| Failed { what: format!("syncing {}", segment.path(".log")), error };
-                    self.vfs
-                        .open(&segment.path(".log"), OpenMode::Write)
-                        .and_then(|file| file.sync_data())
-                        .map_err(failed)?;
+                    let sync = || {
+                        let file = self.vfs.open(&segment.path(".log"), OpenMode::Write)?;
+                        if self.directory.doubted {
+                            let from = segment.floor(recovery_point, true)?.unwrap_or(0);
+                            write_again(&*file, from, segment.size())?;
+                        }
+                        file.sync_data()
+                    };
+                    sync().map_err(failed)?;
                 }
                 if at + 1 < state.segments.len() {
                     if let Some(files) = segment.index_files()
@@ -344,4 +355,17 @@ impl Opening<'_> {
         active.release_file();
         Ok(timestamp)
     }
+}
+
+/// Writes what can be read once more, so that the next sync has it to do: after one that failed the system may take bytes
+/// for clean that are in its cache alone.
+fn write_again(file: &dyn File, mut at: u64, end: u64) -> io::Result<()> {
+    let mut window = vec![0; WINDOW.min(end.saturating_sub(at) as usize)];
+    while at < end {
+        let part = window.len().min((end - at) as usize);
+        read_exact_at(file, &mut window[..part], at)?;
+        write_all_at(file, &window[..part], at)?;
+        at += part as u64;
+    }
+    Ok(())
 }

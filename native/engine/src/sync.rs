@@ -2,9 +2,10 @@
 //!
 //! Idle -> Queued (bytes, names or files wait) -> Running (a thread syncs) -> Queued again if more waits, else Idle.
 //!
-//! Invariants: `written` moves when the lane appends, `synced` only here; `synced <= written`. `Synced` is computed and
-//! handed to the sink under the lock that a truncation takes, so none ever covers bytes that were cut. A name made
-//! since is synced before any byte behind it counts. The recovery point moves only after everything that it promises
+//! Invariants: `written` moves when the lane appends, `synced` only here; `synced <= written`. `Synced`, and every answer
+//! that tells of `synced`, is computed and handed to the sink under the lock that a truncation takes: none ever covers
+//! bytes that were cut, and none is overtaken by an older one. A run that begins while a truncation is at the files counts
+//! no further than one that it found running. A name made since is synced before any byte behind it counts. The recovery point moves only after everything that it promises
 //! (bytes, indexes, epochs, producer snapshot) is on disk. After a failed sync nothing here does anything more.
 
 use crate::command::{Answer, Completion, Failure, LogRef, Sink, WatchLimit};
@@ -28,6 +29,8 @@ struct State {
     wanted: bool,
     /// While running: what a truncation has left of what is being synced.
     cap: i64,
+    /// While a truncation is at the files: where the log will end.
+    cutting: Option<i64>,
     written: i64,
     synced: i64,
     /// Oldest first.
@@ -69,6 +72,7 @@ impl LogSync {
             phase: Phase::Idle,
             wanted: false,
             cap: 0,
+            cutting: None,
             written: end,
             synced: end,
             dirty: Vec::new(),
@@ -91,6 +95,12 @@ impl LogSync {
 
     pub fn synced_end(&self) -> i64 {
         lock(&self.state).synced
+    }
+
+    /// Answers with the log's marks.
+    pub fn answer_marks(&self, ticket: u32, start: i64, end: i64) {
+        let state = lock(&self.state);
+        self.answer(ticket, Ok(Answer::Marks { start, end, synced_end: state.synced }));
     }
 
     /// Everything is on disk and nobody is at it.
@@ -231,19 +241,39 @@ impl LogSync {
         self.end(state, failure);
     }
 
-    /// Bytes from `offset` on are about to be cut: from now on nothing above it counts as synced, and no recovery
-    /// point above it is set.
-    pub fn hold(&self, offset: i64) {
+    /// Bytes from `offset` on are about to be cut: nothing above it counts as synced any more, and no recovery point
+    /// above it is set, until `truncated` or `spared`. Sealed segments whose index files the next recovery point has to
+    /// sync, since the one that would have is dropped.
+    pub fn hold(&self, offset: i64) -> Vec<i64> {
         let state = &mut *lock(&self.state);
         state.cap = state.cap.min(offset);
+        state.cutting = Some(offset);
         state.snapshots.retain(|(at, _)| *at <= offset);
-        state.advance = None;
         state.recovery = state.recovery.min(offset);
+        state.advance.take().map_or(Vec::new(), |advance| advance.sealed)
+    }
+
+    /// A cut that `hold` announced and `truncated` did not follow has not come about: what it kept from counting is
+    /// synced again. True if the log has to be queued.
+    pub fn spared(&self) -> bool {
+        let state = &mut *lock(&self.state);
+        state.cutting.take().is_some() && state.written > state.synced && state.queue()
     }
 
     /// Bytes from `offset` on are gone, after `hold`.
     pub fn truncated(&self, offset: i64) {
+        self.shortened(&mut lock(&self.state), offset);
+    }
+
+    /// The log goes on at `offset`, empty, and that is on disk; after `hold`.
+    pub fn restarted(&self, offset: i64) {
         let state = &mut *lock(&self.state);
+        self.shortened(state, offset);
+        state.synced = offset;
+    }
+
+    fn shortened(&self, state: &mut State, offset: i64) {
+        state.cutting = None;
         state.written = offset;
         state.synced = state.synced.min(offset);
         state.wakes.retain(|end| *end <= offset);
@@ -261,7 +291,7 @@ impl LogSync {
         state.phase = Phase::Running;
         state.wanted = false;
         state.names_running = state.names;
-        state.cap = i64::MAX;
+        state.cap = state.cutting.unwrap_or(i64::MAX);
         let retire = if state.may_retire() { std::mem::take(&mut state.retire) } else { Retire::default() };
         state.retire_running = !retire.bases.is_empty();
         Some(SyncJob {
@@ -329,9 +359,7 @@ impl LogSync {
             state.retire.bases.splice(0..0, job.retire.bases);
         }
         state.phase = Phase::Idle;
-        // What a cut kept from counting is synced again, should the cut not have come about.
-        let held_back = state.cap != i64::MAX && state.written > state.synced;
-        let again = (state.wanted || held_back) && state.queue();
+        let again = state.wanted && state.queue();
         if !again && let Some(ticket) = state.closing.take() {
             self.answer(ticket, Ok(Answer::None));
         }
@@ -471,10 +499,49 @@ mod tests {
         sync.written(9, &file, false, false, true);
         let job = sync.begin().unwrap();
         sync.hold(4);
-        assert!(sync.finish(job, Ok(true), |_| {}), "what was held back is synced again");
+        assert!(!sync.finish(job, Ok(true), |_| {}), "while the cut is under way there is nothing to do again");
+        assert_eq!(heard.synced().last(), Some(&(4, false)));
+        assert!(sync.spared(), "what was held back is synced again");
         let job = sync.begin().unwrap();
         sync.finish(job, Ok(true), |_| {});
         assert_eq!(heard.synced().last(), Some(&(9, false)));
+    }
+
+    #[test]
+    fn a_sync_that_begins_during_a_cut_counts_nothing_that_is_cut() {
+        let (sync, heard, file) = log_sync();
+        sync.written(9, &file, false, false, true);
+        sync.hold(4);
+        let job = sync.begin().unwrap();
+        assert_eq!(sync.cut(), Some(4));
+        sync.truncated(4);
+        sync.written(6, &file, false, false, true);
+        assert!(sync.finish(job, Ok(true), |_| {}));
+        assert_eq!((sync.synced_end(), heard.synced()), (4, vec![(4, false)]));
+        let job = sync.begin().unwrap();
+        sync.finish(job, Ok(true), |_| {});
+        assert_eq!(heard.synced(), [(4, false), (6, false)]);
+    }
+
+    #[test]
+    fn index_files_that_a_dropped_recovery_point_was_to_sync_wait_for_the_next() {
+        let (sync, _, file) = log_sync();
+        sync.written(9, &file, false, false, false);
+        sync.advance(Advance { sealed: vec![0, 5], ..advance(9) });
+        assert_eq!(sync.hold(7), [0, 5]);
+        assert_eq!(sync.hold(6), [0; 0]);
+    }
+
+    #[test]
+    fn a_log_that_starts_anew_higher_up_has_nothing_left_to_sync() {
+        let (sync, heard, file) = log_sync();
+        sync.written(9, &file, false, false, false);
+        sync.hold(9);
+        sync.restarted(20);
+        assert!(!sync.spared());
+        assert_eq!(sync.synced_end(), 20);
+        sync.request(Some(1));
+        assert_eq!(heard.answers(), [None]);
     }
 
     #[test]

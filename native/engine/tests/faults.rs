@@ -10,6 +10,8 @@ use odradek_engine::driver::Role;
 use odradek_engine::error::Code;
 use odradek_engine::producer_state::ProducerStates;
 use odradek_engine::vfs::{Keep, MemoryVfs, OpenMode, Operation, Vfs, VfsKind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 const EIO: i32 = 5;
 
@@ -57,6 +59,47 @@ fn a_failed_sync_takes_the_directory_offline_and_is_never_retried() {
     assert!(rig.engine.close_directory(directory, true, 1).is_err());
     // After a crash only what was reported is there.
     let (_, _, info) = rig_with_log(&vfs.crash(1, Keep::None), LogConfig::default());
+    assert_eq!(info.end, 1);
+}
+
+/// The machine goes on, so the system's cache has what the disk never got.
+#[test]
+fn what_only_the_cache_kept_after_a_failed_sync_is_on_disk_when_it_is_told_of() {
+    let vfs = MemoryVfs::tracked();
+    let (rig, directory, _) = rig_with_log(&vfs, LogConfig::default());
+    rig.append(0, batch(1, 10, 0));
+    vfs.fail(Operation::SyncData, 1, EIO);
+    rig.append(0, batch(1, 10, 1));
+    assert!(rig.engine.close_directory(directory, false, 1).is_err());
+    let (rig, directory, info) = rig_with_log(&vfs, LogConfig::default());
+    assert_eq!((info.end, info.synced_end), (2, 2));
+    rig.append(0, batch(1, 10, 2));
+    assert_eq!(rig.sink.synced(log(0)), 3);
+    let (_, _, info) = rig_with_log(&vfs.crash(1, Keep::None), LogConfig::default());
+    assert_eq!(info.end, 3, "what was reported as synced is there after a power cut");
+    rig.close(0, true).unwrap();
+    rig.engine.close_directory(directory, true, 1).unwrap();
+    let files = || vfs.list("/data").unwrap().into_iter().filter(|entry| !entry.folder).map(|entry| entry.name);
+    assert!(!files().any(|name| name == ".odradek-failed"), "{:?}", files().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_folder_that_a_killed_process_left_unsynced_outlives_a_power_cut() {
+    let vfs = MemoryVfs::tracked();
+    let rig = Rig::manual();
+    let opened = rig.directory("/data", VfsKind::Memory(vfs.clone()));
+    let before = Arc::new(Mutex::new(vfs.fork()));
+    let last = before.clone();
+    vfs.observe(move |image| *last.lock().unwrap() = image.fork());
+    rig.open(opened.id, 0, "t-0", LogConfig::default(), false).unwrap();
+    vfs.stop_observing();
+    // All was done but the last sync, that of the folder's name.
+    let left = before.lock().unwrap().fork();
+    let (rig, _, info) = rig_with_log(&left, LogConfig::default());
+    assert!(!info.created);
+    rig.append(0, batch(1, 10, 0));
+    assert_eq!(rig.sink.synced(log(0)), 1);
+    let (_, _, info) = rig_with_log(&left.crash(1, Keep::None), LogConfig::default());
     assert_eq!(info.end, 1);
 }
 
@@ -429,7 +472,8 @@ fn a_producer_snapshot_above_the_recovery_point_is_not_believed() {
 fn a_panic_takes_the_directories_offline_and_is_told() {
     let vfs = MemoryVfs::tracked();
     let (rig, _, _) = rig_with_log(&vfs, LogConfig::default());
-    vfs.observe(|_| panic!("on purpose"));
+    let panicked = AtomicBool::new(false);
+    vfs.observe(move |_| assert!(panicked.swap(true, Ordering::Relaxed), "on purpose"));
     rig.submit(append(0, 700, batch(1, 10, 0)));
     rig.settle();
     vfs.stop_observing();
@@ -440,4 +484,56 @@ fn a_panic_takes_the_directories_offline_and_is_told() {
     });
     assert!(fatal.is_some_and(|text| text.contains("on purpose")));
     assert_eq!(rig.append(0, batch(1, 10, 1)).0, Code::DirectoryOffline);
+}
+
+/// Another thread takes the log's sync at each moment of a truncation, and is done with it only after the next append.
+#[test]
+fn a_sync_that_outlasts_a_cut_counts_nothing_that_came_after_it() {
+    for moment in 1.. {
+        let vfs = MemoryVfs::tracked();
+        let (rig, _, _) = rig_with_log(&vfs, LogConfig::default());
+        for n in 0..3 {
+            rig.append_only(0, batch(1, 10, n));
+        }
+        rig.engine.step(Role::Lane);
+        let cut = rig.ticket();
+        rig.submit(Command::Truncate { log: log(0), ticket: cut, offset: 1, now_ms: NOW });
+        let lane = std::thread::current().id();
+        let (enter, entered) = std::sync::mpsc::channel();
+        let (leave, left) = std::sync::mpsc::channel::<()>();
+        let (left, operations) = (Mutex::new(left), AtomicU64::new(0));
+        let (syncing, engine) = (Arc::new(Mutex::new(None)), rig.engine.clone());
+        let thread = syncing.clone();
+        let (enter, entered) = (Mutex::new(enter), Mutex::new(entered));
+        vfs.observe(move |_| {
+            if std::thread::current().id() != lane {
+                let _ = enter.lock().unwrap().send(());
+                let _ = left.lock().unwrap().recv();
+            } else if operations.fetch_add(1, Ordering::Relaxed) + 1 == moment {
+                let engine = engine.clone();
+                *thread.lock().unwrap() = Some(std::thread::spawn(move || assert!(engine.step(Role::Sync))));
+                entered.lock().unwrap().recv().unwrap();
+            }
+        });
+        rig.engine.step(Role::Lane);
+        vfs.stop_observing();
+        let Some(syncing) = syncing.lock().unwrap().take() else {
+            assert!(moment > 2, "a truncation has more moments than {moment}");
+            break;
+        };
+        let told = rig.sink.find(|completion| match completion {
+            Completion::Answered { ticket, outcome: Ok(Answer::Marks { end, synced_end, .. }) } if *ticket == cut => {
+                Some((*end, *synced_end))
+            }
+            _ => None,
+        });
+        assert_eq!(told, Some((1, 0)), "moment {moment}");
+        rig.append_only(0, batch(1, 10, 9));
+        rig.engine.step(Role::Lane);
+        drop(leave);
+        syncing.join().unwrap();
+        assert_eq!(rig.sink.synced(log(0)), 1, "moment {moment}");
+        rig.settle();
+        assert_eq!(rig.sink.synced(log(0)), 2, "moment {moment}");
+    }
 }

@@ -7,7 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub struct PosixVfs;
 
-struct PosixFile(std::fs::File);
+/// An error of a disk, where the system gave no number.
+const EIO: i32 = 5;
+
+struct PosixFile {
+    file: std::fs::File,
+    /// Why a sync of it failed. The system tells each open file of an error once: to the one of two syncs that asks
+    /// first, while the other succeeds. Here one runs after the other, and none succeeds after a failed one.
+    failed: Mutex<Option<i32>>,
+}
 
 /// Identities of the lock files that this process holds: one process opens a directory once, whatever the system's
 /// locks would allow it.
@@ -43,7 +51,7 @@ impl Vfs for PosixVfs {
                 options.write(true).create(true).truncate(true);
             }
         }
-        Ok(Arc::new(PosixFile(options.open(path)?)))
+        Ok(Arc::new(PosixFile { file: options.open(path)?, failed: Mutex::new(None) }))
     }
 
     fn create_folder(&self, path: &str) -> io::Result<()> {
@@ -155,7 +163,7 @@ fn parent(path: &str) -> Option<&str> {
 impl File for PosixFile {
     fn write_at(&self, parts: &[IoSlice<'_>], at: u64) -> io::Result<usize> {
         loop {
-            match platform::write_at(&self.0, parts, at) {
+            match platform::write_at(&self.file, parts, at) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(0) if parts.iter().any(|part| !part.is_empty()) => return Err(io::ErrorKind::WriteZero.into()),
                 outcome => return outcome,
@@ -165,7 +173,7 @@ impl File for PosixFile {
 
     fn read_at(&self, into: &mut [u8], at: u64) -> io::Result<usize> {
         loop {
-            match platform::read_at(&self.0, into, at) {
+            match platform::read_at(&self.file, into, at) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 outcome => return outcome,
             }
@@ -173,31 +181,51 @@ impl File for PosixFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(errno) = *failed {
+            return Err(io::Error::from_raw_os_error(errno));
+        }
+        self.file.sync_data().inspect_err(|error| *failed = Some(error.raw_os_error().unwrap_or(EIO)))
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        self.0.set_len(length)
+        self.file.set_len(length)
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     fn resident(&self, at: u64, length: u64) -> bool {
-        platform::resident(&self.0, at, length)
+        platform::resident(&self.file, at, length)
     }
 
     fn warm(&self, at: u64, length: u64) -> io::Result<()> {
-        platform::warm(&self.0, at, length)
+        platform::warm(&self.file, at, length)
     }
 
     fn modified_ms(&self) -> io::Result<Option<i64>> {
-        let since = self.0.metadata()?.modified()?.duration_since(std::time::UNIX_EPOCH);
+        let since = self.file.metadata()?.modified()?.duration_since(std::time::UNIX_EPOCH);
         Ok(Some(since.map_or(0, |since| since.as_millis().min(i64::MAX as u128) as i64)))
     }
 
     fn raw_fd(&self) -> Option<i32> {
-        platform::raw_fd(&self.0)
+        platform::raw_fd(&self.file)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_whose_sync_failed_is_never_said_to_be_synced() {
+        // A device that takes no sync; and then a file that would take one.
+        let mut file =
+            PosixFile { file: std::fs::File::open("/dev/null").expect("it is there"), failed: Mutex::new(None) };
+        let failed = file.sync_data().expect_err("it can't be synced");
+        file.file = std::fs::File::open(std::env::current_exe().expect("it runs")).expect("it is there");
+        let again = file.sync_data().expect_err("it failed once");
+        assert_eq!(again.raw_os_error(), failed.raw_os_error());
     }
 }
