@@ -27,7 +27,7 @@ test.after(() => jvm?.close())
 
 /** What the tool says when it dislikes something. */
 const complaint =
-  /corrupt|mismatch|isvalid: false|exception|out of order|not in ascending|Found timestamp|non-consecutive|invalid|unexpected|not found in the log|schema validation/i
+  /corrupt|mismatch|isvalid: false|exception|out of order|not in ascending|Found timestamp|non-consecutive|invalid|unexpected|are not found in|schema validation/i
 /** It takes the first record of every segment but the log's first for a jump. */
 const firstRecord = /^Non-consecutive offsets in .*\n( {2}-1 is followed by \d+\n?)(?! {2}\d)/gm
 

@@ -8,9 +8,9 @@ use odradek_engine::command::*;
 use odradek_engine::config::{CompressionType, LogConfig};
 use odradek_engine::error::Code;
 use odradek_engine::inspect::{Finding, Fix, Mode, Request, Severity, Target, VerifyOptions, plan, run, verify};
-use odradek_engine::vfs::{MemoryVfs, OpenMode, Operation, Vfs, VfsKind, path, read_file, write_all_at};
+use odradek_engine::vfs::{Keep, MemoryVfs, OpenMode, Operation, Vfs, VfsKind, path, read_file, write_all_at};
 use proptest::prelude::*;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 
 const FOLDER: &str = "d/t-0";
 
@@ -18,7 +18,7 @@ const FOLDER: &str = "d/t-0";
 fn closed() -> MemoryVfs {
     static MADE: OnceLock<MemoryVfs> = OnceLock::new();
     MADE.get_or_init(|| {
-        let vfs = MemoryVfs::new();
+        let vfs = MemoryVfs::tracked();
         let rig = Rig::manual();
         let directory = rig.directory("d", VfsKind::Memory(vfs.clone())).id;
         rig.open(directory, 0, "t-0", small_segments(), true).unwrap();
@@ -164,7 +164,6 @@ fn a_flipped_byte_below_the_recovery_point_is_an_error_that_only_accepted_loss_m
     let told = lines(&vfs, Mode::Repair, false);
     assert!(told.iter().all(|line| line["type"] != "done"), "{told:#?}");
     assert!(told.iter().any(|line| line["refused"] == true));
-    assert!(open(&vfs.fork()).is_err());
 
     let before = of(&vfs, log);
     lines(&vfs, Mode::Repair, true);
@@ -237,6 +236,42 @@ fn repair_is_refused_when_somebody_holds_the_directory() {
     assert_eq!(lines(&vfs, Mode::Verify, false)[0]["type"], "locked");
     drop(held);
     assert_eq!(lines(&vfs, Mode::Repair, false).last().unwrap()["type"], "done");
+}
+
+#[test]
+fn a_repair_that_a_power_cut_ends_is_finished_by_the_next_one() {
+    let vfs = closed();
+    let logs = names(&vfs, ".log");
+    let byte = of(&vfs, &logs[2])[30];
+    change(&vfs, &logs[2], 30, &[byte ^ 1]);
+    change(&vfs, &names(&vfs, ".index")[0], 1, &[9]);
+    cut(&vfs, &names(&vfs, ".snapshot")[0], 20);
+    cut(&vfs, "d/recovery-point-offset-checkpoint", 5);
+    // The damage is on the disk.
+    let vfs = vfs.crash(0, Keep::All);
+    let records = |vfs: &MemoryVfs| -> usize {
+        let kept = names(vfs, ".log").into_iter().chain(names(vfs, ".odradek-cut"));
+        kept.map(|name| of(vfs, &name)).map(|bytes| bytes.windows(3).filter(|part| part == b"key").count()).sum()
+    };
+    let before = records(&vfs);
+    let images = Arc::new(Mutex::new(Vec::new()));
+    let taken = images.clone();
+    vfs.observe(move |fork| taken.lock().unwrap().push(fork.fork()));
+    lines(&vfs, Mode::Repair, true);
+    vfs.stop_observing();
+    assert_eq!(wrong(&vfs), []);
+    let images = std::mem::take(&mut *images.lock().unwrap());
+    assert!(images.len() > 30, "{} operations", images.len());
+    let end = open(&vfs.fork()).unwrap().end;
+    for (at, image) in images.iter().enumerate() {
+        for keep in [Keep::None, Keep::All, Keep::Some, Keep::Torn] {
+            let crashed = image.crash(at as u64, keep);
+            lines(&crashed, Mode::Repair, true);
+            assert_eq!(wrong(&crashed), [], "cut before operation {at}, {keep:?}");
+            assert!(records(&crashed) >= before, "cut before operation {at}, {keep:?}: a record is gone");
+            assert_eq!(open(&crashed).unwrap().end, end, "cut before operation {at}, {keep:?}");
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

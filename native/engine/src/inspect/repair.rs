@@ -4,7 +4,7 @@
 //! lowered before the bytes that they speak of go; a step that a crash interrupted is found again by the next plan.
 
 use super::target::{OFFSET_FILES, Target, split};
-use super::{Finding, Fix, Halt, VerifyOptions, rebuild, small, verify};
+use super::{Finding, Fix, Halt, Severity, VerifyOptions, rebuild, small, verify};
 use crate::checkpoint::{self, LEADER_EPOCHS, PARTITION_METADATA};
 use crate::cut::SEGMENT_SUFFIXES;
 use crate::leader_epochs::LeaderEpochs;
@@ -31,10 +31,11 @@ pub fn plan(
 ) -> Result<Vec<Step>, Halt> {
     let mut fixes: BTreeSet<Fix> = BTreeSet::new();
     verify(vfs, targets, VerifyOptions { deep: true }, &mut |finding| match finding.fix {
-        Some(fix) => {
+        Some(fix) if finding.severity > Severity::Note => {
             fixes.insert(fix);
             true
         }
+        Some(_) => true,
         None => unmended(finding),
     })?;
     // Fixes sort by kind, folder and place: the first cut of a folder is the one that counts.
