@@ -16,7 +16,10 @@ const folder = 'native/addon'
 const sources = () => [
   'Cargo.toml',
   ...filesBelow('.', name => name === 'Cargo.lock'),
-  ...filesBelow('native', name => /\.rs$|\/Cargo\.toml$/.test(name) && !/\/(tests|benches)\//.test(name)),
+  ...filesBelow(
+    'native',
+    name => /\.rs$|\/Cargo\.toml$/.test(name) && !/\/(tests|benches)\/|^native\/(proof|fuzz)\//.test(name),
+  ),
 ]
 
 const addonFiles = prefix =>

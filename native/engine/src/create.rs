@@ -15,8 +15,10 @@ use std::sync::Arc;
 pub fn create_folders(directory: &Arc<Directory>, requests: &[OpenLog]) -> Vec<Result<bool, Failure>> {
     let mut outcomes: Vec<Result<bool, Failure>> = Vec::with_capacity(requests.len());
     let mut metadata = Vec::new();
+    let forgotten = forget_older(directory, requests);
     for request in requests {
-        outcomes.push(directory.check().and_then(|()| check_folder_name(&request.name)).and_then(|()| {
+        let ready = forgotten.clone().and_then(|()| directory.check()).and_then(|()| check_folder_name(&request.name));
+        outcomes.push(ready.and_then(|()| {
             let opening = Opening::new(directory, request);
             let created = opening.create_folder()?;
             if let Some(topic_id) = request.topic_id.as_ref().filter(|_| created) {
@@ -33,7 +35,7 @@ pub fn create_folders(directory: &Arc<Directory>, requests: &[OpenLog]) -> Vec<R
         }));
     }
     if outcomes.iter().any(|outcome| matches!(outcome, Ok(true)))
-        && let Err(failure) = settle_folders(directory, requests, &outcomes, &metadata)
+        && let Err(failure) = settle_folders(directory, &metadata)
     {
         for outcome in outcomes.iter_mut().filter(|outcome| matches!(outcome, Ok(true))) {
             *outcome = Err(failure.clone());
@@ -42,12 +44,7 @@ pub fn create_folders(directory: &Arc<Directory>, requests: &[OpenLog]) -> Vec<R
     outcomes
 }
 
-fn settle_folders(
-    directory: &Directory,
-    requests: &[OpenLog],
-    outcomes: &[Result<bool, Failure>],
-    metadata: &[(Arc<dyn File>, String, Arc<str>)],
-) -> Result<(), Failure> {
+fn settle_folders(directory: &Directory, metadata: &[(Arc<dyn File>, String, Arc<str>)]) -> Result<(), Failure> {
     let settle = || -> io::Result<()> {
         for (file, _, _) in metadata {
             file.sync_data()?;
@@ -60,11 +57,19 @@ fn settle_folders(
         }
         directory.vfs.sync_folder(&directory.path)
     };
-    settle().map_err(|error| directory.fail("making new logs durable", &error))?;
-    // Older logs of these names: their recovery points would make an unwritten tail of the new ones damage.
+    settle().map_err(|error| directory.fail("making new logs durable", &error))
+}
+
+/// Older logs of these names: their recovery points would make the new ones, which are empty, damage. So they are off the
+/// disk before a new folder can be on it.
+fn forget_older(directory: &Directory, requests: &[OpenLog]) -> Result<(), Failure> {
     let mut stale = false;
-    for (request, _) in requests.iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, Ok(true))) {
-        stale |= directory.forget(&request.name);
+    for request in requests.iter().filter(|request| !request.must_exist && directory.has_points(&request.name)) {
+        let listed = directory.vfs.list(&path(&directory.path, &request.name));
+        if listed.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            directory.forget(&request.name);
+            stale = true;
+        }
     }
     if stale { directory.write_checkpoints() } else { Ok(()) }
 }

@@ -269,6 +269,12 @@ impl Directory {
         }
     }
 
+    /// The files on disk have a recovery point or a start of it.
+    pub fn has_points(&self, folder: &str) -> bool {
+        let points = lock(&self.points);
+        points.recovery_on_disk.contains_key(folder) || points.starts_on_disk.contains_key(folder)
+    }
+
     /// The log is gone; true if the files on disk still have a point of it.
     pub fn forget(&self, folder: &str) -> bool {
         let points = &mut *lock(&self.points);
@@ -302,7 +308,8 @@ impl Directory {
         if higher { self.write_checkpoints() } else { Ok(()) }
     }
 
-    /// Writes the three files. No room is an answer; any other failure takes the directory offline.
+    /// Writes the three files; the starts first, because a recovery point may be past segments that only a start on disk
+    /// has let go of. No room is an answer; any other failure takes the directory offline.
     pub fn write_checkpoints(&self) -> Result<(), Failure> {
         let _turn = lock(&self.writing);
         self.check()?;
@@ -313,7 +320,7 @@ impl Directory {
             (points.recovery.clone(), points.starts.clone(), points.high_watermarks.clone())
         };
         for (name, offsets) in
-            [(RECOVERY_POINTS, &recovery), (LOG_STARTS, &starts), (HIGH_WATERMARKS, &high_watermarks)]
+            [(LOG_STARTS, &starts), (RECOVERY_POINTS, &recovery), (HIGH_WATERMARKS, &high_watermarks)]
         {
             let content = checkpoint::encode_offsets(offsets);
             match write_file_atomically(&*self.vfs, &self.path, name, &content) {

@@ -7,7 +7,7 @@ use crate::checkpoint::LEADER_EPOCHS;
 use crate::command::Failure;
 use crate::error::Code;
 use crate::leader_epochs::LeaderEpochs;
-use crate::offset_index::OffsetIndex;
+use crate::offset_index::{self, OffsetIndex};
 use crate::open::Opening;
 use crate::producer_state::ProducerStates;
 use crate::recovery::{Bad, Recovery, Report, damaged, load_producers, read_aborted};
@@ -15,7 +15,7 @@ use crate::scan::{Scan, Step};
 use crate::segment::{Largest, Segment, parse_name};
 use crate::sync_job::Failed;
 use crate::tidy::tidy;
-use crate::time_index::TimeIndex;
+use crate::time_index::{self, TimeIndex};
 use crate::vfs::{self, File, OpenMode, is_no_space, path, read_exact_at, write_all_at};
 use crate::view::ViewState;
 use std::io;
@@ -75,6 +75,8 @@ impl Opening<'_> {
                     self.folder, self.points.recovery
                 )));
             }
+            // Producers of segments that a crash took.
+            self.drop_untrusted_snapshots(-1)?;
             return Ok(Loaded::empty(self, self.points.start.unwrap_or(0)));
         }
         let mut segments = Vec::with_capacity(bases.len());
@@ -209,11 +211,15 @@ impl Opening<'_> {
             let offsets = vfs::read_file(&*self.vfs, &segment.path(".index")).map_err(failed)?;
             let times = vfs::read_file(&*self.vfs, &segment.path(".timeindex")).map_err(failed)?;
             if let (Some(offsets), Some(times)) = (&offsets, &times) {
+                // Zeros behind the entries are room that nobody has filled, or entries that a crash took.
+                let lengths = (offsets.len(), times.len());
                 let ((offsets, sound), (times, times_sound)) =
                     (OffsetIndex::decode(offsets, size), TimeIndex::decode(times));
+                let filled =
+                    lengths == (offsets.len() * offset_index::ENTRY_BYTES, times.len() * time_index::ENTRY_BYTES);
                 // A sealed segment with timestamps has its largest in the index.
                 let timed = size == 0 || times.len() > 0;
-                if sound && times_sound && timed && self.fits(segment, &offsets, next_base).map_err(failed)? {
+                if sound && times_sound && filled && timed && self.fits(segment, &offsets, next_base).map_err(failed)? {
                     let largest = times.last().map_or(Largest { timestamp: -1, offset: -1 }, |entry| Largest {
                         timestamp: entry.timestamp,
                         offset: segment.base + entry.relative as i64,

@@ -5,6 +5,7 @@ use crate::batch::Records;
 use crate::command::{Answer, Failure};
 use crate::error::Code;
 use crate::scan::{Entry, Scan, Step};
+use crate::segment::find_batch;
 use crate::vfs::{self, File};
 use crate::view::{LogView, ViewState};
 use std::io;
@@ -51,20 +52,33 @@ impl ViewState {
     fn largest_visible(&self, at: usize) -> io::Result<i64> {
         let (segment, size) = (&self.segments[at], self.size_of(at));
         let largest = segment.largest();
-        if largest.offset >= self.start || size == 0 {
+        if segment.base >= self.start || size == 0 {
             return Ok(largest.timestamp);
         }
-        // The record that has it was deleted.
         let begin = segment.floor(self.start, true)?.unwrap_or(0);
         let file = segment.file()?;
-        let mut scan = Scan::new(&*file, begin, size, WINDOW);
-        let mut timestamp = -1;
+        let Some(first) = find_batch(&*file, begin, size, self.start)? else { return Ok(-1) };
+        let whole = first.header.base_offset >= self.start;
+        if largest.offset > first.header.last_offset() || whole && largest.offset >= self.start {
+            return Ok(largest.timestamp);
+        }
+        // The record that has it was deleted, or its batch is one of which records were.
+        let mut timestamp = if whole { first.header.max_timestamp } else { self.largest_left(&*file, &first)? };
+        let mut scan = Scan::new(&*file, first.end(), size, WINDOW);
         while let Step::Batch(entry) = scan.next()? {
-            if entry.header.last_offset() >= self.start {
-                timestamp = timestamp.max(entry.header.max_timestamp);
-            }
+            timestamp = timestamp.max(entry.header.max_timestamp);
         }
         Ok(timestamp)
+    }
+
+    /// The largest timestamp in a batch that begins below the log's start.
+    fn largest_left(&self, file: &dyn File, entry: &Entry) -> io::Result<i64> {
+        let mut largest = -1;
+        find_in_batch(file, entry, self.start, &mut |at| {
+            largest = largest.max(at);
+            false
+        })?;
+        Ok(largest)
     }
 
     /// The first record that `wanted` takes; all that it takes are at or after `timestamp`.
@@ -83,13 +97,15 @@ impl ViewState {
             let mut scan = Scan::new(&*file, begin, size, WINDOW);
             while let Step::Batch(entry) = scan.next()? {
                 let header = &entry.header;
-                if !wanted(header.max_timestamp) || header.last_offset() < self.start {
+                // Of a batch that begins below the start the largest timestamp may be that of a deleted record.
+                let whole = header.base_offset >= self.start;
+                if header.last_offset() < self.start || whole && !wanted(header.max_timestamp) {
                     continue;
                 }
                 if header.base_offset >= limit {
                     return Ok(NOTHING);
                 }
-                if let Some((offset, timestamp)) = find_in_batch(&*file, &entry, self.start, &wanted)? {
+                if let Some((offset, timestamp)) = find_in_batch(&*file, &entry, self.start, &mut |at| wanted(at))? {
                     let found = Answer::Found { offset, timestamp, epoch: header.leader_epoch };
                     return Ok(if offset < limit { found } else { NOTHING });
                 }
@@ -103,7 +119,7 @@ fn find_in_batch(
     file: &dyn File,
     entry: &Entry,
     start: i64,
-    wanted: &impl Fn(i64) -> bool,
+    wanted: &mut dyn FnMut(i64) -> bool,
 ) -> io::Result<Option<(i64, i64)>> {
     if entry.header.magic < 2 {
         return Ok(Some((entry.header.base_offset, entry.header.max_timestamp)));

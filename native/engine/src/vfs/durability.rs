@@ -14,7 +14,33 @@ pub enum Keep {
     Some,
     /// As `Some`, and the writes that are kept may be cut short.
     Torn,
+    /// As a page cache writes back: each piece of each file in any state that it had since its last sync, lengths and
+    /// names apart from them.
+    Pages,
+    /// All, but of the last operation, if it was a write, only this much.
+    Last(Piece),
 }
+
+/// How much of a write came through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    FirstByte,
+    Half,
+    AllButLastByte,
+}
+
+impl Piece {
+    fn of(self, length: usize) -> usize {
+        match self {
+            Piece::FirstByte => length.min(1),
+            Piece::Half => length / 2,
+            Piece::AllButLastByte => length.saturating_sub(1),
+        }
+    }
+}
+
+/// What is written back as one: of a disk that tears sectors down to them, and of pages.
+const UNITS: [usize; 3] = [64, 512, 4096];
 
 pub type FolderId = u64;
 
@@ -51,7 +77,12 @@ pub struct Content {
 
 #[derive(Clone)]
 pub enum ByteChange {
-    Write { at: u64, bytes: Arc<Vec<u8>> },
+    /// `order`: which operation of the file system it was.
+    Write {
+        at: u64,
+        bytes: Arc<Vec<u8>>,
+        order: u64,
+    },
     SetLen(u64),
 }
 
@@ -71,8 +102,8 @@ impl Folder {
         let mut names = self.durable.clone();
         match keep {
             Keep::None => {}
-            Keep::All => names = self.names.clone(),
-            Keep::Some | Keep::Torn => {
+            Keep::All | Keep::Last(_) => names = self.names.clone(),
+            Keep::Some | Keep::Torn | Keep::Pages => {
                 // A journal keeps a prefix, a file system without one anything.
                 let prefix = random.coin();
                 for change in &self.pending {
@@ -96,22 +127,31 @@ impl Content {
         }
     }
 
-    pub fn after_crash(&self, keep: Keep, random: &mut Random) -> Pages {
+    /// `last`: the number of the last operation of the file system.
+    pub fn after_crash(&self, keep: Keep, last: u64, random: &mut Random) -> Pages {
         let mut pages = self.durable.clone();
         match keep {
             Keep::None => {}
             Keep::All => pages = self.bytes.clone(),
+            Keep::Last(piece) => match self.pending.split_last() {
+                Some((ByteChange::Write { at, bytes, order }, before)) if *order == last => {
+                    before.iter().for_each(|change| change.apply(&mut pages));
+                    pages.write(&bytes[..piece.of(bytes.len())], *at);
+                }
+                _ => pages = self.bytes.clone(),
+            },
+            Keep::Pages => return self.written_back(random),
             Keep::Some | Keep::Torn => {
                 for change in &self.pending {
                     match change {
-                        ByteChange::Write { at, bytes } if random.coin() => {
+                        ByteChange::Write { at, bytes, .. } if random.coin() => {
                             let kept = match keep {
                                 Keep::Torn if random.coin() => random.below(bytes.len() as u64 + 1) as usize,
                                 _ => bytes.len(),
                             };
                             pages.write(&bytes[..kept], *at);
                         }
-                        ByteChange::Write { at, bytes } => {
+                        ByteChange::Write { at, bytes, .. } => {
                             let end = at + bytes.len() as u64;
                             if random.coin() && pages.len() < end {
                                 pages.set_len(end);
@@ -125,12 +165,39 @@ impl Content {
         }
         pages
     }
+
+    /// Each unit as it was after any of the changes; zeros where the length came through and the bytes did not.
+    fn written_back(&self, random: &mut Random) -> Pages {
+        if self.pending.is_empty() {
+            return self.durable.clone();
+        }
+        let mut states = vec![self.durable.clone()];
+        for change in &self.pending {
+            let mut next = states[states.len() - 1].clone();
+            change.apply(&mut next);
+            states.push(next);
+        }
+        let count = states.len() as u64;
+        let unit = UNITS[random.below(UNITS.len() as u64) as usize];
+        let length = states[random.below(count) as usize].len();
+        let mut pages = Pages::default();
+        let mut buffer = vec![0; unit];
+        let mut at = 0;
+        while at < length {
+            let want = unit.min((length - at) as usize);
+            let filled = states[random.below(count) as usize].read(&mut buffer[..want], at);
+            buffer[filled..want].fill(0);
+            pages.write(&buffer[..want], at);
+            at += want as u64;
+        }
+        pages
+    }
 }
 
 impl ByteChange {
     pub fn apply(&self, pages: &mut Pages) {
         match self {
-            ByteChange::Write { at, bytes } => pages.write(bytes, *at),
+            ByteChange::Write { at, bytes, .. } => pages.write(bytes, *at),
             ByteChange::SetLen(length) => pages.set_len(*length),
         }
     }

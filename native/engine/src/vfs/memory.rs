@@ -47,6 +47,8 @@ pub(super) struct Shared {
     pub(super) watched: AtomicBool,
     pub(super) used: AtomicU64,
     pub(super) capacity: AtomicU64,
+    /// Operations that change something, counted while watched: the last one's number.
+    pub(super) order: AtomicU64,
 }
 
 struct Fault {
@@ -88,10 +90,10 @@ impl MemoryVfs {
 
     fn empty(tracked: bool) -> MemoryVfs {
         let state = State { folders: BTreeMap::from([(0, Folder::default())]), next_folder: 1, ..State::default() };
-        MemoryVfs::of(tracked, state, u64::MAX, 0)
+        MemoryVfs::of(tracked, state, u64::MAX, 0, 0)
     }
 
-    fn of(tracked: bool, state: State, capacity: u64, used: u64) -> MemoryVfs {
+    fn of(tracked: bool, state: State, capacity: u64, used: u64, order: u64) -> MemoryVfs {
         MemoryVfs {
             shared: Arc::new(Shared {
                 tracked,
@@ -100,6 +102,7 @@ impl MemoryVfs {
                 watched: AtomicBool::new(false),
                 used: AtomicU64::new(used),
                 capacity: AtomicU64::new(capacity),
+                order: AtomicU64::new(order),
             }),
         }
     }
@@ -119,9 +122,10 @@ impl MemoryVfs {
         let mut random = Random(seed);
         let mut random_names = Random(seed ^ 0x9e37_79b9_7f4a_7c15);
         let tracked = self.shared.tracked;
+        let last = self.shared.order.load(Ordering::Acquire);
         self.copy(
             &mut |content| {
-                let bytes = if tracked { content.after_crash(keep, &mut random) } else { content.bytes.clone() };
+                let bytes = if tracked { content.after_crash(keep, last, &mut random) } else { content.bytes.clone() };
                 Content { durable: if tracked { bytes.clone() } else { Pages::default() }, bytes, pending: Vec::new() }
             },
             &mut |folder| {
@@ -227,7 +231,8 @@ impl MemoryVfs {
         }
         let used = copies.values().map(|inode| lock(&inode.content).bytes.len()).sum();
         let copy = State { folders, next_folder: state.next_folder, ..State::default() };
-        MemoryVfs::of(self.shared.tracked, copy, self.shared.capacity.load(Ordering::Acquire), used)
+        let (capacity, order) = (&self.shared.capacity, &self.shared.order);
+        MemoryVfs::of(self.shared.tracked, copy, capacity.load(Ordering::Acquire), used, order.load(Ordering::Acquire))
     }
 
     pub(super) fn find(state: &State, path: &str) -> io::Result<Node> {
@@ -288,6 +293,9 @@ impl Shared {
         let observer = if changes { self.lock_state().observer.clone() } else { None };
         if let Some(observer) = observer {
             observer(&MemoryVfs { shared: self.clone() }.fork());
+        }
+        if changes {
+            self.order.fetch_add(1, Ordering::AcqRel);
         }
         let mut state = self.lock_state();
         while state.stalled.contains(&operation) {

@@ -188,7 +188,8 @@ impl File for MemoryFile {
         }
         if self.shared.tracked {
             let bytes = Arc::new(gather(parts, taken));
-            content.change(ByteChange::Write { at, bytes }, true);
+            let order = self.shared.order.load(Ordering::Acquire);
+            content.change(ByteChange::Write { at, bytes, order }, true);
         } else {
             let mut left = taken as usize;
             let mut position = at;

@@ -20,7 +20,7 @@ mod posix;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
-pub use durability::Keep;
+pub use durability::{Keep, Piece};
 pub use memory::{MemoryVfs, Operation};
 pub use platform::is_no_space;
 
