@@ -1,11 +1,13 @@
 //! The whole of it as one call: paths in, JSON lines out. What each line says:
 //!
-//!     locked   root, process?              somebody has the directory open; what it writes now may look torn
-//!     file, batch, record, entry, snapshot, producer, text, bad        dump, each with its file
-//!     finding  severity, file, byte?, what, remedy                      verify, and what repair can't mend
-//!     totals   files, batches, bytes, errors, warnings, notes           verify, at the end
-//!     step     what, refused               what repair would do
-//!     done     what                        what it has done
+//! ```text
+//! locked   root, process?              somebody has the directory open; what it writes now may look torn
+//! file, batch, record, entry, snapshot, producer, text, bad        dump, each with its file
+//! finding  severity, file, byte?, what, remedy                      verify, and what repair can't mend
+//! totals   files, batches, bytes, errors, warnings, notes           verify, at the end
+//! step     what, refused               what repair would do
+//! done     what                        what it has done
+//! ```
 
 use super::dump::{DumpOptions, dump};
 use super::json::Line;
