@@ -164,7 +164,7 @@ async function start(
   const node = await startMetadata({
     host,
     logger,
-    directories: parts.directories,
+    directories: metadataFirst(parts.directories, config.text('metadata.log.dir')),
     nodeId,
     ...(options.clusterId === undefined ? {} : { clusterId: options.clusterId }),
     controllerListener: {
@@ -251,6 +251,12 @@ async function start(
   })
   gate.open()
   return started(node, replicas, strays)
+}
+
+/** The metadata log lives in the first directory of log.dirs, or in the one that metadata.log.dir names. */
+function metadataFirst(directories: readonly LogDirectory[], path: string | null): LogDirectory[] {
+  const named = directories.filter(directory => directory.path === path)
+  return [...named, ...directories.filter(directory => !named.includes(directory))]
 }
 
 /** Every step is tried, whatever became of the ones before it; the first failure is passed on at the end. */

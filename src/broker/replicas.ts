@@ -16,9 +16,10 @@ import { clientErrorCode, LogError } from '../log/log-errors.ts'
 import type { MetadataDelta } from '../metadata/delta.ts'
 import type { MetadataImage, TopicImage } from '../metadata/image.ts'
 import { topicConfigs } from '../metadata/image.ts'
+import { DirectoryId } from '../metadata/records.ts'
 import { Partition } from '../partition/partition.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
-import { METADATA_FOLDER } from '../raft/driver.ts'
+import { METADATA_FOLDER } from '../raft/survey.ts'
 import type { LogDirectoryContent, ReplicaPort } from './context.ts'
 
 /** Logs that are opened, or closed, at once. */
@@ -76,14 +77,7 @@ export class Replicas implements ReplicaPort {
     for (const directory of options.directories.keys()) {
       replicas.#logsIn.set(directory, 0)
       for (const folder of await directory.partitionFolders()) {
-        if (folder === METADATA_FOLDER) continue
-        const other = replicas.#folders.get(folder)
-        if (other !== undefined)
-          throw new LogError(
-            ErrorCode.KAFKA_STORAGE_ERROR,
-            `${folder} lies in ${other.path} and in ${directory.path}; move one of them away`,
-          )
-        replicas.#folders.set(folder, directory)
+        if (folder !== METADATA_FOLDER) replicas.#folders.set(folder, directory)
       }
     }
     return replicas
@@ -240,6 +234,13 @@ export class Replicas implements ReplicaPort {
   #open(topic: Topic, partition: Partition, directoryId: string | undefined, image: MetadataImage): void {
     const folder = `${partition.topic}-${partition.index}`
     const existing = this.#folders.get(folder)
+    if (existing === undefined && this.#isElsewhere(directoryId)) {
+      // An empty log in its place would hide what it holds.
+      partition.fail(ErrorCode.KAFKA_STORAGE_ERROR)
+      const text = `it lies in the directory with directory.id=${directoryId}, which log.dirs lacks`
+      this.#options.logger.error(`${folder} is offline: ${text}`)
+      return
+    }
     const directory = existing ?? this.#directoryFor(directoryId)
     this.#folders.delete(folder)
     this.#logsIn.set(directory, (this.#logsIn.get(directory) ?? 0) + 1)
@@ -295,6 +296,13 @@ export class Replicas implements ReplicaPort {
       this.#options.logger.warn(`${folder} held a topic that is gone; it was renamed to ${name}`)
       return directory.open(folder, options)
     }
+  }
+
+  /** The image names a directory, and it is none of this start. */
+  #isElsewhere(id: string | undefined): boolean {
+    const reserved: readonly string[] = Object.values(DirectoryId)
+    if (id === undefined || reserved.includes(id)) return false
+    return ![...this.#options.directories.values()].includes(id)
   }
 
   /** The directory that the image names, or the one with the fewest logs. */

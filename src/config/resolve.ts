@@ -158,6 +158,10 @@ export function configProblems(config: BrokerConfig): ConfigProblem[] {
   const voters = config.list('controller.quorum.voters')
   const alone = voters.length === 0 || (voters.length === 1 && voters[0]!.startsWith(`${nodeId}@`))
   require(alone, 'controller.quorum.voters', `this node alone (${nodeId}@host:port), or empty`)
+  const metadata = config.text('metadata.log.dir')
+  const directories = config.list('log.dirs')
+  const within = metadata === null || directories.includes(metadata)
+  require(within, 'metadata.log.dir', `unset, or one of log.dirs: ${directories.join(', ')}`)
   const authorizer = 'empty: there is no authorizer yet, and everyone may do everything'
   require(text('authorizer.class.name') === '', 'authorizer.class.name', authorizer)
   for (const key of [

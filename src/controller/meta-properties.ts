@@ -31,6 +31,12 @@ export function parseMetaProperties(path: string, content: Uint8Array): MetaProp
   if (!parsed.ok) return refuse('cannot be read as properties', restore)
   const get = (name: string) => parsed.values.get(name)
   const version = get('version')
+  if (version === '0') {
+    return refuse(
+      'has version=0, as brokers with ZooKeeper wrote it',
+      'migrate the cluster to KRaft with Apache Kafka 3.9 first, or choose another directory',
+    )
+  }
   if (version !== '1') {
     const shown = version === undefined ? 'has no version' : `has version=${version}; 1 is known`
     return refuse(shown, version !== undefined && Number(version) > 1 ? 'use the release that wrote it' : restore)

@@ -9,18 +9,18 @@ import { randomUuid } from '../base/uuid.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
 import type { Host } from '../host/host.ts'
 import type { Log, LogDirectory } from '../log/log.ts'
-import { KRAFT_VERSION, METADATA_VERSION, SUPPORTED_FEATURES } from '../metadata/features.ts'
+import { METADATA_VERSION } from '../metadata/features.ts'
 import type { MetadataImage } from '../metadata/image.ts'
 import { MetadataLoader } from '../metadata/loader.ts'
-import type { NewRecord } from '../metadata/records.ts'
-import { decodeRecord, MetadataError } from '../metadata/records.ts'
+import { MetadataError } from '../metadata/records.ts'
 import type { Voter } from '../raft/control-records.ts'
 import type { RaftListener } from '../raft/driver.ts'
-import { METADATA_FOLDER, openMetadataLog, RaftDriver } from '../raft/driver.ts'
-import { parseSnapshot } from '../raft/snapshot.ts'
+import { openMetadataLog, RaftDriver } from '../raft/driver.ts'
+import { METADATA_FOLDER } from '../raft/survey.ts'
 import { Controller } from './controller.ts'
 import type { Identity } from './format.ts'
-import { BOOTSTRAP_FILE, format, identify } from './format.ts'
+import { format, identify } from './format.ts'
+import { inspect, readBootstrap } from './inspect.ts'
 import { Snapshots } from './snapshots.ts'
 
 export interface MetadataOptions {
@@ -59,20 +59,15 @@ export async function startMetadata(options: MetadataOptions): Promise<MetadataN
   const [metadata] = directories
   if (metadata === undefined) throw new MetadataError('there is no log directory')
   const identity = await identify(host, directories, nodeId, options.clusterId)
+  const self = {
+    voterId: nodeId,
+    voterDirectoryId: identity.directoryIds.get(metadata)!,
+    endpoints: [controllerListener],
+    kRaftVersionFeature: { minSupportedVersion: 0, maxSupportedVersion: 1 },
+  }
+  await inspect(options.logger, directories, self, identity)
   const log = await openMetadataLog(metadata)
   try {
-    if (identity.firstStart && log.endOffset > 0) {
-      throw new MetadataError(
-        `${metadata.path} holds a metadata log (${METADATA_FOLDER}) but no meta.properties: ` +
-          'restore that file from a copy, or choose another directory',
-      )
-    }
-    const self = {
-      voterId: nodeId,
-      voterDirectoryId: identity.directoryIds.get(metadata)!,
-      endpoints: [controllerListener],
-      kRaftVersionFeature: { minSupportedVersion: 0, maxSupportedVersion: 1 },
-    }
     await format(host, identity, nodeId, self, metadata)
     return await lead(options, log, metadata, self, identity)
   } catch (error) {
@@ -135,7 +130,6 @@ async function lead(
   if (unreadable !== undefined) {
     throw new MetadataError(`${metadata.path}/${METADATA_FOLDER}: ${unreadable.message}`, { cause: unreadable })
   }
-  checkFeatures(`${metadata.path}/${METADATA_FOLDER}`, loader.image(), raft.kraftVersion)
   const isNew = !loader.image().features.has(METADATA_VERSION)
   const activation = {
     inTransaction: loader.inTransaction,
@@ -163,25 +157,5 @@ async function lead(
       await snapshots.idle()
       await raft.close()
     },
-  }
-}
-
-/** The records that a new metadata log begins with. */
-async function readBootstrap(directory: LogDirectory): Promise<NewRecord[]> {
-  const content = await directory.readFile(BOOTSTRAP_FILE)
-  const snapshot = content === undefined ? 'it is missing' : parseSnapshot(content)
-  if (typeof snapshot !== 'string') return snapshot.records.map(decodeRecord)
-  throw new MetadataError(`${directory.path}/${BOOTSTRAP_FILE} cannot be used: ${snapshot}; restore it from a copy`)
-}
-
-/** @throws MetadataError when the log was written at a level that this release does not know */
-function checkFeatures(path: string, image: MetadataImage, kraftVersion: number): void {
-  for (const [name, level] of [...image.features, [KRAFT_VERSION, kraftVersion] as const]) {
-    const known = SUPPORTED_FEATURES.find(feature => feature.name === name)
-    if (known !== undefined && level >= known.minSupportedVersion && level <= known.maxSupportedVersion) continue
-    const range = known === undefined ? 'nothing' : `${known.minSupportedVersion} to ${known.maxSupportedVersion}`
-    throw new MetadataError(
-      `${path} has ${name}=${level}, and this release knows ${range} of it: use the release that wrote the directory`,
-    )
   }
 }

@@ -210,10 +210,11 @@ export class Partition implements LogListener {
 
   /**
    * The image's word on who leads. A new epoch takes effect when the appends of the old one have completed: its first
-   * offset is the log's end then.
+   * offset is the log's end then. Where nobody else is in sync, those that wait for the disk count too: they will be
+   * acknowledged, and a client that were told otherwise would send them again.
    */
   lead(leadership: Leadership): void {
-    if (this.#log !== undefined && this.#appendsInFlight > 0 && leadership.leaderEpoch !== this.leaderEpoch) {
+    if (this.#log !== undefined && this.#owesAppends && leadership.leaderEpoch !== this.leaderEpoch) {
       this.#nextLeadership = leadership
       return
     }
@@ -294,8 +295,15 @@ export class Partition implements LogListener {
     return 0
   }
 
+  get #owesAppends(): boolean {
+    if (this.#appendsInFlight > 0) return true
+    const { leader, isr } = this.#leadership
+    const alone = leader === this.nodeId && isr.length === 1 && isr[0] === leader
+    return alone && this.unavailable === 0 && this.#waiters.size > 0 && this.#highWatermark < this.#end
+  }
+
   #assumeNext(): void {
-    if (this.#appendsInFlight === 0 && this.#nextLeadership !== undefined) this.#assume(this.#nextLeadership)
+    if (this.#nextLeadership !== undefined && !this.#owesAppends) this.#assume(this.#nextLeadership)
   }
 
   /**
@@ -414,6 +422,7 @@ export class Partition implements LogListener {
 
   onSynced(): void {
     this.#advance()
+    this.#assumeNext()
   }
 
   onFailed(code: KafkaErrorCode): void {

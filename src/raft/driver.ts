@@ -16,16 +16,14 @@ import { describeError } from '../protocol/error-codes.ts'
 import { BatchView, batchesOf } from '../records/batch.ts'
 import { recordsOf } from '../records/iterate.ts'
 import type { Voter, Voters } from './control-records.ts'
-import { readControlRecord } from './control-records.ts'
 import type { ElectionState } from './quorum-state.ts'
-import { formatQuorumState, parseQuorumState, QUORUM_STATE_FILE } from './quorum-state.ts'
+import { formatQuorumState, QUORUM_STATE_FILE } from './quorum-state.ts'
 import type { RaftEffect, RaftEvent } from './raft.ts'
 import { Raft } from './raft.ts'
 import type { Snapshot, SnapshotId } from './snapshot.ts'
-import { FIRST_SNAPSHOT, parseSnapshot, parseSnapshotName, snapshotName } from './snapshot.ts'
+import { FIRST_SNAPSHOT, snapshotName } from './snapshot.ts'
+import { checkReach, METADATA_FOLDER, newestSnapshot, QuorumWord, readElection, snapshotIds } from './survey.ts'
 
-/** Folder and topic id of the metadata log. */
-export const METADATA_FOLDER = '__cluster_metadata-0'
 const METADATA_TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAQ'
 /** No batch of the metadata log is larger. */
 export const MAX_METADATA_BATCH_BYTES = 8 << 20
@@ -103,9 +101,7 @@ export class RaftDriver {
   #closed = false
   /** Settles `start`. */
   #led: { resolve: () => void; reject: (error: Error) => void } | undefined
-  #kraftVersion = 0
-  #voters: Voters = []
-  #votersInLog = false
+  readonly #quorum = new QuorumWord()
 
   constructor(log: Log, options: RaftOptions) {
     this.#log = log
@@ -118,11 +114,11 @@ export class RaftDriver {
   }
 
   get kraftVersion(): number {
-    return this.#kraftVersion
+    return this.#quorum.kraftVersion
   }
 
   get voters(): Voters {
-    return this.#voters
+    return this.#quorum.voters
   }
 
   /** Offset that the next proposed record gets. Only while leading. */
@@ -136,7 +132,7 @@ export class RaftDriver {
    * @throws Error saying why it cannot lead
    */
   async start(): Promise<void> {
-    const election = await this.#readQuorumState()
+    const election = await readElection(this.#options.directory)
     const snapshot = await this.#loadSnapshot()
     await this.#readLog(snapshot?.endOffset ?? 0)
     this.#log.setListener({
@@ -148,9 +144,9 @@ export class RaftDriver {
       election,
       endOffset: this.#log.endOffset,
       lastEpoch: this.#pending.at(-1)?.leaderEpoch ?? snapshot?.epoch ?? 0,
-      kraftVersion: this.#kraftVersion,
-      voters: this.#voters,
-      votersInLog: this.#votersInLog,
+      kraftVersion: this.#quorum.kraftVersion,
+      voters: this.#quorum.voters,
+      votersInLog: this.#quorum.votersInLog,
     }
     const leading = new Promise<void>((resolve, reject) => {
       this.#led = { resolve, reject }
@@ -168,7 +164,7 @@ export class RaftDriver {
   async storeSnapshot(id: SnapshotId, bytes: Uint8Array): Promise<void> {
     const { directory } = this.#options
     await directory.writeFile(`${METADATA_FOLDER}/${snapshotName(id)}`, bytes)
-    for (const older of await this.#snapshotIds()) {
+    for (const older of await snapshotIds(directory)) {
       if (older.endOffset > 0 && older.endOffset < id.endOffset) {
         await directory.removeFile(`${METADATA_FOLDER}/${snapshotName(older)}`)
       }
@@ -218,8 +214,9 @@ export class RaftDriver {
   }
 
   #storeVote(election: ElectionState): void {
-    const ids = this.#voters.length === 0 ? [this.#options.self.voterId] : this.#voters.map(voter => voter.voterId)
-    const content = formatQuorumState(election, this.#kraftVersion, ids)
+    const ids =
+      this.#quorum.voters.length === 0 ? [this.#options.self.voterId] : this.#quorum.voters.map(voter => voter.voterId)
+    const content = formatQuorumState(election, this.#quorum.kraftVersion, ids)
     this.#options.directory.writeFile(`${METADATA_FOLDER}/${QUORUM_STATE_FILE}`, content).then(
       () => {
         this.#step({ type: 'voteStored' })
@@ -252,87 +249,32 @@ export class RaftDriver {
     if (batches.length > 0) this.#options.listener.onCommitted(batches.map(committed))
   }
 
-  async #readQuorumState(): Promise<ElectionState | undefined> {
-    const path = `${METADATA_FOLDER}/${QUORUM_STATE_FILE}`
-    const content = await this.#options.directory.readFile(path)
-    if (content === undefined) return undefined
-    const state = parseQuorumState(content)
-    if (typeof state === 'string') {
-      throw new Error(
-        `${this.#options.directory.path}/${path} cannot be read: ${state}; restore it from a copy, ` +
-          'or remove it if this is the cluster’s only controller',
-      )
-    }
-    return state
-  }
-
-  async #snapshotIds(): Promise<SnapshotId[]> {
-    const names = await this.#options.directory.listFiles(METADATA_FOLDER)
-    const ids = names.map(parseSnapshotName).filter(id => id !== undefined)
-    return ids.sort((a, b) => b.endOffset - a.endOffset || b.epoch - a.epoch)
-  }
-
   /** The newest usable snapshot; its records go to the listener. */
   async #loadSnapshot(): Promise<SnapshotId | undefined> {
     const { directory, logger, listener } = this.#options
-    for (const id of await this.#snapshotIds()) {
-      const path = `${METADATA_FOLDER}/${snapshotName(id)}`
-      const content = await directory.readFile(path)
-      if (content === undefined) continue
-      const snapshot = parseSnapshot(content)
-      if (typeof snapshot === 'string') {
-        logger.warn(`${directory.path}/${path} is passed over: ${snapshot}`)
-        continue
-      }
-      if (id.endOffset > this.#log.endOffset) {
-        throw new Error(
-          `${directory.path}/${METADATA_FOLDER} ends at offset ${this.#log.endOffset}, before its snapshot ${snapshotName(id)}; ` +
-            'its segments are missing: restore them from a copy',
-        )
-      }
-      if (snapshot.quorum !== undefined) {
-        this.#kraftVersion = snapshot.quorum.kraftVersion
-        this.#voters = snapshot.quorum.voters
-        this.#votersInLog = id.endOffset > FIRST_SNAPSHOT.endOffset
-      }
-      if (id.endOffset === FIRST_SNAPSHOT.endOffset) return undefined
-      listener.onSnapshot(id, snapshot)
-      return id
-    }
-    return undefined
+    const found = await newestSnapshot(directory, logger)
+    checkReach(directory, this.#log.startOffset, this.#log.endOffset, found?.id)
+    if (found === undefined) return undefined
+    this.#quorum.fromSnapshot(found.id, found.snapshot)
+    if (found.id.endOffset === FIRST_SNAPSHOT.endOffset) return undefined
+    listener.onSnapshot(found.id, found.snapshot)
+    return found.id
   }
 
   /** Reads the log from `from` on; its batches wait to be committed. */
   async #readLog(from: number): Promise<void> {
     const { directory } = this.#options
     const end = this.#log.endOffset
-    if (this.#log.startOffset > from) {
-      throw new Error(
-        `${directory.path}/${METADATA_FOLDER} begins at offset ${this.#log.startOffset} and no snapshot reaches it; ` +
-          'its .checkpoint files are missing: restore them from a copy',
-      )
-    }
     for (let next = from; next < end; ) {
       const chunk = await this.#read(next, end)
       const before = next
       for (const batch of batchesOf(chunk)) {
         if (batch.lastOffset < next) continue
-        if (batch.isControl) this.#noteControl(batch)
+        this.#quorum.fromBatch(batch)
         this.#pending.push(batch)
         next = batch.lastOffset + 1
       }
       if (next === before) throw new Error(`${directory.path}/${METADATA_FOLDER} cannot be read at offset ${next}`)
-    }
-  }
-
-  #noteControl(batch: BatchView): void {
-    for (const record of recordsOf(batch)) {
-      const control = readControlRecord(record)
-      if (control?.type === 'kraftVersion') this.#kraftVersion = control.kraftVersion
-      if (control?.type === 'voters') {
-        this.#voters = control.voters
-        this.#votersInLog = true
-      }
     }
   }
 
@@ -355,7 +297,8 @@ export class RaftDriver {
   }
 }
 
-function committed(batch: BatchView): CommittedBatch {
+/** A batch as listeners hear of it. */
+export function committed(batch: BatchView): CommittedBatch {
   const records: Uint8Array[] = []
   if (!batch.isControl) {
     for (const record of recordsOf(batch)) if (record.value !== null) records.push(record.value)

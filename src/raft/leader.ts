@@ -9,7 +9,6 @@ import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import type { RecordInput } from '../records/builder.ts'
 import { buildBatch } from '../records/builder.ts'
-import type { Voter } from './control-records.ts'
 import { kraftVersion, leaderChange, votersOf } from './control-records.ts'
 import type { Opened, Raft, RaftEffect } from './raft.ts'
 
@@ -46,7 +45,8 @@ export class Leader {
     const { kraftVersion: version, voters, votersInLog } = this.#opened
     const records = [leaderChange(self.voterId, [self.voterId], [self.voterId])]
     const known = voters.find(voter => voter.voterId === self.voterId)
-    if (version > 0 && !(votersInLog && known !== undefined && sameVoter(known, self))) {
+    // A voter of this directory stays as it was written: its end point is its controller's, and ours has none.
+    if (version > 0 && !(votersInLog && known?.voterDirectoryId === self.voterDirectoryId)) {
       records.push(kraftVersion(version), votersOf([self]))
     }
     return { ...this.#append(records, nowMs, true), after: 'voteStored' }
@@ -97,17 +97,4 @@ export class Leader {
     const batch = buildBatch(records, { baseOffset: base, leaderEpoch: epoch, timestamp: BigInt(nowMs), control })
     return { type: 'append', ticket, expectedBase: base, epoch, batch }
   }
-}
-
-function sameVoter(a: Voter, b: Voter): boolean {
-  return (
-    a.voterDirectoryId === b.voterDirectoryId &&
-    a.kRaftVersionFeature.minSupportedVersion === b.kRaftVersionFeature.minSupportedVersion &&
-    a.kRaftVersionFeature.maxSupportedVersion === b.kRaftVersionFeature.maxSupportedVersion &&
-    a.endpoints.length === b.endpoints.length &&
-    a.endpoints.every(({ name, host, port }, i) => {
-      const other = b.endpoints[i]!
-      return other.name === name && other.host === host && other.port === port
-    })
-  )
 }

@@ -17,6 +17,12 @@ export interface ElectionState {
   readonly votedDirectoryId: string
 }
 
+/** As the file has it. */
+export interface StoredElection extends ElectionState {
+  /** Under kraft.version 0, where no record names them; else empty. */
+  readonly voterIds: readonly number[]
+}
+
 /** `voterIds` is stored only under kraft.version 0. */
 export function formatQuorumState(state: ElectionState, kraftVersion: number, voterIds: readonly number[]): Uint8Array {
   const common = { leaderId: state.leaderId, leaderEpoch: state.epoch, votedId: state.votedId }
@@ -34,7 +40,7 @@ export function formatQuorumState(state: ElectionState, kraftVersion: number, vo
 }
 
 /** The state in the file's content; a text saying what is wrong with it. */
-export function parseQuorumState(content: Uint8Array): ElectionState | string {
+export function parseQuorumState(content: Uint8Array): StoredElection | string {
   let json: unknown
   try {
     json = JSON.parse(new TextDecoder().decode(content))
@@ -48,7 +54,11 @@ export function parseQuorumState(content: Uint8Array): ElectionState | string {
   const epoch = fields['leaderEpoch']
   if (typeof epoch !== 'number' || !Number.isInteger(epoch) || epoch < 0) return 'it has no leaderEpoch'
   const votedDirectoryId = fields['votedDirectoryId']
+  const voters = fields['currentVoters']
   return {
+    voterIds: Array.isArray(voters)
+      ? voters.map(voter => Number((voter as { voterId?: unknown } | null)?.voterId))
+      : [],
     epoch,
     leaderId: typeof fields['leaderId'] === 'number' ? fields['leaderId'] : -1,
     votedId: typeof fields['votedId'] === 'number' ? fields['votedId'] : -1,

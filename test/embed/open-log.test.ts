@@ -199,8 +199,19 @@ test('two logs of one folder share it, and nobody else gets in', async () => {
   await one.close()
   two.append('still')
   await two.close()
-  const broker = await startBroker({ dir: parent, logger: false })
-  await broker.close()
+  await (await openLog({ dir: `${parent}/a-0` })).close()
+})
+
+test('a folder of such logs is not made a broker’s', async () => {
+  const parent = temporaryFolder('open-log')
+  await (await openLog({ dir: `${parent}/a-0` })).close()
+  try {
+    await startBroker({ dir: parent, logger: false })
+    assert.unreachable()
+  } catch (error) {
+    assert.match((error as Error).message, 'holds partitions (a-0) but no meta.properties')
+  }
+  await (await openLog({ dir: `${parent}/a-0` })).close()
 })
 
 test('a folder name that is no partition and a wrong setting are refused by name', async () => {

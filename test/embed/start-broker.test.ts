@@ -154,6 +154,7 @@ test('an option that is mistyped or cannot be used is refused, never taken for i
 
 test('settings without effect and folders that were renamed are warnings', async () => {
   const dir = temporaryFolder('broker')
+  await (await startBroker({ dir, logger: false })).close()
   mkdirSync(`${dir}/audit-0`)
   const warnings: string[] = []
   const note = (first: string | object) => void warnings.push(String(first))

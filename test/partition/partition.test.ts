@@ -147,6 +147,7 @@ test('a restart in the same leader epoch starts no new one', () => {
 test('losing the leadership ends the waits, and clients are told who may not serve them', () => {
   const log = new HandLog()
   const partition = opened(log)
+  partition.lead({ ...leadership(0), isr: [NODE, 2] })
   const sink = new Sink()
   partition.append(batch, -1, sink, 0)
   log.written()
@@ -155,6 +156,37 @@ test('losing the leadership ends the waits, and clients are told who may not ser
   assert.is(partition.append(batch, -1, sink, 1), ErrorCode.NOT_LEADER_OR_FOLLOWER)
   assert.is(partition.access(-1, true), ErrorCode.NOT_LEADER_OR_FOLLOWER)
   assert.is(partition.access(-1, false), 0)
+})
+
+test('a replica alone in sync answers what it has written before it lets go of the leadership', () => {
+  const log = new HandLog()
+  const partition = opened(log)
+  const sink = new Sink()
+  partition.append(batch, -1, sink, 0)
+  partition.append(batch, -1, sink, 1)
+  log.written()
+  partition.lead(leadership(1, -1))
+  log.written()
+  log.synced(1)
+  assert.equal(sink.results, ['0@0'])
+  assert.is(partition.append(batch, -1, sink, 2), ErrorCode.NOT_LEADER_OR_FOLLOWER)
+  assert.is(partition.isLeader, true)
+  log.synced()
+  assert.equal(sink.results, ['0@0', '1@1'])
+  assert.is(partition.isLeader, false)
+  assert.is(partition.leaderEpoch, 1)
+})
+
+test('a failing disk ends the waits of a leadership that is on its way out', () => {
+  const log = new HandLog()
+  const partition = opened(log)
+  const sink = new Sink()
+  partition.append(batch, -1, sink, 0)
+  log.written()
+  partition.lead(leadership(1, -1))
+  partition.onFailed(ErrorCode.KAFKA_STORAGE_ERROR)
+  assert.equal(sink.results, ['0!56'])
+  assert.is(partition.isLeader, false)
 })
 
 test('a client with another leader epoch is fenced or told that it is ahead', () => {

@@ -23,17 +23,24 @@ export const odradekCommand = (): [program: string, args: string[]] => {
   return [process.execPath, [...runArguments(), inRepository(built ? 'dist/src/cli/main.js' : 'src/cli/main.ts')]]
 }
 
+interface StartOptions {
+  readonly args?: readonly string[]
+  readonly env?: Record<string, string>
+  readonly timeoutMs?: number
+}
+
 /** Resolves when the broker says that it listens. */
-export const startBrokerProcess = async (
-  dir: string,
-  options: { args?: readonly string[]; env?: Record<string, string>; timeoutMs?: number } = {},
-): Promise<BrokerProcess> => {
+export const startBrokerProcess = (dir: string, options: StartOptions = {}): Promise<BrokerProcess> => {
+  const args = ['--host', '127.0.0.1', '--port', '0', '--dir', dir, ...(options.args ?? [])]
+  return serveProcess({ ...options, args })
+}
+
+/** The same with nothing but the arguments given, which make it listen on 127.0.0.1. */
+export const serveProcess = async (options: StartOptions): Promise<BrokerProcess> => {
   const [program, args] = odradekCommand()
-  const running = startProgram(
-    program,
-    [...args, 'serve', '--host', '127.0.0.1', '--port', '0', '--dir', dir, ...(options.args ?? [])],
-    { env: { ODRADEK_LOG_FORMAT: 'json', ...options.env } },
-  )
+  const running = startProgram(program, [...args, 'serve', ...(options.args ?? [])], {
+    env: { ODRADEK_LOG_FORMAT: 'json', ...options.env },
+  })
   const [, port] = await running.sees(/listening on 127\.0\.0\.1:(\d+)/, options.timeoutMs ?? 30_000)
   return {
     port: Number(port),

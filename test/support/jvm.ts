@@ -46,10 +46,19 @@ const packages: Record<string, string> = {
 
 const answerEnd = /\u0004(-?\d+)\n/
 
-export const startJvm = (): Jvm => {
-  const source = inRepository('test/clients/java/Jvm.java')
+/** A Java program that answers commands in order. */
+export interface Conversation {
+  command(...words: string[]): Promise<Answer>
+  /** What it printed on stdout; rejects when it failed. */
+  succeed(...words: string[]): Promise<string>
+  close(): Promise<void>
+}
+
+/** Starts the program in `source`, a path in this repository. */
+export const converse = (source: string): Conversation => {
   const flags = ['-Xmx512M', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Djava.awt.headless=true']
-  const running = startProgram('java', [...flags, '-cp', `${kafkaJars()}/*`, source], { keepInput: true })
+  const args = [...flags, '-cp', `${kafkaJars()}/*`, inRepository(source)]
+  const running = startProgram('java', args, { keepInput: true })
   let unread = ''
   let waiting: { resolve(answer: Answer): void; reject(error: Error): void } | undefined
   let last: Promise<unknown> = Promise.resolve()
@@ -74,12 +83,22 @@ export const startJvm = (): Jvm => {
     last = next.catch(() => {})
     return next
   }
-  const succeed = async (...words: string[]): Promise<string> => {
-    const { code, stdout, stderr } = await command(...words)
-    if (code !== 0) throw new Error(`${words.join(' ')} ended with ${code}:\n${stdout}${stderr}`)
-    return stdout
+  return {
+    command,
+    async succeed(...words) {
+      const { code, stdout, stderr } = await command(...words)
+      if (code !== 0) throw new Error(`${words.join(' ')} ended with ${code}:\n${stdout}${stderr}`)
+      return stdout
+    },
+    async close() {
+      running.child.stdin?.end()
+      await running.finished
+    },
   }
+}
 
+export const startJvm = (): Jvm => {
+  const { command, succeed, close } = converse('test/clients/java/Jvm.java')
   return {
     tool(name, ...args) {
       const full = name.includes('.') ? name : `${packages[name] ?? 'org.apache.kafka.tools'}.${name}`
@@ -108,9 +127,6 @@ export const startJvm = (): Jvm => {
     async stop(name, how = 'stop') {
       await succeed(how, name)
     },
-    async close() {
-      running.child.stdin?.end()
-      await running.finished
-    },
+    close,
   }
 }

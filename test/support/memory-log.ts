@@ -58,6 +58,9 @@ export class Faults {
   writeFile: string | undefined
 }
 
+/** A log's bytes can be read as the file that they would lie in. */
+const ONLY_SEGMENT = '/00000000000000000000.log'
+
 const viewOf = (batch: Uint8Array): BatchView => BatchView.at(batch, 0)!
 const endOf = (batch: Uint8Array): number => viewOf(batch).lastOffset + 1
 
@@ -120,13 +123,15 @@ export class MemoryDirectory implements LogDirectory {
   }
 
   async readFile(path: string): Promise<Uint8Array | undefined> {
-    return this.disk.files.get(path)?.slice()
+    const log = path.endsWith(ONLY_SEGMENT) ? this.disk.logs.get(path.slice(0, -ONLY_SEGMENT.length)) : undefined
+    return log === undefined ? this.disk.files.get(path)?.slice() : new Uint8Array(Buffer.concat(log.batches))
   }
 
   async listFiles(path: string): Promise<string[]> {
     const prefix = path === '' ? '' : `${path}/`
     const names = [...this.disk.files.keys()].filter(file => file.startsWith(prefix))
-    return names.map(file => file.slice(prefix.length)).filter(name => !name.includes('/'))
+    const segments = this.disk.logs.has(path) ? [ONLY_SEGMENT.slice(1)] : []
+    return [...segments, ...names.map(file => file.slice(prefix.length)).filter(name => !name.includes('/'))]
   }
 
   async removeFile(path: string): Promise<void> {

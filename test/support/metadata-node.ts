@@ -8,7 +8,7 @@ import type { MetadataNode } from '../../src/controller/start.ts'
 import { startMetadata } from '../../src/controller/start.ts'
 import { SimulatedHost } from '../../src/host/simulated.ts'
 import type { CreateTopicsResponse } from '../../src/protocol/apis/19-create-topics.ts'
-import { METADATA_FOLDER } from '../../src/raft/driver.ts'
+import { METADATA_FOLDER } from '../../src/raft/survey.ts'
 import { batchesOf } from '../../src/records/batch.ts'
 import { MemoryDirectory, MemoryDisk } from './memory-log.ts'
 

@@ -2,8 +2,10 @@
 //!
 //! Invariants: offline is for good and said once. A checkpoint file is written whole, one writer at a time, from
 //! values read after the writer's turn began, so an older state never replaces a newer one. In the root lie only
-//! partition folders and plain files: Apache Kafka stops at any other folder. A directory that failed has a file that
-//! says so, until its next clean close: what the system's cache holds of it then is no proof of what the disk holds.
+//! partition folders and plain files: Apache Kafka stops at any other folder. Opening and reading change nothing but the
+//! lock: the first command that changes anything takes possession (`claim`), and without one closing leaves all as it was.
+//! A directory that failed has a file that says so, until its next clean close: what the system's cache holds of it then
+//! is no proof of what the disk holds.
 
 use crate::checkpoint::{self, CLEAN_SHUTDOWN, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
 use crate::command::{Completion, DirectoryId, Failure, Sink};
@@ -52,6 +54,14 @@ pub struct Directory {
     points: Mutex<Points>,
     /// Held while checkpoint files are written.
     writing: Mutex<()>,
+    /// What taking possession has to do; None once that is done.
+    unclaimed: Mutex<Option<Unclaimed>>,
+}
+
+struct Unclaimed {
+    clean_file: bool,
+    /// Folders renamed for deletion.
+    deleted: Vec<String>,
 }
 
 /// What opening found.
@@ -59,8 +69,6 @@ pub struct Found {
     pub clean: bool,
     pub broker_epoch: i64,
     pub folders: Vec<String>,
-    /// Folders renamed for deletion.
-    pub deleted: Vec<String>,
 }
 
 /// Where a log stands by the checkpoint files.
@@ -105,12 +113,6 @@ impl Directory {
         let clean_file = path(directory, CLEAN_SHUTDOWN);
         let clean =
             vfs::read_file(&*vfs, &clean_file).map_err(|error| failed("reading the clean-shutdown file of", error))?;
-        // Gone before any log is loaded, so that a crash while loading counts as unclean.
-        if clean.is_some() {
-            vfs.remove_file(&clean_file).map_err(|error| failed("removing the clean-shutdown file of", error))?;
-        }
-        // Also the folders of logs that a process made and didn't live to make durable.
-        vfs.sync_folder(directory).map_err(|error| failed("syncing", error))?;
         let mut points = Points::default();
         for (name, offsets) in [
             (RECOVERY_POINTS, &mut points.recovery),
@@ -118,7 +120,6 @@ impl Directory {
             (HIGH_WATERMARKS, &mut points.high_watermarks),
         ] {
             let file = path(directory, name);
-            remove_if_there(&*vfs, &format!("{file}.tmp")).map_err(|error| failed("tidying", error))?;
             if let Some(bytes) =
                 vfs::read_file(&*vfs, &file).map_err(|error| failed("reading a checkpoint of", error))?
             {
@@ -134,11 +135,11 @@ impl Directory {
             clean: clean.is_some(),
             broker_epoch: clean.as_deref().map_or(-1, checkpoint::decode_clean_shutdown),
             folders: Vec::new(),
-            deleted: Vec::new(),
         };
+        let mut deleted = Vec::new();
         for entry in entries.into_iter().filter(|entry| entry.folder) {
             if entry.name.ends_with("-delete") {
-                found.deleted.push(entry.name);
+                deleted.push(entry.name);
             } else if check_folder_name(&entry.name).is_ok() {
                 found.folders.push(entry.name);
             }
@@ -154,12 +155,36 @@ impl Directory {
             doubted,
             points: Mutex::new(points),
             writing: Mutex::new(()),
+            unclaimed: Mutex::new(Some(Unclaimed { clean_file: clean.is_some(), deleted })),
         };
         Ok((directory, found))
     }
 
+    /// Before anything is changed: from here on a crash counts as unclean. Returns, once, the folders to delete.
+    pub fn claim(&self) -> Result<Vec<String>, Failure> {
+        let mut unclaimed = lock(&self.unclaimed);
+        let Some(found) = &*unclaimed else { return Ok(Vec::new()) };
+        self.check()?;
+        for name in [RECOVERY_POINTS, LOG_STARTS, HIGH_WATERMARKS] {
+            let file = path(&self.path, &format!("{name}.tmp"));
+            remove_if_there(&*self.vfs, &file).map_err(|error| self.fail("tidying", &error))?;
+        }
+        if found.clean_file {
+            self.vfs
+                .remove_file(&path(&self.path, CLEAN_SHUTDOWN))
+                .map_err(|error| self.fail("removing the clean-shutdown file", &error))?;
+        }
+        // Also the folders of logs that a process made and didn't live to make durable.
+        self.vfs.sync_folder(&self.path).map_err(|error| self.fail("syncing", &error))?;
+        Ok(unclaimed.take().map_or_else(Vec::new, |found| found.deleted))
+    }
+
     /// Every log of it is closed. The lock is given back in any case.
     pub fn close(&self, clean: bool, broker_epoch: i64) -> Result<(), Failure> {
+        if lock(&self.unclaimed).is_some() {
+            self.retire();
+            return Ok(());
+        }
         let outcome = match self.check() {
             Ok(()) => self.write_checkpoints().and_then(|()| {
                 if !clean {

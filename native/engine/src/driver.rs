@@ -6,7 +6,7 @@
 use crate::command::{Command, Completion, DirectoryId, Failure, Sink};
 use crate::directory::Directory;
 use crate::error::Code;
-use crate::hub::{Deletion, Hub, LaneItem, Queue, ReadTask, SYNC_THREADS, Site, Task, Tasks};
+use crate::hub::{Hub, LaneItem, Queue, ReadTask, SYNC_THREADS, Site, Task, Tasks};
 use crate::lane::Lane;
 use crate::lock::{lock, read, write};
 use crate::vfs::{Space, VfsKind};
@@ -43,7 +43,7 @@ pub enum Role {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenedDirectory {
     pub id: DirectoryId,
-    /// The clean-shutdown file was there (it is deleted by opening).
+    /// The clean-shutdown file was there.
     pub clean: bool,
     /// The broker epoch in that file, or -1.
     pub broker_epoch: i64,
@@ -118,8 +118,8 @@ impl Engine {
         }
     }
 
-    /// Creates the directory where it is missing, locks it, reads its checkpoints, reads and deletes its
-    /// clean-shutdown file.
+    /// Creates the directory where it is missing, locks it, reads its checkpoints and its clean-shutdown file. That file
+    /// goes with the first command that changes anything.
     pub fn open_directory(&self, path: &str, vfs: VfsKind) -> Result<OpenedDirectory, Failure> {
         let hub = &self.inner.hub;
         let id = self.inner.next_directory.fetch_add(1, Ordering::Relaxed);
@@ -128,9 +128,6 @@ impl Engine {
         let directory = Arc::new(directory);
         let site = Arc::new(Site { directory: directory.clone(), tasks: Mutex::default(), filled: Condvar::new() });
         write(&hub.sites).insert(id, site.clone());
-        for name in found.deleted {
-            hub.deletions.push(Deletion::Folder { directory: directory.clone(), name, ticket: None });
-        }
         if !self.inner.manual {
             for _ in 0..SYNC_THREADS {
                 let site = site.clone();
@@ -145,7 +142,8 @@ impl Engine {
     }
 
     /// All logs of it must be closed before. Writes the checkpoints, the clean-shutdown file (carrying
-    /// `broker_epoch`) if `clean`, and gives the lock back.
+    /// `broker_epoch`) if `clean`, and gives the lock back. Where nothing was changed since it was opened, nothing is
+    /// written.
     pub fn close_directory(&self, id: DirectoryId, clean: bool, broker_epoch: i64) -> Result<(), Failure> {
         let hub = &self.inner.hub;
         let site = hub.site(id)?;

@@ -19,6 +19,12 @@ pub enum FileCommand {
     Checkpoint,
 }
 
+impl FileCommand {
+    pub fn only_reads(&self) -> bool {
+        matches!(self, FileCommand::Read { .. } | FileCommand::List { .. })
+    }
+}
+
 pub fn run(directory: &Directory, command: FileCommand) -> Result<Answer, Failure> {
     let vfs = &*directory.vfs;
     let failed = |name: &str, error: io::Error| match error.kind() {

@@ -264,7 +264,8 @@ impl Hub {
                 self.settled.notify_all();
             }
             Task::Files(ticket, command) => {
-                self.answer(ticket, directory.check().and_then(|()| files::run(directory, command)));
+                let claimed = if command.only_reads() { directory.check() } else { self.claim(directory) };
+                self.answer(ticket, claimed.and_then(|()| files::run(directory, command)));
                 lock(&site.tasks).files_running = false;
                 site.filled.notify_one();
             }
@@ -275,7 +276,10 @@ impl Hub {
                 site.filled.notify_one();
             }
             Task::Open(requests) => {
-                let created = create_folders(directory, &requests);
+                let created = match self.claim(directory) {
+                    Ok(()) => create_folders(directory, &requests),
+                    Err(failure) => requests.iter().map(|_| Err(failure.clone())).collect(),
+                };
                 for (request, created) in requests.iter().zip(created) {
                     let outcome =
                         created.and_then(|created| open::open(directory, request, created, self.sink.clone()));
@@ -285,6 +289,15 @@ impl Hub {
                 site.filled.notify_one();
             }
         }
+    }
+
+    /// Takes possession of the directory before the first change of it.
+    fn claim(&self, directory: &Arc<Directory>) -> Result<(), Failure> {
+        directory.check()?;
+        for name in directory.claim()? {
+            self.deletions.push(Deletion::Folder { directory: directory.clone(), name, ticket: None });
+        }
+        Ok(())
     }
 
     fn sync(&self, shared: &Arc<LogShared>) {

@@ -203,3 +203,50 @@ fn a_directory_on_disk_knows_its_room_and_the_age_of_files_without_timestamps() 
     rig.engine.stop();
     std::fs::remove_dir_all(&path).unwrap();
 }
+
+#[test]
+fn a_directory_that_is_only_read_stays_as_it_was() {
+    let folder = temporary_folder("untouched");
+    let leftovers =
+        [".kafka_cleanshutdown", "recovery-point-offset-checkpoint.tmp", "t-0.0123-delete/x", "t-0/x", ".lock"];
+    for name in leftovers {
+        let file = std::path::Path::new(&folder).join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, "{\"version\":0,\"brokerEpoch\":7}").unwrap();
+    }
+    let tree = || {
+        let mut seen: Vec<String> = Vec::new();
+        let mut folders = vec![std::path::PathBuf::from(&folder)];
+        while let Some(next) = folders.pop() {
+            let meta = std::fs::metadata(&next).unwrap();
+            seen.push(format!("{next:?} {} {:?}", meta.len(), meta.modified().unwrap()));
+            if meta.is_dir() {
+                folders.extend(std::fs::read_dir(&next).unwrap().map(|entry| entry.unwrap().path()));
+            }
+        }
+        seen.sort();
+        seen
+    };
+    let before = tree();
+    let rig = Rig::start(false);
+    for clean in [true, false] {
+        let opened = rig.directory(&folder, VfsKind::Posix);
+        assert!(opened.clean);
+        let (directory, path) = (opened.id, "t-0/x".to_string());
+        rig.answer(|ticket| Command::ReadFile { directory, ticket, path }).unwrap();
+        rig.answer(|ticket| Command::ListFiles { directory, ticket, path: "t-0".to_string() }).unwrap();
+        rig.engine.close_directory(directory, clean, 8).unwrap();
+        assert_eq!(tree(), before);
+    }
+    let directory = rig.directory(&folder, VfsKind::Posix).id;
+    let (path, content) = ("y".to_string(), Default::default());
+    rig.answer(|ticket| Command::WriteFile { directory, ticket, path, content }).unwrap();
+    for name in &leftovers[..2] {
+        assert!(!std::path::Path::new(&folder).join(name).exists(), "{name}");
+    }
+    rig.engine.close_directory(directory, true, 8).unwrap();
+    let opened = rig.directory(&folder, VfsKind::Posix);
+    assert_eq!((opened.clean, opened.broker_epoch), (true, 8));
+    rig.engine.stop();
+    std::fs::remove_dir_all(folder).unwrap();
+}

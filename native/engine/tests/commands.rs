@@ -198,6 +198,9 @@ fn a_deletion_renames_at_once_and_is_finished_by_the_next_start() {
     let rig = Rig::manual();
     let opened = rig.directory("/data", VfsKind::Memory(image.clone()));
     assert_eq!(opened.folders, [] as [&str; 0]);
+    rig.open(opened.id, 0, "u-0", LogConfig::default(), false).unwrap();
+    rig.settle();
+    rig.submit(Command::Delete { log: log(0), ticket: 501 });
     rig.settle();
     assert!(image.list("/data").unwrap().iter().all(|entry| !entry.folder));
 }

@@ -259,7 +259,18 @@ impl EventLoop {
                 connection.request(answer, program);
                 push(&mut self.dirty, &mut connection.in_dirty, id.slot);
             }
-            Command::Close { connection, reason } => self.close(connection, reason),
+            Command::Close { connection: id, reason } => {
+                // What was answered before leaves first, as far as the socket takes it.
+                if let Some(connection) = find(&mut self.connections, id)
+                    && !connection.connecting
+                    && connection.writable
+                {
+                    let mut sent = Sent::default();
+                    connection.outflow.flush(&mut connection.transport, &mut sent);
+                    self.handle.shared.counters.bytes_out.fetch_add(sent.bytes, Ordering::Relaxed);
+                }
+                self.close(id, reason);
+            }
             Command::Warmed { connection: id } => {
                 let Some(connection) = find(&mut self.connections, id) else { return };
                 connection.warming = false;

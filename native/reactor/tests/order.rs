@@ -65,6 +65,22 @@ fn an_overlapping_request_waits_for_one_that_may_not_be_overlapped() {
 }
 
 #[test]
+fn an_answer_that_was_given_before_the_close_leaves_first() {
+    let bench = Bench::new();
+    let mut stream = bench.connect();
+    send(&mut stream, &[request(0, 0), request(0, 1)].concat());
+    let (first, second) = (bench.frame(), bench.frame());
+    let answer = |body: &[u8]| Answer { head: framed(body), ..Answer::default() };
+    let connection = first.connection;
+    bench.reactor.handle().submit(&mut vec![
+        Command::Answer { connection, sequence: second.sequence, answer: answer(b"b") },
+        Command::Answer { connection, sequence: first.sequence, answer: answer(b"a") },
+        Command::Close { connection, reason: "enough".into() },
+    ]);
+    assert_eq!(drain(&mut stream), *b"\0\0\0\x01a\0\0\0\x01b");
+}
+
+#[test]
 fn ignores_a_second_answer_and_answers_of_connections_that_are_gone() {
     let bench = Bench::new();
     let mut stream = bench.connect();

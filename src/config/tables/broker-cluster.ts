@@ -29,7 +29,7 @@ internal.metadata.delete.delay.millis | LONG | 60000 |  | low | read-only | inte
 internal.metadata.log.segment.bytes | INT | null |  | low | read-only | internal | Size at which a segment of the metadata log is rolled, for tests, in bytes.
 internal.metadata.max.batch.size.in.bytes | INT | 8388608 |  | low | read-only | internal | Largest batch of the metadata log, in bytes.
 leader.imbalance.check.interval.seconds | LONG | 300 | >=1 | high | read-only | stored | How often the controller looks for leaders that are not preferred, in seconds.
-metadata.log.dir | STRING | null |  | high | read-only | stored | Directory of the metadata log; without it, the first data directory.
+metadata.log.dir | STRING | null |  | high | read-only | works | Directory of the metadata log, one of log.dirs; without it, the first of them.
 metadata.log.max.record.bytes.between.snapshots | LONG | 20971520 | >=1 | high | read-only | works | Bytes of metadata records after which a snapshot is written.
 metadata.log.max.snapshot.interval.ms | LONG | 3600000 | >=0 | high | read-only | works | Age of the last snapshot at which another is written, in milliseconds.
 metadata.log.segment.bytes | INT | 1073741824 | >=8388608 | high | read-only | stored | Size at which a segment of the metadata log is rolled, in bytes.
