@@ -17,13 +17,13 @@ import type { MetadataDelta } from '../metadata/delta.ts'
 import type { MetadataImage, TopicImage } from '../metadata/image.ts'
 import { topicConfigs } from '../metadata/image.ts'
 import { DirectoryId } from '../metadata/records.ts'
-import { Partition } from '../partition/partition.ts'
+import { Partition, type PartitionSettings } from '../partition/partition.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import { METADATA_FOLDER } from '../raft/survey.ts'
 import type { LogDirectoryContent, ReplicaPort } from './context.ts'
 
-/** Logs that are opened, or closed, at once. */
-const AT_ONCE = 64
+/** Logs that are opened, or closed, at once: enough for every thread of the engine to take many together. */
+const AT_ONCE = 512
 /** A log that found the disk full is opened again after so long. */
 const AGAIN_MS = 2_000
 /** Bytes of a folder's name. */
@@ -35,6 +35,15 @@ interface Topic {
   opening: number
   /** Who waits for `opening` to be 0. */
   waiting: (() => void)[]
+}
+
+/** What a topic's configs and the broker's make together. */
+interface Settings {
+  readonly configs: ReadonlyMap<string, string>
+  readonly broker: BrokerConfig
+  /** Its jitter is the greatest that may be drawn. */
+  readonly log: LogConfig
+  readonly partition: PartitionSettings
 }
 
 export interface ReplicasOptions {
@@ -57,13 +66,16 @@ export class Replicas implements ReplicaPort {
   /** Folders that lie on a disk and whose partition the image has not named (yet), and where. */
   readonly #folders = new Map<string, LogDirectory>()
   readonly #logsIn = new Map<LogDirectory, number>()
-  readonly #queue: (() => Promise<void>)[] = []
+  #queue: (() => Promise<void>)[] = []
+  /** Tasks of the queue that have been taken. */
+  #taken = 0
   #running = 0
   #idleWaiting: (() => void)[] = []
   /** Openings that wait for room on their disk. */
   readonly #again = new Set<TimerId>()
   /** As last published. */
   #image: MetadataImage | undefined
+  #settings: Settings | undefined
   #recovered = { logs: 0, cutRecords: 0, cutBytes: 0 }
 
   private constructor(options: ReplicasOptions) {
@@ -199,16 +211,25 @@ export class Replicas implements ReplicaPort {
     }
   }
 
+  /** With the jitter of one log. */
   #logConfig(topic: string, image: MetadataImage): LogConfig {
-    const config = logConfigFor(topicConfigs(image, topic), this.#config)
-    return drawJitter(config, () => this.#options.host.random.u32())
+    return drawJitter(this.#settingsOf(topic, image).log, () => this.#options.host.random.u32())
   }
 
-  #partitionSettings(topic: string, image: MetadataImage) {
+  #partitionSettings(topic: string, image: MetadataImage): PartitionSettings {
+    return this.#settingsOf(topic, image).partition
+  }
+
+  /** Worked out once for all partitions that come with the same configs one after another. */
+  #settingsOf(topic: string, image: MetadataImage): Settings {
     const configs = topicConfigs(image, topic)
+    const last = this.#settings
+    if (last !== undefined && last.configs === configs && last.broker === this.#config) return last
+    const log = logConfigFor(configs, this.#config)
     const minInSyncReplicas = topicValue('min.insync.replicas', configs, this.#config) as number
-    const { timestampType } = logConfigFor(configs, this.#config)
-    return { flush: this.#config.flush, minInSyncReplicas, timestampType }
+    const partition = { flush: this.#config.flush, minInSyncReplicas, timestampType: log.timestampType }
+    this.#settings = { configs, broker: this.#config, log, partition }
+    return this.#settings
   }
 
   #follow(image: TopicImage, metadata: MetadataImage): void {
@@ -373,12 +394,23 @@ export class Replicas implements ReplicaPort {
 
   async #run(first: () => Promise<void>): Promise<void> {
     this.#running++
-    for (let task: (() => Promise<void>) | undefined = first; task !== undefined; task = this.#queue.shift())
-      await task()
+    for (let task: (() => Promise<void>) | undefined = first; task !== undefined; task = this.#next()) await task()
     if (--this.#running > 0) return
     const waiting = this.#idleWaiting
     this.#idleWaiting = []
     for (const resolve of waiting) resolve()
+  }
+
+  /** From an index, because taking the first of a long array moves all the others. */
+  #next(): (() => Promise<void>) | undefined {
+    const task = this.#queue[this.#taken]
+    if (task !== undefined) {
+      this.#taken++
+      return task
+    }
+    this.#queue = []
+    this.#taken = 0
+    return undefined
   }
 
   #say(error: unknown, what: string): void {

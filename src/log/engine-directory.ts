@@ -6,28 +6,28 @@
  */
 
 import { Code, EngineError } from '../native/engine-code.ts'
-import type { Disk, LogHandle, OpenedDirectory, Runtime } from '../native/types.ts'
+import type { Disk, OpenedDirectory, Runtime } from '../native/types.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
-import { EngineLog, settle } from './engine-log.ts'
+import { EngineLog, type LogHome, settle } from './engine-log.ts'
 import type { DirectoryUse, LogDirectory, OpenOptions } from './log.ts'
 import { LogError, LogErrorCode, logErrorCode } from './log-errors.ts'
 
 type FailureListener = (code: KafkaErrorCode, text: string) => void
 
-export class EngineDirectory implements LogDirectory {
+export class EngineDirectory implements LogDirectory, LogHome {
   readonly id: number
   readonly path: string
   readonly clean: boolean
   readonly cleanBrokerEpoch: number
   offline = false
 
-  readonly #runtime: Runtime
+  readonly runtime: Runtime
   readonly #folders: readonly string[]
   readonly #logs = new Set<EngineLog>()
   readonly #listeners: FailureListener[] = []
 
   constructor(runtime: Runtime, path: string, opened: OpenedDirectory) {
-    this.#runtime = runtime
+    this.runtime = runtime
     this.id = opened.id
     this.path = path
     this.clean = opened.clean
@@ -48,31 +48,33 @@ export class EngineDirectory implements LogDirectory {
       clean: options.clean ?? this.clean,
       mustExist: options.mustExist ?? false,
     }
+    const log = new EngineLog(this, name, options.topicId)
     return new Promise((resolve, reject) => {
-      let log: EngineLog | undefined
-      const handle: LogHandle = this.#runtime.openLog(
-        native,
-        { synced: syncedEnd => log?.synced(syncedEnd) },
-        opened => {
-          if (opened.code !== 0) {
-            reject(new LogError(logErrorCode(opened.code), opened.text, opened.code === Code.noSpace))
-            return
-          }
-          log = new EngineLog(this.#runtime, handle, name, this.id, opened, gone => this.#logs.delete(gone))
-          this.#logs.add(log)
-          resolve(log)
-        },
-      )
+      const { slot, generation } = this.runtime.openLog(native, log, opened => {
+        if (opened.code !== 0) {
+          reject(new LogError(logErrorCode(opened.code), opened.text, opened.code === Code.noSpace))
+          return
+        }
+        log.begin(opened)
+        this.#logs.add(log)
+        resolve(log)
+      })
+      log.slot = slot
+      log.generation = generation
     })
   }
 
+  forget(log: EngineLog): void {
+    this.#logs.delete(log)
+  }
+
   writeFile(path: string, content: Uint8Array): Promise<void> {
-    return new Promise((resolve, reject) => this.#runtime.writeFile(this.id, path, content, settle(resolve, reject)))
+    return new Promise((resolve, reject) => this.runtime.writeFile(this.id, path, content, settle(resolve, reject)))
   }
 
   readFile(path: string): Promise<Uint8Array | undefined> {
     return new Promise((resolve, reject) => {
-      this.#runtime.readFile(this.id, path, file => {
+      this.runtime.readFile(this.id, path, file => {
         if (file.code === 0) resolve(file.content)
         else if (logErrorCode(file.code) === LogErrorCode.NOT_FOUND) resolve(undefined)
         else reject(new LogError(logErrorCode(file.code), file.text))
@@ -82,7 +84,7 @@ export class EngineDirectory implements LogDirectory {
 
   listFiles(path: string): Promise<string[]> {
     return new Promise((resolve, reject) => {
-      this.#runtime.listFiles(this.id, path, names => {
+      this.runtime.listFiles(this.id, path, names => {
         if (names.code === 0) resolve([...names.names])
         else reject(new LogError(logErrorCode(names.code), names.text))
       })
@@ -90,29 +92,29 @@ export class EngineDirectory implements LogDirectory {
   }
 
   removeFile(path: string): Promise<void> {
-    return new Promise((resolve, reject) => this.#runtime.removeFile(this.id, path, settle(resolve, reject)))
+    return new Promise((resolve, reject) => this.runtime.removeFile(this.id, path, settle(resolve, reject)))
   }
 
   setAside(folder: string, name: string): Promise<void> {
-    return new Promise((resolve, reject) => this.#runtime.setAside(this.id, folder, name, settle(resolve, reject)))
+    return new Promise((resolve, reject) => this.runtime.setAside(this.id, folder, name, settle(resolve, reject)))
   }
 
   use(): DirectoryUse {
     try {
-      return this.#runtime.directoryUse(this.id)
+      return this.runtime.directoryUse(this.id)
     } catch (error) {
       throw logError(error)
     }
   }
 
   checkpoint(): Promise<void> {
-    return new Promise((resolve, reject) => this.#runtime.checkpoint(this.id, settle(resolve, reject)))
+    return new Promise((resolve, reject) => this.runtime.checkpoint(this.id, settle(resolve, reject)))
   }
 
   close(options: { clean: boolean; brokerEpoch: number }): Promise<void> {
     return Promise.resolve().then(() => {
       try {
-        this.#runtime.closeDirectory(this.id, options.clean, options.brokerEpoch)
+        this.runtime.closeDirectory(this.id, options.clean, options.brokerEpoch)
       } catch (error) {
         throw logError(error)
       }

@@ -3,13 +3,16 @@
  * told. Made by `engine-directory.ts`.
  *
  * Invariants: `startOffset`, `endOffset` and `syncedEnd` change only in completions. After `close`, `delete` or a failed
- * directory every command still gets its answer, an error.
+ * directory every command still gets its answer, an error. There may be a hundred thousand of these, nearly all idle: one
+ * object each, which is its own handle and its own sink, and shares the rest by its directory.
  */
+import { assert } from '../base/assert.ts'
 import type {
   AppendedRecord,
   AppendFields,
   FoundRecord,
   LogHandle,
+  LogSink,
   MarksRecord,
   OpenedLog,
   Outcome,
@@ -33,39 +36,40 @@ import type {
 } from './log.ts'
 import { LogError, logErrorCode } from './log-errors.ts'
 
-export class EngineLog implements Log {
+/** What the logs of one directory share. */
+export interface LogHome {
+  readonly id: number
+  readonly runtime: Runtime
+  /** The log was closed or deleted. */
+  forget(log: EngineLog): void
+}
+
+export class EngineLog implements Log, LogHandle, LogSink {
   readonly name: string
-  readonly directory: number
   readonly topicId: string | undefined
-  readonly opened: OpenReport
-  startOffset: number
-  endOffset: number
-  syncedEnd: number
+  /** As the runtime has numbered it; set when the command to open it is written. */
+  slot = -1
+  generation = -1
+  startOffset = -1
+  endOffset = -1
+  syncedEnd = -1
 
-  readonly #runtime: Runtime
-  readonly #handle: LogHandle
+  readonly #home: LogHome
+  #opened: OpenReport | undefined
   #listener: LogListener | undefined
-  readonly #gone: (log: EngineLog) => void
 
-  /** `gone` is called when the log was closed or deleted. */
-  constructor(
-    runtime: Runtime,
-    handle: LogHandle,
-    name: string,
-    directory: number,
-    opened: OpenedLog,
-    gone: (log: EngineLog) => void,
-  ) {
-    this.#runtime = runtime
-    this.#handle = handle
-    this.#gone = gone
+  constructor(home: LogHome, name: string, topicId: string | undefined) {
+    this.#home = home
     this.name = name
-    this.directory = directory
-    this.topicId = opened.topicId
+    this.topicId = topicId
+  }
+
+  /** It is open, and this was found. */
+  begin(opened: OpenedLog): void {
     this.startOffset = opened.start
     this.endOffset = opened.end
     this.syncedEnd = opened.syncedEnd
-    this.opened = {
+    this.#opened = {
       startOffset: opened.start,
       endOffset: opened.end,
       syncedEnd: opened.syncedEnd,
@@ -80,8 +84,18 @@ export class EngineLog implements Log {
     }
   }
 
+  get directory(): number {
+    return this.#home.id
+  }
+
+  get opened(): OpenReport {
+    assert(this.#opened !== undefined, 'what opening found is asked for before somebody listens')
+    return this.#opened
+  }
+
   setListener(listener: LogListener): void {
     this.#listener = listener
+    this.#opened = undefined
   }
 
   append(
@@ -95,12 +109,12 @@ export class EngineLog implements Log {
       done(result)
       if (result.code === 0 && !result.duplicate) this.#listener?.onAppended(result.end, result.bytesEnd)
     }
-    this.#runtime.append(this.#handle, batch, appendFields(options), completed, prepared)
+    this.#home.runtime.append(this, batch, appendFields(options), completed, prepared)
   }
 
   /** The same, blocking until it is written. For a log whose one user is the calling thread; never in a broker. */
   appendSync(batch: Uint8Array, options: AppendOptions): Appended {
-    const result = this.#appended(this.#runtime.appendSync(this.#handle, batch, appendFields(options)))
+    const result = this.#appended(this.#home.runtime.appendSync(this, batch, appendFields(options)))
     if (result.code === 0 && !result.duplicate) this.#listener?.onAppended(result.end, result.bytesEnd)
     return result
   }
@@ -128,65 +142,65 @@ export class EngineLog implements Log {
   }
 
   read(options: ReadOptions, done: (result: ReadResult) => void): void {
-    this.#runtime.read(this.#handle, readFields(options), record => done(readResult(record)))
+    this.#home.runtime.read(this, readFields(options), record => done(readResult(record)))
   }
 
   /** The same, blocking; as `appendSync`. */
   readSync(options: ReadOptions): ReadResult {
-    return readResult(this.#runtime.readSync(this.#handle, readFields(options)))
+    return readResult(this.#home.runtime.readSync(this, readFields(options)))
   }
 
   copy(handle: number, position: number, into: Uint8Array): void {
-    const copied = this.#runtime.copyOut(handle, position, into)
+    const copied = this.#home.runtime.copyOut(handle, position, into)
     if (copied !== into.length)
       throw new RangeError(`the read holds ${position + copied} bytes, ${position + into.length} were asked for`)
   }
 
   release(handle: number): void {
-    this.#runtime.release(handle)
+    this.#home.runtime.release(handle)
   }
 
   watch(offset: number, limit: 'end' | 'synced'): void {
-    this.#runtime.watch(this.#handle, offset, limit)
+    this.#home.runtime.watch(this, offset, limit)
   }
 
   lookupTime(timestamp: bigint, limit: number): Promise<Found> {
     return new Promise(resolve => {
-      this.#runtime.lookupTime(this.#handle, timestamp, limit, record => resolve(found(record)))
+      this.#home.runtime.lookupTime(this, timestamp, limit, record => resolve(found(record)))
     })
   }
 
   lookupMaxTime(limit: number): Promise<Found> {
     return new Promise(resolve => {
-      this.#runtime.lookupMaxTime(this.#handle, limit, record => resolve(found(record)))
+      this.#home.runtime.lookupMaxTime(this, limit, record => resolve(found(record)))
     })
   }
 
   lookupEpochEnd(epoch: number): Promise<Found> {
     return new Promise(resolve => {
-      this.#runtime.lookupEpochEnd(this.#handle, epoch, record => resolve(found(record)))
+      this.#home.runtime.lookupEpochEnd(this, epoch, record => resolve(found(record)))
     })
   }
 
   sync(): Promise<void> {
-    return new Promise((resolve, reject) => this.#runtime.sync(this.#handle, settle(resolve, reject)))
+    return new Promise((resolve, reject) => this.#home.runtime.sync(this, settle(resolve, reject)))
   }
 
   truncate(offset: number): Promise<LogMarks> {
     return new Promise((resolve, reject) => {
-      this.#runtime.truncate(this.#handle, offset, record => this.#moved(record, resolve, reject))
+      this.#home.runtime.truncate(this, offset, record => this.#moved(record, resolve, reject))
     })
   }
 
   advanceStart(offset: number): Promise<LogMarks> {
     return new Promise((resolve, reject) => {
-      this.#runtime.advanceStart(this.#handle, offset, record => this.#moved(record, resolve, reject))
+      this.#home.runtime.advanceStart(this, offset, record => this.#moved(record, resolve, reject))
     })
   }
 
   retain(): Promise<LogMarks> {
     return new Promise((resolve, reject) => {
-      this.#runtime.retain(this.#handle, record => this.#moved(record, resolve, reject))
+      this.#home.runtime.retain(this, record => this.#moved(record, resolve, reject))
     })
   }
 
@@ -203,30 +217,30 @@ export class EngineLog implements Log {
 
   startEpoch(epoch: number, offset: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#runtime.startEpoch(this.#handle, epoch, offset, settle(resolve, reject))
+      this.#home.runtime.startEpoch(this, epoch, offset, settle(resolve, reject))
     })
   }
 
   setHighWatermark(offset: number): void {
-    this.#runtime.setHighWatermark(this.#handle, offset)
+    this.#home.runtime.setHighWatermark(this, offset)
   }
 
   configure(config: LogConfig): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#runtime.configure(this.#handle, config, settle(resolve, reject))
+      this.#home.runtime.configure(this, config, settle(resolve, reject))
     })
   }
 
   close(clean: boolean): Promise<void> {
     return new Promise<undefined>((resolve, reject) => {
-      this.#runtime.closeLog(this.#handle, clean, settle(resolve, reject))
-    }).finally(() => this.#gone(this))
+      this.#home.runtime.closeLog(this, clean, settle(resolve, reject))
+    }).finally(() => this.#home.forget(this))
   }
 
   delete(): Promise<void> {
     return new Promise<undefined>((resolve, reject) => {
-      this.#runtime.deleteLog(this.#handle, settle(resolve, reject))
-    }).finally(() => this.#gone(this))
+      this.#home.runtime.deleteLog(this, settle(resolve, reject))
+    }).finally(() => this.#home.forget(this))
   }
 
   /** Everything below `syncedEnd` is on disk; told by the engine. */

@@ -105,7 +105,7 @@ export interface Log extends Readonly<LogMarks> {
   readonly name: string
   readonly directory: number
   readonly topicId: string | undefined
-  /** What opening found and did. */
+  /** What opening found and did; to be asked before somebody listens. */
   readonly opened: OpenReport
   setListener(listener: LogListener): void
   /** `prepared` leaves once the batch is written; whether it did, `Appended.answered` says. */
@@ -184,7 +184,10 @@ export interface LogDirectory {
   use(): DirectoryUse
   /** Writes recovery-point, log-start and high-watermark checkpoints now. */
   checkpoint(): Promise<void>
-  /** All logs closed: checkpoints, clean-shutdown file carrying `brokerEpoch` (when clean), lock released. */
+  /**
+   * All logs closed: checkpoints, clean-shutdown file carrying `brokerEpoch` (when clean), lock released. A directory of
+   * which was only read stays as it was found.
+   */
   close(options: { clean: boolean; brokerEpoch: number }): Promise<void>
   onFailed(listener: (code: KafkaErrorCode, text: string) => void): void
 }

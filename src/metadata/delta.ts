@@ -21,6 +21,7 @@ import type {
 import { configKey, emptyImage } from './image.ts'
 import type { DataOf, MetadataRecord } from './records.ts'
 import { DirectoryId, MetadataError } from './records.ts'
+import { shared } from './shared-partition.ts'
 
 /** Fields of a PartitionChangeRecord that say "as it was". */
 const NO_LEADER_CHANGE = -2
@@ -208,7 +209,7 @@ export class MetadataDelta {
     if (data.partitionId < 0 || data.partitionId > topic.partitions.length) {
       throw new MetadataError(`partition ${data.partitionId} of topic ${topic.name} comes out of turn`)
     }
-    topic.partitions[data.partitionId] = {
+    topic.partitions[data.partitionId] = shared({
       replicas: data.replicas,
       directories: directoriesOf(data.directories, data.replicas.length),
       isr: data.isr,
@@ -220,7 +221,7 @@ export class MetadataDelta {
       leaderRecoveryState: data.leaderRecoveryState,
       leaderEpoch: data.leaderEpoch,
       partitionEpoch: data.partitionEpoch,
-    }
+    })
   }
 
   #replayPartitionChange(data: DataOf<'PartitionChangeRecord'>): void {
@@ -353,7 +354,7 @@ export class MetadataDelta {
 function changedPartition(before: PartitionImage, data: DataOf<'PartitionChangeRecord'>): PartitionImage {
   const replicas = data.replicas ?? before.replicas
   const leads = data.leader !== NO_LEADER_CHANGE
-  return {
+  return shared({
     replicas,
     directories: directoriesOf(data.directories ?? before.directories, replicas.length),
     isr: data.isr ?? before.isr,
@@ -366,7 +367,7 @@ function changedPartition(before: PartitionImage, data: DataOf<'PartitionChangeR
       data.leaderRecoveryState === NO_RECOVERY_CHANGE ? before.leaderRecoveryState : data.leaderRecoveryState,
     leaderEpoch: leads ? before.leaderEpoch + 1 : before.leaderEpoch,
     partitionEpoch: before.partitionEpoch + 1,
-  }
+  })
 }
 
 function directoriesOf(directories: readonly string[], replicas: number): readonly string[] {

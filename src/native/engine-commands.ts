@@ -39,14 +39,11 @@ const PATIENCE_MS = 30_000
 const TOO_LONG = `the engine did not answer within ${PATIENCE_MS} ms`
 const NO_BYTES = new Uint8Array(0)
 
-interface LogSlot {
-  generation: number
-  sink: LogSink | undefined
-}
-
 export abstract class EngineCommands extends RuntimeCore {
   readonly #tickets: Tickets
-  readonly #logs: LogSlot[] = []
+  /** By slot. */
+  readonly #logs: (LogSink | undefined)[] = []
+  readonly #generations: number[] = []
   readonly #freeLogs: number[] = []
   readonly #directories = new Map<number, DirectorySink>()
 
@@ -64,8 +61,8 @@ export abstract class EngineCommands extends RuntimeCore {
       case layout.OPENED:
         return this.#tickets.answer(kind, inbox, at)
       case layout.SYNCED: {
-        const log = this.#logs[inbox.slot(at)]
-        if (log?.generation === inbox.generation(at)) log.sink?.synced(inbox.f64(at + 16))
+        const slot = inbox.slot(at)
+        if (this.#generations[slot] === inbox.generation(at)) this.#logs[slot]?.synced(inbox.f64(at + 16))
         return
       }
       case layout.DIRECTORY_FAILED: {
@@ -114,9 +111,9 @@ export abstract class EngineCommands extends RuntimeCore {
     const out = this.outbox
     const name = out.utf8(options.name)
     const topicId = options.topicId === undefined ? NO_BYTES : out.utf8(options.topicId)
-    const slot = this.#freeLogs.pop() ?? this.#logs.push({ generation: 0, sink: undefined }) - 1
-    const log = this.#logs[slot] as LogSlot
-    log.sink = sink
+    const slot = this.#freeLogs.pop() ?? this.#generations.push(0) - 1
+    const generation = this.#generations[slot] as number
+    this.#logs[slot] = sink
     const ticket = this.#ticket({
       form: 'opened',
       done: opened => {
@@ -125,7 +122,7 @@ export abstract class EngineCommands extends RuntimeCore {
       },
     })
     const flags = (options.clean ? layout.OPEN_CLEAN : 0) | (options.mustExist ? layout.OPEN_MUST_EXIST : 0)
-    out.begin(layout.OPEN_LOG, flags, slot, log.generation, 24 + CONFIG_BYTES + name.length + topicId.length)
+    out.begin(layout.OPEN_LOG, flags, slot, generation, 24 + CONFIG_BYTES + name.length + topicId.length)
     out.u32(ticket)
     out.u32(options.directory)
     out.f64(this.host.clock.wallMs())
@@ -134,13 +131,12 @@ export abstract class EngineCommands extends RuntimeCore {
     out.config(options.config)
     out.bytes(name)
     out.bytes(topicId)
-    return { slot, generation: log.generation }
+    return { slot, generation }
   }
 
   #freeLog(slot: number): void {
-    const log = this.#logs[slot] as LogSlot
-    log.generation = (log.generation + 1) >>> 0
-    log.sink = undefined
+    this.#generations[slot] = ((this.#generations[slot] as number) + 1) >>> 0
+    this.#logs[slot] = undefined
     this.#freeLogs.push(slot)
   }
 
@@ -156,7 +152,7 @@ export abstract class EngineCommands extends RuntimeCore {
     const ticket = this.#ticket({
       form: 'outcome',
       done: outcome => {
-        if (this.#logs[log.slot]?.generation === log.generation) this.#freeLog(log.slot)
+        if (this.#generations[log.slot] === log.generation) this.#freeLog(log.slot)
         done(outcome)
       },
     })

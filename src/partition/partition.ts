@@ -17,6 +17,7 @@ import { Origin, Wake } from '../log/log.ts'
 import { clientErrorCode, LogError } from '../log/log-errors.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
+import { Marks } from './marks.ts'
 import type { OffsetWaiter } from './waiters.ts'
 import { OffsetWaiters } from './waiters.ts'
 
@@ -81,28 +82,27 @@ export class Partition implements LogListener {
   #end = 0
   #highWatermark = 0
   #lastStableOffset = 0
-  /** Bytes ever appended up to the high watermark, and up to each batch end above it. */
+  /** Bytes ever appended up to the high watermark. */
   #bytesToHighWatermark = 0
-  #markEnds: number[] = []
-  #markBytes: number[] = []
   #oldestOpenTransaction = -1
-  /** Closed transactions whose marker is at or above the high watermark: first offset, and the end of the marker. */
-  #closedTransactions: { first: number; markerEnd: number }[] = []
-
-  readonly #waiters = new OffsetWaiters()
-  readonly #fetchWaiters = new Set<FetchWaiter>()
-  #tenant: TenantListener | undefined
   #watchedFrom = -1
-  #awaitingSync: AppendOptions
-  #awaitingAppend: AppendOptions
-  #awaitingNothing: AppendOptions
+  #tenant: TenantListener | undefined
+  #options: EpochOptions = epochOptions(-1, true)
+
+  // What an idle partition has none of: there may be a hundred thousand of them.
+
+  /** Bytes ever appended up to each batch end above the high watermark. */
+  #marks: Marks | undefined
+  /** Closed transactions whose marker is at or above the high watermark: first offset, and the end of the marker. */
+  #closedTransactions: { first: number; markerEnd: number }[] | undefined
+  #waiters: OffsetWaiters | undefined
+  #fetchWaiters: Set<FetchWaiter> | undefined
 
   constructor(topic: string, topicId: string, index: number, nodeId: number) {
     this.topic = topic
     this.topicId = topicId
     this.index = index
     this.nodeId = nodeId
-    this.#awaitingSync = this.#awaitingAppend = this.#awaitingNothing = appendOptions(-1, Wake.never)
   }
 
   /** undefined while the log is being opened and after it could not be. */
@@ -193,7 +193,7 @@ export class Partition implements LogListener {
     this.#countsToSyncedEnd = settings.flush === 'group'
     this.#minInSyncReplicas = settings.minInSyncReplicas
     this.#stampsBatches = settings.timestampType === 'LogAppendTime'
-    this.#renewAppendOptions()
+    this.#options = epochOptions(this.leaderEpoch, this.#countsToSyncedEnd)
   }
 
   /** The log could not be opened. */
@@ -233,11 +233,11 @@ export class Partition implements LogListener {
         this.#latestEpoch = leadership.leaderEpoch
         void this.#log.startEpoch(leadership.leaderEpoch, this.#end)
       }
-      this.#renewAppendOptions()
+      this.#options = epochOptions(leadership.leaderEpoch, this.#countsToSyncedEnd)
     }
     if (!leads) {
       this.#epochStartOffset = -1
-      this.#waiters.failAll(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+      this.#failWaiters(ErrorCode.NOT_LEADER_OR_FOLLOWER)
     }
     if (before.leaderEpoch !== leadership.leaderEpoch) {
       this.#endTenancy()
@@ -278,7 +278,7 @@ export class Partition implements LogListener {
       const waits = all && result.code === 0 && !result.answered && result.end > this.#highWatermark
       if (!waits) sink.appended(slot, result)
       else if (this.unavailable !== 0) sink.appended(slot, { ...result, code: this.unavailable })
-      else this.#waiters.add(new DelayedAppend(result, sink, slot))
+      else this.#wait(new DelayedAppend(result, sink, slot))
       this.#assumeNext()
     }
     ;(this.#log as Log).append(batch, this.#appendOptions(requiredAcks, prepared !== undefined), completed, prepared)
@@ -299,7 +299,7 @@ export class Partition implements LogListener {
     if (this.#appendsInFlight > 0) return true
     const { leader, isr } = this.#leadership
     const alone = leader === this.nodeId && isr.length === 1 && isr[0] === leader
-    return alone && this.unavailable === 0 && this.#waiters.size > 0 && this.#highWatermark < this.#end
+    return alone && this.unavailable === 0 && this.#waiters !== undefined && this.#highWatermark < this.#end
   }
 
   #assumeNext(): void {
@@ -323,7 +323,7 @@ export class Partition implements LogListener {
     if (refused !== 0) return refused
     if (leaderEpoch !== this.leaderEpoch) return ErrorCode.NOT_LEADER_OR_FOLLOWER
     this.#appendsInFlight++
-    const options = { ...this.#awaitingSync, origin: Origin.coordinator, expectedBase }
+    const options = { ...this.#options.awaitingSync, origin: Origin.coordinator, expectedBase }
     ;(this.#log as Log).append(batch, options, result => {
       this.#completed(result)
       sink.appended(slot, result)
@@ -348,9 +348,10 @@ export class Partition implements LogListener {
 
   /** Nobody waits for the completion of an append whose answer is prepared; if that can't leave, it is told at once. */
   #appendOptions(requiredAcks: number, prepared: boolean): AppendOptions {
-    if (prepared) return this.#awaitingNothing
-    if (requiredAcks === -1) return this.#awaitingSync
-    return requiredAcks === 1 ? this.#awaitingAppend : this.#awaitingNothing
+    const { awaitingSync, awaitingAppend, awaitingNothing } = this.#options
+    if (prepared) return awaitingNothing
+    if (requiredAcks === -1) return awaitingSync
+    return requiredAcks === 1 ? awaitingAppend : awaitingNothing
   }
 
   /**
@@ -391,7 +392,7 @@ export class Partition implements LogListener {
       done(unavailable)
       return
     }
-    this.#waiters.add({ untilOffset: offset, reached: done })
+    this.#wait({ untilOffset: offset, reached: done })
     this.#watch()
   }
 
@@ -406,12 +407,14 @@ export class Partition implements LogListener {
   }
 
   addFetchWaiter(waiter: FetchWaiter): void {
+    this.#fetchWaiters ??= new Set()
     this.#fetchWaiters.add(waiter)
     this.#watch()
   }
 
   removeFetchWaiter(waiter: FetchWaiter): void {
-    this.#fetchWaiters.delete(waiter)
+    this.#fetchWaiters?.delete(waiter)
+    if (this.#fetchWaiters?.size === 0) this.#fetchWaiters = undefined
   }
 
   // LogListener
@@ -437,14 +440,19 @@ export class Partition implements LogListener {
     this.#start = Math.max(this.#start, result.logStart)
     this.#oldestOpenTransaction = result.oldestOpenTransaction
     if (result.closedTransactionFirst >= 0)
-      this.#closedTransactions.push({ first: result.closedTransactionFirst, markerEnd: result.end })
+      (this.#closedTransactions ??= []).push({ first: result.closedTransactionFirst, markerEnd: result.end })
     this.#mark(result.end, result.bytesEnd)
     this.#advance()
   }
 
   #mark(end: number, bytesEnd: number): void {
-    this.#markEnds.push(end)
-    this.#markBytes.push(bytesEnd)
+    this.#marks ??= new Marks()
+    this.#marks.add(end, bytesEnd)
+  }
+
+  #wait(waiter: OffsetWaiter): void {
+    this.#waiters ??= new OffsetWaiters()
+    this.#waiters.add(waiter)
   }
 
   /** Recomputes both limits after the log's end, its synced end or the leadership moved, and tells who waits. */
@@ -467,28 +475,33 @@ export class Partition implements LogListener {
       'log start <= last stable offset <= high watermark <= log end',
     )
     if (this.#highWatermark === highBefore && this.#lastStableOffset === stableBefore) return
-    if (this.#waiters.size > 0) this.#waiters.release(this.#highWatermark)
+    this.#releaseWaiters()
     if (this.#highWatermark !== highBefore) this.#tenant?.highWatermarkMoved(this.#highWatermark)
-    for (const waiter of this.#fetchWaiters) waiter.moved(this)
-    if (this.#fetchWaiters.size > 0 || this.#waiters.size > 0) this.#watch()
+    for (const waiter of this.#fetchWaiters ?? NOBODY) waiter.moved(this)
+    if (this.#fetchWaiters !== undefined || this.#waiters !== undefined) this.#watch()
+  }
+
+  #releaseWaiters(): void {
+    const waiters = this.#waiters
+    if (waiters === undefined) return
+    waiters.release(this.#highWatermark)
+    if (waiters.size === 0 && this.#waiters === waiters) this.#waiters = undefined
   }
 
   #dropMarks(): void {
-    const ends = this.#markEnds
-    let passed = 0
-    while (passed < ends.length && (ends[passed] as number) <= this.#highWatermark) passed++
-    if (passed === 0) return
-    this.#bytesToHighWatermark = this.#markBytes[passed - 1] as number
-    ends.splice(0, passed)
-    this.#markBytes.splice(0, passed)
+    const marks = this.#marks
+    if (marks === undefined) return
+    this.#bytesToHighWatermark = marks.drop(this.#highWatermark) ?? this.#bytesToHighWatermark
+    if (marks.size === 0) this.#marks = undefined
   }
 
   #stable(): number {
     let stable = this.#highWatermark
     if (this.#oldestOpenTransaction >= 0) stable = Math.min(stable, this.#oldestOpenTransaction)
-    if (this.#closedTransactions.length > 0) {
-      this.#closedTransactions = this.#closedTransactions.filter(closed => closed.markerEnd > this.#highWatermark)
-      for (const closed of this.#closedTransactions) stable = Math.min(stable, closed.first)
+    if (this.#closedTransactions !== undefined) {
+      const closed = this.#closedTransactions.filter(each => each.markerEnd > this.#highWatermark)
+      for (const { first } of closed) stable = Math.min(stable, first)
+      this.#closedTransactions = closed.length === 0 ? undefined : closed
     }
     return Math.max(stable, this.#start)
   }
@@ -500,21 +513,20 @@ export class Partition implements LogListener {
     this.#log.watch(this.#highWatermark, this.#countsToSyncedEnd ? 'synced' : 'end')
   }
 
+  #failWaiters(code: KafkaErrorCode): void {
+    const waiters = this.#waiters
+    this.#waiters = undefined
+    waiters?.failAll(code)
+  }
+
   #endWaits(code: KafkaErrorCode): void {
-    this.#waiters.failAll(code)
+    this.#failWaiters(code)
     this.#endTenancy()
     this.#interruptFetches()
   }
 
   #interruptFetches(): void {
-    for (const waiter of [...this.#fetchWaiters]) waiter.interrupted(this)
-  }
-
-  #renewAppendOptions(): void {
-    const epoch = this.#leadership.leaderEpoch
-    this.#awaitingSync = appendOptions(epoch, this.#countsToSyncedEnd ? Wake.synced : Wake.appended)
-    this.#awaitingAppend = appendOptions(epoch, Wake.appended)
-    this.#awaitingNothing = appendOptions(epoch, Wake.never)
+    for (const waiter of [...(this.#fetchWaiters ?? NOBODY)]) waiter.interrupted(this)
   }
 }
 
@@ -535,6 +547,34 @@ class DelayedAppend implements OffsetWaiter {
   reached(code: KafkaErrorCode): void {
     this.#sink.appended(this.#slot, code === 0 ? this.#result : { ...this.#result, code })
   }
+}
+
+const NOBODY: ReadonlySet<FetchWaiter> = new Set()
+
+/** How a partition appends in one leader epoch; one for all that are in it. */
+interface EpochOptions {
+  readonly awaitingSync: AppendOptions
+  readonly awaitingAppend: AppendOptions
+  readonly awaitingNothing: AppendOptions
+}
+
+/** Epochs that are remembered; then it begins anew. */
+const MOST_EPOCHS = 1024
+const optionsOf = new Map<number, EpochOptions>()
+
+function epochOptions(leaderEpoch: number, countsToSyncedEnd: boolean): EpochOptions {
+  const key = leaderEpoch * 2 + (countsToSyncedEnd ? 1 : 0)
+  let options = optionsOf.get(key)
+  if (options === undefined) {
+    if (optionsOf.size >= MOST_EPOCHS) optionsOf.clear()
+    options = {
+      awaitingSync: appendOptions(leaderEpoch, countsToSyncedEnd ? Wake.synced : Wake.appended),
+      awaitingAppend: appendOptions(leaderEpoch, Wake.appended),
+      awaitingNothing: appendOptions(leaderEpoch, Wake.never),
+    }
+    optionsOf.set(key, options)
+  }
+  return options
 }
 
 function appendOptions(leaderEpoch: number, wake: Wake): AppendOptions {

@@ -178,7 +178,7 @@ async function handOver(
 
 const inTurn = <T>(...each: T[]): T[] => Array.from({ length: runs(1).numRuns }, () => each).flat()
 
-tests('kill -9 of either at the hand-over takes nothing, with a fixed voter and two directories', async () => {
+tests('kill -9 of either at the hand-over takes nothing, with a fixed voter, two directories, an older level', async () => {
   const settings = (controllerPort: number) => ({
     'controller.quorum.voters': `1@localhost:${controllerPort}`,
     'controller.quorum.bootstrap.servers': '',
@@ -187,7 +187,7 @@ tests('kill -9 of either at the hand-over takes nothing, with a fixed voter and 
     'broker.heartbeat.interval.ms': 500,
   })
   const site = await kafkaSite(temporaryFolder('kafka-directory'), settings, 2)
-  await formatKafka(site, [])
+  await formatKafka(site, ['--release-version', '4.0-IV0'])
   // Kafka knows one batch of each producer when it has recovered, so no more than one may be in doubt.
   await handOver(site, inTurn(startKafka, startOurs, startKafka, startOurs), 'kill', 1)
 })

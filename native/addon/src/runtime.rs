@@ -147,7 +147,7 @@ impl Runtime {
     fn start(manual: bool) -> std::io::Result<Runtime> {
         let news = Arc::new(News::new());
         let sink = Arc::new(EngineSink { news: Arc::clone(&news), prepared: PreparedAnswers::default() });
-        let engine = Engine::start(EngineOptions { manual }, sink.clone());
+        let engine = Engine::start(EngineOptions { manual, ..EngineOptions::default() }, sink.clone());
         let sockets = if manual { None } else { Some(Sockets::start(&news)?) };
         if let Some(sockets) = &sockets {
             sink.prepared.set_reactor(sockets.reactor.handle().clone());

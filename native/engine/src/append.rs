@@ -105,6 +105,10 @@ impl Log {
     ) -> Result<Option<Staged>, (Code, Box<AppendedInfo>)> {
         let refuse = |code, text| (code, Box::new(AppendedInfo { text, ..AppendedInfo::default() }));
         self.shared.directory.check().map_err(|failure| refuse(failure.code, failure.text))?;
+        if staged.is_empty() {
+            let woken = self.active.wake().map_err(|error| self.read_failed(&error));
+            woken.map_err(|failure| refuse(failure.code, failure.text))?;
+        }
         let end = staged.last().map_or(self.end, |last| last.header.next_offset());
         if one.expected_base >= 0 && one.expected_base != end {
             let text = format!("the log ends at {end}, the caller expected {}", one.expected_base);

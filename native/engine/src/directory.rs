@@ -11,8 +11,8 @@ use crate::checkpoint::{self, CLEAN_SHUTDOWN, HIGH_WATERMARKS, LOG_STARTS, RECOV
 use crate::command::{Completion, DirectoryId, Failure, Sink};
 use crate::error::Code;
 use crate::lock::lock;
+use crate::points::{Kind, Points};
 use crate::vfs::{self, Lock, LockFailure, OpenMode, Vfs, is_no_space, path, remove_if_there, write_file_atomically};
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,22 +23,9 @@ const MAX_NAME_BYTES: usize = 255;
 /// The file that says that the directory failed.
 const FAILED: &str = ".odradek-failed";
 
-/// By folder name (`topic-partition`).
-type Offsets = BTreeMap<String, i64>;
-
-#[derive(Default)]
-struct Points {
-    recovery: Offsets,
-    /// As the file on disk has them.
-    recovery_on_disk: Offsets,
-    starts: Offsets,
-    starts_on_disk: Offsets,
-    high_watermarks: Offsets,
-    /// Something changed since the files were written.
-    changed: bool,
-    /// Among it a recovery point.
-    recovery_changed: bool,
-}
+/// The checkpoint files, in the order in which they are written.
+const CHECKPOINTS: [(&str, Kind); 3] =
+    [(LOG_STARTS, Kind::Start), (RECOVERY_POINTS, Kind::Recovery), (HIGH_WATERMARKS, Kind::HighWatermark)];
 
 pub struct Directory {
     pub id: DirectoryId,
@@ -114,23 +101,18 @@ impl Directory {
         let clean =
             vfs::read_file(&*vfs, &clean_file).map_err(|error| failed("reading the clean-shutdown file of", error))?;
         let mut points = Points::default();
-        for (name, offsets) in [
-            (RECOVERY_POINTS, &mut points.recovery),
-            (LOG_STARTS, &mut points.starts),
-            (HIGH_WATERMARKS, &mut points.high_watermarks),
-        ] {
+        for (name, kind) in CHECKPOINTS {
             let file = path(directory, name);
             if let Some(bytes) =
                 vfs::read_file(&*vfs, &file).map_err(|error| failed("reading a checkpoint of", error))?
             {
-                *offsets = checkpoint::decode_offsets(&bytes).map_err(|why| Failure {
+                let offsets = checkpoint::decode_offsets(&bytes).map_err(|why| Failure {
                     code: Code::Damaged,
                     text: format!("{file} can't be read: {why}. Restore it, or delete it to have every log scanned"),
                 })?;
+                points.load(kind, offsets);
             }
         }
-        points.recovery_on_disk = points.recovery.clone();
-        points.starts_on_disk = points.starts.clone();
         let mut found = Found {
             clean: clean.is_some(),
             broker_epoch: clean.as_deref().map_or(-1, checkpoint::decode_clean_shutdown),
@@ -248,65 +230,60 @@ impl Directory {
     pub fn points(&self, folder: &str) -> LogPoints {
         let points = lock(&self.points);
         LogPoints {
-            recovery: points.recovery.get(folder).copied().unwrap_or(0),
-            start: points.starts.get(folder).copied(),
-            high_watermark: points.high_watermarks.get(folder).copied().unwrap_or(-1),
+            recovery: points.get(Kind::Recovery, folder).unwrap_or(0),
+            start: points.get(Kind::Start, folder),
+            high_watermark: points.get(Kind::HighWatermark, folder).unwrap_or(-1),
         }
     }
 
+    /// The folder's name, shared by all who keep it.
+    pub fn name(&self, folder: &str) -> Arc<str> {
+        lock(&self.points).name(folder)
+    }
+
+    /// Its log is about to be opened. False: it is open already.
+    pub fn claim_log(&self, folder: &str) -> bool {
+        lock(&self.points).claim(folder)
+    }
+
+    /// Its log is open no more.
+    pub fn release_log(&self, folder: &str) {
+        lock(&self.points).release(folder);
+    }
+
     pub fn set_recovery_point(&self, folder: &str, offset: i64) {
-        let points = &mut *lock(&self.points);
-        let moved = points.recovery.insert(folder.to_string(), offset) != Some(offset);
-        points.changed |= moved;
-        points.recovery_changed |= moved;
+        lock(&self.points).set(Kind::Recovery, folder, Some(offset));
     }
 
     /// None: the start is the first segment's base, which needs no entry.
     pub fn set_start(&self, folder: &str, offset: Option<i64>) {
-        let points = &mut *lock(&self.points);
-        let old = match offset {
-            Some(offset) => points.starts.insert(folder.to_string(), offset),
-            None => points.starts.remove(folder),
-        };
-        points.changed |= old != offset;
+        lock(&self.points).set(Kind::Start, folder, offset);
     }
 
     /// The log's first file is that of `base` now: a start there needs no entry.
     pub fn settle_start(&self, folder: &str, base: i64) {
         let points = &mut *lock(&self.points);
-        if points.starts.get(folder) == Some(&base) {
-            points.starts.remove(folder);
-            points.changed = true;
+        if points.get(Kind::Start, folder) == Some(base) {
+            points.set(Kind::Start, folder, None);
         }
     }
 
     pub fn set_high_watermark(&self, folder: &str, offset: i64) {
-        let points = &mut *lock(&self.points);
-        match points.high_watermarks.get_mut(folder) {
-            Some(known) => {
-                points.changed |= *known != offset;
-                *known = offset;
-            }
-            None => {
-                points.high_watermarks.insert(folder.to_string(), offset);
-                points.changed = true;
-            }
-        }
+        lock(&self.points).set(Kind::HighWatermark, folder, Some(offset));
     }
 
     /// The files on disk have a recovery point or a start of it.
     pub fn has_points(&self, folder: &str) -> bool {
-        let points = lock(&self.points);
-        points.recovery_on_disk.contains_key(folder) || points.starts_on_disk.contains_key(folder)
+        lock(&self.points).on_disk(folder, |_| true)
     }
 
     /// The log is gone; true if the files on disk still have a point of it.
     pub fn forget(&self, folder: &str) -> bool {
         let points = &mut *lock(&self.points);
-        points.changed |= points.recovery.remove(folder).is_some();
-        points.changed |= points.starts.remove(folder).is_some();
-        points.changed |= points.high_watermarks.remove(folder).is_some();
-        points.recovery_on_disk.contains_key(folder) || points.starts_on_disk.contains_key(folder)
+        for (_, kind) in CHECKPOINTS {
+            points.set(kind, folder, None);
+        }
+        points.on_disk(folder, |_| true)
     }
 
     pub fn checkpoints_changed(&self) -> bool {
@@ -321,14 +298,12 @@ impl Directory {
     pub fn lower_points(&self, folder: &str, offset: i64) -> Result<(), Failure> {
         let higher = {
             let points = &mut *lock(&self.points);
-            for offsets in [&mut points.recovery, &mut points.starts] {
-                if let Some(known) = offsets.get_mut(folder).filter(|known| **known > offset) {
-                    *known = offset;
-                    points.changed = true;
+            for kind in [Kind::Recovery, Kind::Start] {
+                if points.get(kind, folder).is_some_and(|known| known > offset) {
+                    points.set(kind, folder, Some(offset));
                 }
             }
-            let above = |offsets: &Offsets| offsets.get(folder).is_some_and(|known| *known > offset);
-            above(&points.recovery_on_disk) || above(&points.starts_on_disk)
+            points.on_disk(folder, |known| known > offset)
         };
         if higher { self.write_checkpoints() } else { Ok(()) }
     }
@@ -338,18 +313,15 @@ impl Directory {
     pub fn write_checkpoints(&self) -> Result<(), Failure> {
         let _turn = lock(&self.writing);
         self.check()?;
-        let (recovery, starts, high_watermarks) = {
+        let files = {
             let points = &mut *lock(&self.points);
             points.changed = false;
             points.recovery_changed = false;
-            (points.recovery.clone(), points.starts.clone(), points.high_watermarks.clone())
+            CHECKPOINTS.map(|(name, kind)| (name, kind, points.encode(kind), points.pending(kind)))
         };
-        for (name, offsets) in
-            [(LOG_STARTS, &starts), (RECOVERY_POINTS, &recovery), (HIGH_WATERMARKS, &high_watermarks)]
-        {
-            let content = checkpoint::encode_offsets(offsets);
+        for (name, kind, content, pending) in files {
             match write_file_atomically(&*self.vfs, &self.path, name, &content) {
-                Ok(()) => {}
+                Ok(()) => lock(&self.points).written(kind, pending),
                 Err(error) if is_no_space(&error) => {
                     lock(&self.points).changed = true;
                     let text = format!("writing {name} in {}: {error}", self.path);
@@ -358,9 +330,6 @@ impl Directory {
                 Err(error) => return Err(self.fail(&format!("writing {name}"), &error)),
             }
         }
-        let points = &mut *lock(&self.points);
-        points.recovery_on_disk = recovery;
-        points.starts_on_disk = starts;
         Ok(())
     }
 }

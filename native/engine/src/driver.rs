@@ -9,7 +9,7 @@ use crate::error::Code;
 use crate::hub::{Hub, LaneItem, Queue, ReadTask, SYNC_THREADS, Site, Task, Tasks};
 use crate::lane::Lane;
 use crate::lock::{lock, read, write};
-use crate::vfs::{Space, VfsKind};
+use crate::vfs::{self, Space, VfsKind};
 use crate::view::{Patience, ReadRequest};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,11 +19,16 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 const READ_THREADS: usize = 2;
+/// Active files that are open at once, unless it is said how many.
+const FEWEST_FILES: usize = 64;
+const MOST_FILES: usize = 4096;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EngineOptions {
     /// No threads: `Engine::step` runs one task of a role at a time.
     pub manual: bool,
+    /// Active files of logs that may be open at once; 0: a quarter of the descriptors that the process may have.
+    pub open_files: usize,
 }
 
 /// Who does what. In manual mode each is stepped by its name.
@@ -77,10 +82,14 @@ struct Inner {
 
 impl Engine {
     pub fn start(options: EngineOptions, sink: Arc<dyn Sink>) -> Engine {
+        let open_files = match options.open_files {
+            0 => (vfs::descriptors() / 4).clamp(FEWEST_FILES, MOST_FILES),
+            files => files,
+        };
         let engine = Engine {
             inner: Arc::new(Inner {
                 manual: options.manual,
-                hub: Hub::new(sink),
+                hub: Hub::new(sink, open_files),
                 lane: Mutex::default(),
                 next_directory: AtomicU32::new(1),
                 stopping: AtomicBool::new(false),
@@ -172,7 +181,7 @@ impl Engine {
         let logs = read(&hub.logs)
             .values()
             .filter(|shared| shared.directory.id == id)
-            .map(|shared| (shared.name.clone(), shared.view.state().size()))
+            .map(|shared| (shared.name.to_string(), shared.view.state().size()))
             .collect();
         let space = directory.vfs.space(&directory.path).map_err(|error| Failure {
             code: Code::Io,

@@ -81,6 +81,8 @@ pub enum LaneItem {
         ticket: u32,
         outcome: Result<(Box<Log>, Box<OpenInfo>), Failure>,
     },
+    /// A reader opened the log's active file.
+    Opens(LogRef),
     /// Queue every dirty log for a sync, then set the flag.
     Flush(Arc<AtomicBool>),
 }
@@ -173,7 +175,7 @@ impl Tasks {
         if self.opens.is_empty() {
             return None;
         }
-        let together = self.opens.len().min(OPENS_TOGETHER);
+        let together = self.opens.len().div_ceil(SYNC_THREADS - 1).min(OPENS_TOGETHER);
         self.opening += 1;
         Some(Task::Open(self.opens.drain(..together).collect()))
     }
@@ -194,12 +196,15 @@ pub struct Hub {
     /// Notified when a sync has ended.
     pub settled: Condvar,
     pub settling: Mutex<()>,
+    /// Active files that may be open at once.
+    pub open_files: usize,
 }
 
 impl Hub {
-    pub fn new(sink: Arc<dyn Sink>) -> Hub {
+    pub fn new(sink: Arc<dyn Sink>, open_files: usize) -> Hub {
         Hub {
             sink,
+            open_files,
             sites: RwLock::default(),
             logs: RwLock::default(),
             lane: Queue::new(),
@@ -355,14 +360,17 @@ impl Hub {
     pub fn run_read(&self, task: ReadTask) {
         match task {
             ReadTask::Read { shared, ticket, request } => {
+                let held = shared.view.holds_file();
                 let outcome = shared.directory.check().and_then(|()| {
                     let internal = || Failure { code: Code::Internal, text: "a read gave up".to_string() };
                     shared.view.read(&request, Patience::Disk).unwrap_or_else(|| Err(internal()))
                 });
                 let outcome = outcome.map(Box::new);
                 self.sink.complete(Completion::ReadDone { log: shared.log, ticket, outcome }, true);
+                self.note_file(&shared, held);
             }
             ReadTask::Lookup { shared, ticket, lookup, limit } => {
+                let held = shared.view.holds_file();
                 let outcome = shared.directory.check().and_then(|()| match lookup {
                     Lookup::Time { timestamp } => shared.view.lookup_time(timestamp, limit),
                     Lookup::MaxTime => shared.view.lookup_max_time(limit),
@@ -373,7 +381,15 @@ impl Hub {
                     }
                 });
                 self.answer(ticket, outcome);
+                self.note_file(&shared, held);
             }
+        }
+    }
+
+    /// A reader has opened the active file, which stays open: the lane counts it.
+    fn note_file(&self, shared: &LogShared, held: bool) {
+        if !held && shared.view.holds_file() {
+            self.lane.push(LaneItem::Opens(shared.log));
         }
     }
 

@@ -12,13 +12,18 @@ use crate::files::FileCommand;
 use crate::hub::{Deletion, Hub, LaneItem, ReadTask, stale};
 use crate::lock::{read, write};
 use crate::log::{ADVANCE_MS, Log};
+use crate::open_files::OpenFiles;
 use crate::vfs::path;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
 #[derive(Default)]
 pub struct Lane {
     logs: BTreeMap<u32, Slot>,
+    /// Open logs with something for the sweep to do or to find out: it looks at no others, however many there are.
+    used: BTreeSet<u32>,
+    /// Logs whose active file may be open.
+    open_files: OpenFiles,
     /// The commands' time of the last sweep.
     swept_ms: Option<i64>,
     /// The latest time that a command carried.
@@ -47,6 +52,11 @@ impl Lane {
         match item {
             LaneItem::Commands(commands) => self.drain(commands, hub),
             LaneItem::Opened { log, ticket, outcome } => self.opened(log, ticket, outcome, hub),
+            LaneItem::Opens(log) => {
+                if self.open_log(log).is_some() && self.open_files.used(log.slot, hub.open_files) {
+                    self.close_files(hub);
+                }
+            }
             LaneItem::Flush(done) => {
                 for slot in self.logs.values() {
                     if let Slot::Open(log) = slot
@@ -127,6 +137,8 @@ impl Lane {
             return;
         };
         let (outcomes, queue) = owned.append(&group);
+        let many = self.open_files.used(log.slot, hub.open_files);
+        let Some(owned) = self.open_log(log) else { return };
         let urgent = outcomes.iter().any(|outcome| outcome.urgent);
         let appended = |outcome: Outcome| {
             let (ticket, code, info) = (outcome.ticket, outcome.code, outcome.info);
@@ -137,11 +149,36 @@ impl Lane {
         if queue {
             hub.queue_sync(owned.shared());
         }
+        if many {
+            self.close_files(hub);
+        }
     }
 
+    /// Too many files are open: those that were not written to for the longest time are closed, if they are on disk, and
+    /// brought there otherwise.
+    fn close_files(&mut self, hub: &Hub) {
+        let logs = &self.logs;
+        self.open_files.close(hub.open_files, |slot| {
+            let Some(Slot::Open(log)) = logs.get(&slot) else { return true };
+            let shared = log.shared();
+            if shared.sync.is_clean() {
+                log.close_file();
+                return true;
+            }
+            if shared.sync.request(None) {
+                hub.queue_sync(shared);
+            }
+            false
+        });
+    }
+
+    /// The log, of which the next sweep then hears.
     fn open_log(&mut self, log: LogRef) -> Option<&mut Box<Log>> {
         match self.logs.get_mut(&log.slot) {
-            Some(Slot::Open(owned)) if owned.shared().log == log => Some(owned),
+            Some(Slot::Open(owned)) if owned.shared().log == log => {
+                self.used.insert(log.slot);
+                Some(owned)
+            }
             _ => None,
         }
     }
@@ -273,13 +310,7 @@ impl Lane {
             Ok(site) => site,
             Err(failure) => return refuse(failure.code, failure.text),
         };
-        let same = |slot: &Slot| match slot {
-            Slot::Opening { request: other, .. } => other.directory == request.directory && other.name == request.name,
-            Slot::Open(other) => {
-                other.shared().directory.id == request.directory && other.shared().name == request.name
-            }
-        };
-        if self.logs.values().any(same) {
+        if !site.directory.claim_log(&request.name) {
             return refuse(Code::Locked, format!("the log {} is open already", request.name));
         }
         hub.queue_open(&site, (*request).clone());
@@ -287,15 +318,24 @@ impl Lane {
     }
 
     fn opened(&mut self, log: LogRef, ticket: u32, outcome: Result<(Box<Log>, Box<OpenInfo>), Failure>, hub: &Hub) {
-        let waiting = match self.logs.remove(&log.slot) {
-            Some(Slot::Opening { waiting, request }) if request.log == log => waiting,
-            _ => Vec::new(),
+        let Some(Slot::Opening { waiting, request }) = self.logs.remove(&log.slot) else { return };
+        let OpenLog { directory, name, .. } = *request;
+        let outcome = match outcome {
+            Ok((owned, info)) => {
+                write(&hub.logs).insert(log.slot, owned.shared().clone());
+                if !owned.is_settled() {
+                    self.used.insert(log.slot);
+                }
+                self.logs.insert(log.slot, Slot::Open(owned));
+                Ok(info)
+            }
+            Err(failure) => {
+                if let Ok(site) = hub.site(directory) {
+                    site.directory.release_log(&name);
+                }
+                Err(failure)
+            }
         };
-        let outcome = outcome.map(|(owned, info)| {
-            write(&hub.logs).insert(log.slot, owned.shared().clone());
-            self.logs.insert(log.slot, Slot::Open(owned));
-            info
-        });
         hub.sink.complete(Completion::Opened { log, ticket, outcome }, true);
         self.drain(waiting, hub);
     }
@@ -307,6 +347,9 @@ impl Lane {
         match self.logs.remove(&log.slot)? {
             Slot::Open(owned) => {
                 write(&hub.logs).remove(&log.slot);
+                self.used.remove(&log.slot);
+                self.open_files.forget(log.slot);
+                owned.shared().directory.release_log(&owned.shared().name);
                 Some(owned)
             }
             opening => {
@@ -369,16 +412,22 @@ impl Lane {
             return;
         }
         self.swept_ms = Some(self.now_ms);
-        for slot in self.logs.values_mut() {
-            let Slot::Open(log) = slot else { continue };
-            if log.sweep(self.now_ms) {
+        let (logs, open_files, now_ms) = (&mut self.logs, &mut self.open_files, self.now_ms);
+        self.used.retain(|slot| {
+            let Some(Slot::Open(log)) = logs.get_mut(slot) else { return false };
+            if log.sweep(now_ms) {
                 hub.queue_sync(log.shared());
             }
-            let bases = log.take_expired(self.now_ms);
+            let bases = log.take_expired(now_ms);
             if !bases.is_empty() {
                 hub.deletions.push(Deletion::Segments { shared: log.shared().clone(), bases });
             }
-        }
+            let settled = log.is_settled();
+            if settled {
+                open_files.forget(*slot);
+            }
+            !settled
+        });
         for site in read(&hub.sites).values() {
             if site.directory.checkpoints_changed() {
                 site.want_checkpoint();

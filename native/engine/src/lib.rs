@@ -22,6 +22,8 @@ mod log;
 mod lookup;
 mod offset_index;
 mod open;
+mod open_files;
+mod points;
 pub mod producer_state;
 mod recovery;
 mod retention;

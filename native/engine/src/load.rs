@@ -348,6 +348,7 @@ impl Opening<'_> {
     fn first_timestamp(&self, state: &ViewState) -> Result<Option<i64>, Failure> {
         let active = &state.segments[state.segments.len() - 1];
         if active.size() == 0 {
+            active.release_file();
             return Ok(None);
         }
         let read = || -> io::Result<Option<i64>> {

@@ -27,7 +27,7 @@ const ADVANCE_BYTES: u64 = 256 << 20;
 /// What lanes, sync threads and readers share of one log.
 pub struct LogShared {
     pub log: LogRef,
-    pub name: String,
+    pub name: Arc<str>,
     pub folder: Arc<str>,
     pub directory: Arc<Directory>,
     pub view: LogView,
@@ -110,6 +110,7 @@ impl Log {
         let directory = self.shared.directory.clone();
         let folder = self.shared.folder.clone();
         let sealed = self.active.clone();
+        sealed.wake().map_err(|error| self.read_failed(&error))?;
         let files = sealed.index_files().expect("the active segment has its indexes in memory");
         match files.write(&*directory.vfs, &folder) {
             Ok(Some(_)) => {}
@@ -152,16 +153,29 @@ impl Log {
         due && self.advance(now_ms)
     }
 
-    /// The sweep that comes by every `ADVANCE_MS`: a recovery point for what was written since the last one, and an
-    /// idle log gives its file back. True if the log has to be queued.
+    /// The sweep that comes by every `ADVANCE_MS`: a recovery point for what was written since the last one; a log with
+    /// nothing of it left gives back what it can. True if the log has to be queued.
     pub fn sweep(&mut self, now_ms: i64) -> bool {
-        if self.end == self.advanced.end {
-            if self.shared.sync.is_clean() {
-                self.active.release_file();
-            }
-            return false;
+        if self.end != self.advanced.end {
+            return self.advance(now_ms);
         }
-        self.advance(now_ms)
+        if self.is_settled() {
+            self.active.rest();
+            self.unsynced_indexes.shrink_to_fit();
+            self.loose_snapshots.shrink_to_fit();
+            self.expiring.shrink_to_fit();
+        }
+        false
+    }
+
+    /// The active segment's file is closed until somebody needs it. All of it must be on disk.
+    pub fn close_file(&self) {
+        self.active.release_file();
+    }
+
+    /// The next sweep would find nothing to do and nothing to give back.
+    pub fn is_settled(&self) -> bool {
+        self.end == self.advanced.end && self.expiring.is_empty() && self.shared.sync.is_clean()
     }
 
     /// Begins to move the recovery point to the end. True if the log has to be queued.
@@ -195,6 +209,11 @@ impl Log {
         }
         self.advanced.end = -1;
         self.advance(now_ms)
+    }
+
+    /// An error of reading one's own files: this log's alone.
+    pub(crate) fn read_failed(&self, error: &io::Error) -> Failure {
+        Failure { code: Code::Io, text: format!("reading the indexes of {}: {error}", self.shared.name) }
     }
 
     /// After a roll that was asked for: what is sealed goes to the disk as after any other.

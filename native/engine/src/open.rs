@@ -128,7 +128,7 @@ impl<'a> Opening<'a> {
         let active = state.segments[state.segments.len() - 1].clone();
         let shared = Arc::new(LogShared {
             log: self.request.log,
-            name: self.request.name.clone(),
+            name: self.directory.name(&self.request.name),
             folder: self.folder.clone(),
             directory: self.directory.clone(),
             view: LogView::new(state),

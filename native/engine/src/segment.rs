@@ -1,9 +1,9 @@
 //! One segment of a log: the file of its batches and what is known about it. Shared by the lane, which appends to the
 //! active one, and by readers.
 //!
-//! Invariants: bytes below `size` are whole batches and don't change until a truncation. The active segment's index
-//! entries live in memory and its file stays open; a sealed one holds neither, only what a look-up needs to begin.
-//! The inner lock is held for memory work alone, never over a read or write.
+//! Invariants: bytes below `size` are whole batches and don't change until a truncation. While it is written to, the active
+//! segment's index entries live in memory and its file stays open; when it rests, and when it is sealed, it holds
+//! neither, only what a look-up needs to begin. The inner lock is held for memory work alone, never over a read or write.
 
 use crate::lock::lock;
 use crate::offset_index::{self, OffsetIndex};
@@ -16,6 +16,9 @@ use std::sync::{Arc, Mutex};
 
 /// Bytes read at once when a look-up walks headers behind an index entry.
 const LOOKUP_WINDOW: usize = 4096;
+
+/// Index entries that a segment at rest keeps in memory; of more it reads its files when it is woken.
+const RESTING_ENTRIES: usize = 8;
 
 /// The largest timestamp of a segment, and the last offset of the batch that holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +46,9 @@ pub struct Segment {
 
 struct Inner {
     size: u64,
-    /// None: sealed, and to be searched in its files.
-    indexes: Option<Indexes>,
+    /// None: sealed or at rest, and to be searched in its files.
+    indexes: Option<Box<Indexes>>,
+    active: bool,
     largest: Largest,
     aborted: Vec<AbortedTransaction>,
 }
@@ -72,14 +76,14 @@ impl Segment {
     /// An empty active segment; its file is made at the first append.
     pub fn new(vfs: Arc<dyn Vfs>, folder: Arc<str>, base: i64, bytes_before: u64) -> Segment {
         let largest = Largest { timestamp: -1, offset: -1 };
-        let indexes = Some(Indexes::default());
-        let inner = Inner { size: 0, indexes, largest, aborted: Vec::new() };
+        let inner = Inner { size: 0, indexes: Some(Box::default()), active: true, largest, aborted: Vec::new() };
         Segment { vfs, folder, base, bytes_before, handle: Mutex::new(None), inner: Mutex::new(inner) }
     }
 
     /// What opening found out. `indexes`: Some for the active segment.
     pub fn load(&self, size: u64, indexes: Option<Indexes>, largest: Largest, aborted: Vec<AbortedTransaction>) {
-        *lock(&self.inner) = Inner { size, indexes, largest, aborted };
+        let active = indexes.is_some();
+        *lock(&self.inner) = Inner { size, indexes: indexes.map(Box::new), active, largest, aborted };
     }
 
     pub fn size(&self) -> u64 {
@@ -94,7 +98,7 @@ impl Segment {
         path(&self.folder, &file_name(self.base, suffix))
     }
 
-    /// The log file, open. The active segment's stays open, a sealed one's lives as long as its reader.
+    /// The log file, open. The active segment's stays open until it is released, a sealed one's lives as long as its reader.
     pub fn file(&self) -> io::Result<Arc<dyn File>> {
         let mut handle = lock(&self.handle);
         if let Some(file) = &*handle {
@@ -126,7 +130,7 @@ impl Segment {
     }
 
     pub fn is_active(&self) -> bool {
-        lock(&self.inner).indexes.is_some()
+        lock(&self.inner).active
     }
 
     /// Entries in both indexes; the roll depends on them.
@@ -174,8 +178,34 @@ impl Segment {
 
     /// Its index files are written: from now on they are searched there. The file closes when its last reader ends.
     pub fn seal(&self) {
-        lock(&self.inner).indexes = None;
+        let inner = &mut *lock(&self.inner);
+        inner.indexes = None;
+        inner.active = false;
         self.release_file();
+    }
+
+    /// Nobody writes to it for a while, its index files are written and all of it is on disk: it gives back what it can.
+    pub fn rest(&self) {
+        self.release_file();
+        let inner = &mut *lock(&self.inner);
+        inner.aborted.shrink_to_fit();
+        let Some(indexes) = &mut inner.indexes else { return };
+        if indexes.offsets.len() + indexes.times.len() > RESTING_ENTRIES {
+            inner.indexes = None;
+        } else {
+            indexes.offsets.shrink();
+            indexes.times.shrink();
+        }
+    }
+
+    /// It is about to be written to: the index entries are in memory again.
+    pub fn wake(&self) -> io::Result<()> {
+        if lock(&self.inner).indexes.is_some() || !self.is_active() {
+            return Ok(());
+        }
+        let indexes = Box::new(self.load_indexes()?);
+        lock(&self.inner).indexes = Some(indexes);
+        Ok(())
     }
 
     /// Cuts at `position`, where the batch with this offset began. `indexes` replaces what is known (a sealed segment
@@ -183,7 +213,8 @@ impl Segment {
     pub fn truncated(&self, position: u64, offset: i64, indexes: Indexes, largest: Largest) {
         let inner = &mut *lock(&self.inner);
         inner.size = position;
-        inner.indexes = Some(indexes);
+        inner.indexes = Some(Box::new(indexes));
+        inner.active = true;
         inner.largest = largest;
         inner.aborted.retain(|transaction| transaction.last_offset < offset);
     }
@@ -227,7 +258,7 @@ impl Segment {
     /// The index entries, read from the files when they aren't in memory.
     pub fn load_indexes(&self) -> io::Result<Indexes> {
         if let Some(indexes) = &lock(&self.inner).indexes {
-            return Ok(indexes.clone());
+            return Ok(Indexes::clone(indexes));
         }
         let offsets = vfs::read_file(&*self.vfs, &self.path(".index"))?.unwrap_or_default();
         let times = vfs::read_file(&*self.vfs, &self.path(".timeindex"))?.unwrap_or_default();

@@ -30,6 +30,11 @@ pub struct TimeIndex {
 }
 
 impl TimeIndex {
+    /// Gives back the room that is kept for entries to come.
+    pub fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
+    }
+
     pub fn len(&self) -> usize {
         self.entries.len()
     }

@@ -71,6 +71,11 @@ impl LogView {
         change(&mut lock(&self.state));
     }
 
+    /// Whether the active segment's file is open.
+    pub fn holds_file(&self) -> bool {
+        lock(&self.state).segments.last().is_some_and(|active| active.open_file().is_some())
+    }
+
     /// None: it would have to wait for the disk, and `patience` forbids it.
     pub fn read(&self, request: &ReadRequest, patience: Patience) -> Option<Result<ReadInfo, Failure>> {
         loop {

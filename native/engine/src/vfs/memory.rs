@@ -11,7 +11,7 @@ use super::durability::{Content, Folder, FolderId, Inode, Keep, NameChange, Node
 use super::pages::Pages;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// What can be failed, stalled or counted.
@@ -47,6 +47,7 @@ pub(super) struct Shared {
     pub(super) watched: AtomicBool,
     pub(super) used: AtomicU64,
     pub(super) capacity: AtomicU64,
+    pub(super) open_files: AtomicUsize,
     /// Operations that change something, counted while watched: the last one's number.
     pub(super) order: AtomicU64,
 }
@@ -102,9 +103,15 @@ impl MemoryVfs {
                 watched: AtomicBool::new(false),
                 used: AtomicU64::new(used),
                 capacity: AtomicU64::new(capacity),
+                open_files: AtomicUsize::new(0),
                 order: AtomicU64::new(order),
             }),
         }
+    }
+
+    /// Files that are open now.
+    pub fn open_files(&self) -> usize {
+        self.shared.open_files.load(Ordering::Relaxed)
     }
 
     /// A copy that goes its own way; files share their pages until written. Faults, stalls, locks and the observer

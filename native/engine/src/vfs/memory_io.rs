@@ -42,6 +42,7 @@ impl Vfs for MemoryVfs {
             }
         };
         drop(state);
+        self.shared.open_files.fetch_add(1, Ordering::Relaxed);
         let file = MemoryFile { shared: self.shared.clone(), inode };
         if mode == OpenMode::Truncate && file.len()? > 0 {
             file.set_len(0)?;
@@ -172,6 +173,12 @@ impl Vfs for MemoryVfs {
 struct MemoryFile {
     shared: Arc<Shared>,
     inode: Arc<Inode>,
+}
+
+impl Drop for MemoryFile {
+    fn drop(&mut self) {
+        self.shared.open_files.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl File for MemoryFile {

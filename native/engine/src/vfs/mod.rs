@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 pub use durability::{Keep, Piece};
 pub use memory::{MemoryVfs, Operation};
-pub use platform::is_no_space;
+pub use platform::{descriptors, is_no_space};
 
 /// Which file system a directory lives on.
 #[derive(Clone)]

@@ -146,6 +146,21 @@ pub fn space(_path: &str) -> io::Result<Option<Space>> {
     Ok(None)
 }
 
+/// Files, sockets included, that this process may have open at once.
+#[cfg(unix)]
+pub fn descriptors() -> usize {
+    // SAFETY: rlimit is plain data, and all zeros are a value of it.
+    let mut limit: libc::rlimit = unsafe { std::mem::zeroed() };
+    // SAFETY: the limit outlives the call.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0;
+    if known { usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX) } else { 0 }
+}
+
+#[cfg(not(unix))]
+pub fn descriptors() -> usize {
+    0
+}
+
 /// What names a file however it is spelled: device and inode, or the canonical path.
 #[cfg(unix)]
 pub fn identity(file: &File, _path: &str) -> io::Result<String> {

@@ -68,9 +68,13 @@ impl Rig {
     }
 
     pub fn start(manual: bool) -> Rig {
+        Rig::with(EngineOptions { manual, ..EngineOptions::default() })
+    }
+
+    pub fn with(options: EngineOptions) -> Rig {
         let sink = Arc::new(Recorder::default());
-        let engine = Engine::start(EngineOptions { manual }, sink.clone());
-        Rig { engine, sink, manual, ticket: Mutex::new(0) }
+        let engine = Engine::start(options, sink.clone());
+        Rig { engine, sink, manual: options.manual, ticket: Mutex::new(0) }
     }
 
     pub fn ticket(&self) -> u32 {
