@@ -147,7 +147,7 @@ fn apply(vfs: &dyn Vfs, fix: &Fix) -> io::Result<()> {
         Fix::Epochs { folder } => replace(vfs, folder, LEADER_EPOCHS, &rebuild::epochs(vfs, folder)?),
         Fix::Offsets { root, name } => {
             let bytes = vfs::read_file(vfs, &path(root, name))?.unwrap_or_default();
-            replace(vfs, root, name, &checkpoint::encode_offsets(&small::salvage(&bytes)))
+            replace(vfs, root, name, &encode(&small::salvage(&bytes)))
         }
         Fix::Aside { file } => {
             let (folder, name) = split(file);
@@ -157,6 +157,10 @@ fn apply(vfs: &dyn Vfs, fix: &Fix) -> io::Result<()> {
             replace(vfs, folder, PARTITION_METADATA, &checkpoint::encode_partition_metadata(topic_id))
         }
     }
+}
+
+fn encode(offsets: &BTreeMap<String, i64>) -> Vec<u8> {
+    checkpoint::encode_offsets(offsets.iter().map(|(folder, offset)| (folder.as_str(), *offset)))
 }
 
 /// A name beside `name` that is free.
@@ -261,7 +265,7 @@ fn lower_points(vfs: &dyn Vfs, folder: &str, next: i64) -> io::Result<()> {
         let mut offsets = small::salvage(&bytes);
         if let Some(offset) = offsets.get_mut(partition).filter(|offset| **offset > next) {
             *offset = next;
-            write_file_atomically(vfs, root, name, &checkpoint::encode_offsets(&offsets))?;
+            write_file_atomically(vfs, root, name, &encode(&offsets))?;
         }
     }
     Ok(())
