@@ -274,6 +274,22 @@ fn a_repair_that_a_power_cut_ends_is_finished_by_the_next_one() {
     }
 }
 
+#[test]
+fn nothing_is_repaired_while_a_journal_holds_records_of_the_logs() {
+    let vfs = closed();
+    change(&vfs, &names(&vfs, ".index")[0], 1, &[9]);
+    vfs.create_folder("d/odradek-journal.recover-with-odradek").unwrap();
+    assert!(
+        lines(&vfs, Mode::Verify, false)
+            .iter()
+            .any(|line| line["what"].as_str().is_some_and(|w| w.contains("journal")))
+    );
+    for mode in [Mode::Plan, Mode::Repair] {
+        let refused = run(&vfs, &request(mode, true), &mut |_| true).unwrap_err();
+        assert!(refused.contains("start Odradek there once"), "{refused}");
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Damage {
     Flip(usize, usize, u8),

@@ -5,6 +5,7 @@ use super::target::{CLEANED, Kind, OFFSET_FILES, Target, kind, split};
 use super::{Check, Fix, Halt, RESTORE, Severity, small};
 use crate::checkpoint::{HIGH_WATERMARKS, LOG_STARTS, PARTITION_METADATA, RECOVERY_POINTS};
 use crate::directory::check_folder_name;
+use crate::journal;
 use crate::vfs::{OpenMode, path};
 use std::collections::BTreeMap;
 
@@ -150,6 +151,10 @@ fn directory(check: &mut Check<'_>, root: &str, known: &mut Known) -> Result<(),
 }
 
 fn foreign(check: &mut Check<'_>, folder: &str, name: &str) -> Result<(), Halt> {
+    if name == journal::FOLDER {
+        let what = "a journal of records that the logs may lack yet: the process did not stop clean";
+        return check.note(folder, what, "a start of Odradek puts them back; Apache Kafka doesn't start with it there");
+    }
     let waits =
         [("-delete", "waits for its deletion"), ("-stray", "belongs to no topic"), ("-future", "is a copy under way")];
     match waits.iter().find(|(suffix, _)| name.ends_with(suffix)) {

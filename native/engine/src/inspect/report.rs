@@ -13,6 +13,7 @@ use super::dump::{DumpOptions, dump};
 use super::json::Line;
 use super::repair::{Refusal, Step, lock_all, plan, repair};
 use super::{Finding, Halt, Severity, Target, VerifyOptions, verify};
+use crate::journal;
 use crate::vfs::{LockFailure, Vfs, path};
 use std::collections::BTreeSet;
 
@@ -53,6 +54,9 @@ pub fn run(vfs: &dyn Vfs, request: &Request, emit: &mut dyn FnMut(String) -> boo
     if request.mode != Mode::Repair && !tell_locks(vfs, &targets, emit) {
         return Ok(());
     }
+    if matches!(request.mode, Mode::Plan | Mode::Repair) {
+        refuse_journals(vfs, &targets)?;
+    }
     let outcome = match request.mode {
         Mode::Dump => {
             dump(vfs, &targets, DumpOptions { records: request.records, from: request.from, to: request.to }, emit)
@@ -64,6 +68,17 @@ pub fn run(vfs: &dyn Vfs, request: &Request, emit: &mut dyn FnMut(String) -> boo
         Mode::Repair => return mend(vfs, &targets, request.accept_loss, emit),
     };
     ended(outcome)
+}
+
+/// What a journal holds belongs into the logs before anything of them is mended.
+fn refuse_journals(vfs: &dyn Vfs, targets: &[Target]) -> Result<(), String> {
+    let roots: BTreeSet<&str> = targets.iter().map(Target::root).collect();
+    match roots.iter().find(|root| vfs.list(&path(root, journal::FOLDER)).is_ok()) {
+        Some(root) => {
+            Err(format!("{root} has a journal with records for its logs; start Odradek there once, then repair"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn ended(outcome: Result<(), Halt>) -> Result<(), String> {
