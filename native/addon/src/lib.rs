@@ -13,6 +13,7 @@ mod held;
 mod inbox;
 mod inspect;
 mod layout;
+mod mapped;
 mod news;
 mod outbox;
 mod pinned;

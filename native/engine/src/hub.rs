@@ -13,12 +13,14 @@ use crate::files::{self, FileCommand};
 use crate::gather::{Gather, Sync};
 use crate::lock::{lock, read};
 use crate::log::{Log, LogShared};
+use crate::mapped::Piece;
 use crate::open;
 use crate::retire;
 use crate::vfs::{Vfs, path};
 use crate::view::{Patience, ReadRequest};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 
 /// Sync threads of one directory.
@@ -82,6 +84,13 @@ pub enum LaneItem {
         ticket: u32,
         outcome: Result<(Box<Log>, Box<OpenInfo>), Failure>,
     },
+    /// Out of the lane's hands, to the thread that waits for it; None: it isn't open.
+    Lend {
+        log: LogRef,
+        to: SyncSender<Option<Box<Log>>>,
+    },
+    /// Into the lane's hands again.
+    TakeBack(Box<Log>),
     /// A reader opened the log's active file.
     Opens(LogRef),
     /// Queue every dirty log for a sync, then set the flag.
@@ -208,6 +217,8 @@ pub struct Hub {
     pub lane: Queue<LaneItem>,
     pub reads: Queue<ReadTask>,
     pub deletions: Queue<Deletion>,
+    /// Parts of mapped files that are filled ahead.
+    pub pieces: Queue<Arc<Piece>>,
     /// Notified when a sync has ended.
     pub settled: Condvar,
     pub settling: Mutex<()>,
@@ -225,6 +236,7 @@ impl Hub {
             lane: Queue::new(),
             reads: Queue::new(),
             deletions: Queue::new(),
+            pieces: Queue::new(),
             settled: Condvar::new(),
             settling: Mutex::new(()),
         }

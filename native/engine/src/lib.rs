@@ -22,6 +22,7 @@ mod load;
 mod lock;
 mod log;
 mod lookup;
+pub mod mapped;
 mod offset_index;
 mod open;
 mod open_files;

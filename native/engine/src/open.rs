@@ -153,6 +153,7 @@ impl<'a> Opening<'a> {
             loose_snapshots,
             advanced: Advanced { end: if settled { end } else { -1 }, bytes: bytes_end },
             expiring: Default::default(),
+            reserved: 0,
         });
         if start > end {
             // Records up to the start were deleted, and a crash took the rest: the log goes on at its start.

@@ -56,7 +56,8 @@ impl Hub {
         }
     }
 
-    fn sync(&self, shared: &Arc<LogShared>) {
+    /// Runs the log's sync if it is queued; otherwise somebody is at it, or has been.
+    pub fn sync(&self, shared: &Arc<LogShared>) {
         let directory = &shared.directory;
         let Some(mut job) = shared.sync.begin() else { return };
         let run = || {
