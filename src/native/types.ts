@@ -26,6 +26,23 @@ export interface MatchedNames {
   readonly error: string | undefined
 }
 
+/** What is asked of log directories from outside; `native/engine/src/inspect/report.rs` says what each line holds. */
+export interface InspectRequest {
+  /** `plan` is what `repair` would do. */
+  readonly mode: 'dump' | 'verify' | 'plan' | 'repair'
+  /** Log directories, partition folders, files. */
+  readonly paths: readonly string[]
+  /** Of verify: every batch inflated, every record walked. */
+  readonly deep: boolean
+  /** Of dump: the records, too. */
+  readonly records: boolean
+  /** Of dump: offsets, both included. */
+  readonly from: number
+  readonly to: number
+  /** Of plan and repair: acknowledged records may go where they are damaged. */
+  readonly acceptLoss: boolean
+}
+
 /** Names an open log. Valid from `openLog` (commands may follow at once) until `closeLog` or `deleteLog`. */
 export interface LogHandle {
   readonly slot: number

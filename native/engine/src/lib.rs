@@ -15,6 +15,7 @@ pub mod error;
 mod files;
 mod gather;
 mod hub;
+pub mod inspect;
 mod journal;
 mod lane;
 mod leader_epochs;

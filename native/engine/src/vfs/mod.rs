@@ -109,6 +109,8 @@ pub trait Vfs: Send + Sync {
     fn space(&self, path: &str) -> io::Result<Option<Space>>;
     /// Takes the exclusive lock on this file, creating it when it is missing. Never waits.
     fn lock(&self, path: &str) -> Result<Box<dyn Lock>, LockFailure>;
+    /// Who holds the lock on this file, if anybody. Takes nothing and writes nothing; a missing file is not held.
+    fn lock_holder(&self, path: &str) -> io::Result<Option<LockFailure>>;
 }
 
 /// One open file. Positional, shared between threads; an open file outlives its name.
