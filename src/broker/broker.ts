@@ -25,9 +25,11 @@ import { produce } from '../protocol/apis/00-produce.ts'
 import { offsetCommit } from '../protocol/apis/08-offset-commit.ts'
 import { findApi } from '../protocol/registry.ts'
 import { skimProgram } from '../protocol/skim.ts'
+import { Cleaner } from './cleaner.ts'
 import type { BrokerPorts, Endpoint } from './context.ts'
 import { Deadlines } from './deadlines.ts'
 import { FetchSessions } from './fetch-session.ts'
+import { Flushing } from './flushing.ts'
 import { Gate } from './gate.ts'
 import { GROUPS_TOPIC, GroupCoordinators } from './group-coordinators.ts'
 import { handlers } from './handlers/index.ts'
@@ -144,7 +146,9 @@ interface Parts {
   router?: Router
   deadlines?: Deadlines
   lifecycle?: BrokerLifecycle
+  flushing?: Flushing
   retention?: Retention
+  cleaner?: Cleaner
 }
 
 async function start(
@@ -177,6 +181,16 @@ async function start(
   parts.node = node
   node.onFailed(text => options.onFailed?.(text))
 
+  const flushing = new Flushing({
+    host,
+    directories: parts.directories,
+    schedulerIntervalMs: config.number('log.flush.scheduler.interval.ms'),
+    checkpointIntervalsMs: [
+      config.number('log.flush.offset.checkpoint.interval.ms'),
+      config.number('log.flush.start.offset.checkpoint.interval.ms'),
+    ],
+  })
+  parts.flushing = flushing
   const replicas = await Replicas.create({
     host,
     logger,
@@ -184,6 +198,7 @@ async function start(
     nodeId,
     directories: node.directoryIds,
     allDirectories: parts.directories,
+    onFlushMs: flushMs => flushing.expect(flushMs),
   })
   parts.replicas = replicas
   parts.unsubscribe.push(node.loader.subscribe(replicas))
@@ -249,6 +264,14 @@ async function start(
     intervalMs: config.number('log.retention.check.interval.ms'),
     onFailed: ({ topic, index }, error) => logger.warn({ err: error }, `${topic}-${index} keeps its old segments`),
   })
+  if (config.boolean('log.cleaner.enable')) {
+    parts.cleaner = new Cleaner({
+      host,
+      logger,
+      partitions: () => replicas.partitions(),
+      config: () => replicas.config,
+    })
+  }
   gate.open()
   return started(node, replicas, strays)
 }
@@ -276,7 +299,9 @@ async function stop(parts: Parts): Promise<void> {
   await router?.idle(DRAIN_MS)
   for (const listener of parts.listeners.keys()) listener.closeConnections()
   parts.deadlines?.close()
+  parts.flushing?.close()
   parts.retention?.close()
+  parts.cleaner?.close()
   lifecycle?.close()
   for (const unsubscribe of parts.unsubscribe) unsubscribe()
   // A start that came to no log leaves the directory as clean, or not, as it was found.

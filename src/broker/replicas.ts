@@ -13,6 +13,7 @@ import { drawJitter, logConfigFor, topicValue } from '../config/topic-config.ts'
 import type { Host, TimerId } from '../host/host.ts'
 import type { Log, LogConfig, LogDirectory, OpenOptions } from '../log/log.ts'
 import { clientErrorCode, LogError } from '../log/log-errors.ts'
+import { topicIdIn } from '../log/topic-id.ts'
 import type { MetadataDelta } from '../metadata/delta.ts'
 import type { MetadataImage, TopicImage } from '../metadata/image.ts'
 import { topicConfigs } from '../metadata/image.ts'
@@ -38,6 +39,13 @@ interface Topic {
 }
 
 /** What a topic's configs and the broker's make together. */
+/** A folder found at start. */
+interface Place {
+  readonly directory: LogDirectory
+  /** Whose it is, where several folders have its name. */
+  topicId: string | undefined
+}
+
 interface Settings {
   readonly configs: ReadonlyMap<string, string>
   readonly broker: BrokerConfig
@@ -56,6 +64,8 @@ export interface ReplicasOptions {
   readonly directories: ReadonlyMap<LogDirectory, string>
   /** The same, and those that are offline. */
   readonly allDirectories: readonly LogDirectory[]
+  /** A log of the page cache has this `flush.ms`. */
+  readonly onFlushMs: (flushMs: number) => void
 }
 
 export class Replicas implements ReplicaPort {
@@ -64,7 +74,7 @@ export class Replicas implements ReplicaPort {
   #config: BrokerConfig
   readonly #topics = new Map<string, Topic>()
   /** Folders that lie on a disk and whose partition the image has not named (yet), and where. */
-  readonly #folders = new Map<string, LogDirectory>()
+  readonly #folders = new Map<string, Place[]>()
   readonly #logsIn = new Map<LogDirectory, number>()
   #queue: (() => Promise<void>)[] = []
   /** Tasks of the queue that have been taken. */
@@ -89,8 +99,13 @@ export class Replicas implements ReplicaPort {
     for (const directory of options.directories.keys()) {
       replicas.#logsIn.set(directory, 0)
       for (const folder of await directory.partitionFolders()) {
-        if (folder !== METADATA_FOLDER) replicas.#folders.set(folder, directory)
+        if (folder === METADATA_FOLDER) continue
+        replicas.#folders.set(folder, [...(replicas.#folders.get(folder) ?? []), { directory, topicId: undefined }])
       }
+    }
+    for (const [folder, places] of replicas.#folders) {
+      if (places.length === 1) continue
+      for (const place of places) place.topicId = await topicIdIn(place.directory, folder)
     }
     return replicas
   }
@@ -117,8 +132,9 @@ export class Replicas implements ReplicaPort {
    */
   async setStraysAside(): Promise<string[]> {
     const names: string[] = []
-    for (const [folder, directory] of [...this.#folders]) {
-      this.#folders.delete(folder)
+    const strays = [...this.#folders].flatMap(([folder, places]) => places.map(place => [folder, place] as const))
+    this.#folders.clear()
+    for (const [folder, { directory }] of strays) {
       try {
         names.push(await this.#setAside(directory, folder))
       } catch (error) {
@@ -227,8 +243,12 @@ export class Replicas implements ReplicaPort {
     if (last !== undefined && last.configs === configs && last.broker === this.#config) return last
     const log = logConfigFor(configs, this.#config)
     const minInSyncReplicas = topicValue('min.insync.replicas', configs, this.#config) as number
-    const partition = { flush: this.#config.flush, minInSyncReplicas, timestampType: log.timestampType }
+    const minDirtyRatio = topicValue('min.cleanable.dirty.ratio', configs, this.#config) as number
+    const compaction = log.compacted ? { minDirtyRatio, minLagMs: log.minCompactionLagMs } : undefined
+    const { flush, timestampType } = log
+    const partition = { flush, minInSyncReplicas, timestampType, compaction }
     this.#settings = { configs, broker: this.#config, log, partition }
+    if (log.flush === 'os') this.#options.onFlushMs(log.flushMs)
     return this.#settings
   }
 
@@ -254,7 +274,7 @@ export class Replicas implements ReplicaPort {
 
   #open(topic: Topic, partition: Partition, directoryId: string | undefined, image: MetadataImage): void {
     const folder = `${partition.topic}-${partition.index}`
-    const existing = this.#folders.get(folder)
+    const existing = this.#take(folder, partition.topicId, directoryId)
     if (existing === undefined && this.#isElsewhere(directoryId)) {
       // An empty log in its place would hide what it holds.
       partition.fail(ErrorCode.KAFKA_STORAGE_ERROR)
@@ -263,9 +283,19 @@ export class Replicas implements ReplicaPort {
       return
     }
     const directory = existing ?? this.#directoryFor(directoryId)
-    this.#folders.delete(folder)
     this.#logsIn.set(directory, (this.#logsIn.get(directory) ?? 0) + 1)
     this.#openIn(directory, topic, partition, image, true)
+  }
+
+  /** Where the partition's folder lies. Of several with its name it is the one of this topic; the others are strays. */
+  #take(folder: string, topicId: string, directoryId: string | undefined): LogDirectory | undefined {
+    const places = this.#folders.get(folder)
+    if (places === undefined) return undefined
+    const named = places.findIndex(({ directory }) => this.#options.directories.get(directory) === directoryId)
+    const own = places.findIndex(place => place.topicId === topicId)
+    const [place] = places.splice(Math.max(own >= 0 ? own : named, 0), 1)
+    if (places.length === 0) this.#folders.delete(folder)
+    return place?.directory
   }
 
   #openIn(directory: LogDirectory, topic: Topic, partition: Partition, image: MetadataImage, isFirst: boolean): void {

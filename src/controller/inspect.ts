@@ -7,6 +7,7 @@
 import type { Logger } from '../base/logger.ts'
 import { silentLogger } from '../base/logger.ts'
 import type { LogDirectory } from '../log/log.ts'
+import { topicIdIn } from '../log/topic-id.ts'
 import { KRAFT_VERSION, METADATA_VERSION, SUPPORTED_FEATURES } from '../metadata/features.ts'
 import type { MetadataImage } from '../metadata/image.ts'
 import { MetadataLoader } from '../metadata/loader.ts'
@@ -66,13 +67,16 @@ export async function inspect(
   }
 }
 
-/** No partition lies in two directories, and none in a directory whose metadata log is elsewhere. */
+/**
+ * No partition lies in two directories, and none in a directory whose metadata log is elsewhere. Two topics may have had one
+ * name, one after the other: while the directory of the first was offline, the second came to lie in another.
+ */
 async function checkFolders(directories: readonly LogDirectory[], identity: Identity): Promise<void> {
   const seen = new Map<string, LogDirectory>()
   for (const directory of directories) {
     for (const folder of await directory.partitionFolders()) {
       const other = seen.get(folder)
-      if (other !== undefined) {
+      if (other !== undefined && !(await areOfTwoTopics(folder, other, directory))) {
         throw new MetadataError(`${folder} lies in ${other.path} and in ${directory.path}; move one of them away`)
       }
       seen.set(folder, directory)
@@ -95,6 +99,10 @@ async function checkFolders(directories: readonly LogDirectory[], identity: Iden
       : `${directory.path} holds partitions (${folder}) but no directory has the metadata log (${METADATA_FOLDER}): ` +
           'add the one that has it to log.dirs, in the first place',
   )
+}
+
+async function areOfTwoTopics(folder: string, one: LogDirectory, other: LogDirectory): Promise<boolean> {
+  return (await topicIdIn(one, folder)) !== (await topicIdIn(other, folder))
 }
 
 /** The image after everything in the log, whether it was committed or not. */
