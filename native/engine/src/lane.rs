@@ -21,11 +21,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// Logs whose recovery points one sweep moves: each costs several syncs, and who appends to it waits for them. What a log
+/// with few bytes above its recovery point costs at a restart is little.
+const SWEEP_LOGS: usize = 512;
+
 #[derive(Default)]
 pub struct Lane {
     logs: BTreeMap<u32, Slot>,
     /// Open logs with something for the sweep to do or to find out: it looks at no others, however many there are.
     used: BTreeSet<u32>,
+    /// The slot at which the next sweep begins to move recovery points.
+    sweeps_from: u32,
     /// Logs whose active file may be open.
     open_files: OpenFiles,
     /// The commands' time of the last sweep.
@@ -511,10 +517,12 @@ impl Lane {
             return;
         }
         self.swept_ms = Some(self.now_ms);
+        let turn = self.behind();
         let (logs, open_files, now_ms) = (&mut self.logs, &mut self.open_files, self.now_ms);
         self.used.retain(|slot| {
             let Some(Slot::Open(log)) = logs.get_mut(slot) else { return false };
-            if log.sweep(now_ms) {
+            let has_turn = !log.is_behind() || turn.contains(slot);
+            if has_turn && log.sweep(now_ms) {
                 hub.queue_sync(log.shared());
             }
             let bases = log.take_expired(now_ms);
@@ -532,6 +540,16 @@ impl Lane {
                 site.want_checkpoint();
             }
         }
+    }
+
+    /// The logs whose recovery points this sweep moves, in turn.
+    fn behind(&mut self) -> BTreeSet<u32> {
+        let (logs, from) = (&self.logs, self.sweeps_from);
+        let is_behind = |slot: &&u32| matches!(logs.get(slot), Some(Slot::Open(log)) if log.is_behind());
+        let in_turn = self.used.range(from..).chain(self.used.range(..from));
+        let turn: Vec<u32> = in_turn.filter(is_behind).take(SWEEP_LOGS).copied().collect();
+        self.sweeps_from = turn.last().map_or(0, |slot| slot.wrapping_add(1));
+        turn.into_iter().collect()
     }
 }
 

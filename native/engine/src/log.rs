@@ -217,7 +217,7 @@ impl Log {
     /// The sweep that comes by every `ADVANCE_MS`: a recovery point for what was written since the last one; a log with
     /// nothing of it left gives back what it can. True if the log has to be queued.
     pub fn sweep(&mut self, now_ms: i64) -> bool {
-        if self.end != self.advanced.end {
+        if self.is_behind() {
             return self.advance(now_ms);
         }
         if self.is_settled() {
@@ -227,6 +227,11 @@ impl Log {
             self.expiring.shrink_to_fit();
         }
         false
+    }
+
+    /// There is more than the last recovery point was begun for.
+    pub fn is_behind(&self) -> bool {
+        self.end != self.advanced.end
     }
 
     /// The active segment's file is closed until somebody needs it. All of it must be on disk.

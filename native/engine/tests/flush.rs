@@ -119,3 +119,27 @@ fn a_cut_below_the_last_sync_starts_the_count_anew() {
     bench.append(1, NOW);
     assert_eq!(bench.synced(), 4);
 }
+
+#[test]
+fn many_logs_have_their_recovery_points_moved_in_turn() {
+    const LOGS: u32 = 1200;
+    let bench = start(LogConfig::default());
+    for slot in 1..LOGS {
+        bench.rig.open(bench.directory, slot, &format!("t-{slot}"), LogConfig::default(), false).unwrap();
+    }
+    let points = || {
+        let file = odradek_engine::vfs::read_file(&bench.vfs, "/data/recovery-point-offset-checkpoint").unwrap();
+        String::from_utf8(file.unwrap_or_default()).unwrap().lines().filter(|line| line.starts_with("t ")).count()
+    };
+    for slot in 0..LOGS {
+        bench.rig.submit(append_at(slot, bench.rig.ticket(), batch(1, 10, 1), 0, NOW));
+    }
+    bench.rig.settle();
+    let counts: Vec<usize> = (1..=4)
+        .map(|n| {
+            bench.look(NOW + n * 1000, true);
+            points()
+        })
+        .collect();
+    assert_eq!(counts, [512, 1024, 1200, 1200]);
+}
