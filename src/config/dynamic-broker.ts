@@ -11,7 +11,11 @@ import { brokerConfigs, topicSynonyms } from './table.ts'
 import { parseValue } from './value.ts'
 
 /** Read anew each time: by logs when they are configured, and by the group coordinator. */
-const heard = ['producer.id.expiration.ms', 'group.consumer.assignment.interval.ms']
+const heard = [
+  'replica.alter.log.dirs.io.max.bytes.per.second',
+  'producer.id.expiration.ms',
+  'group.consumer.assignment.interval.ms',
+]
 
 const listenedTo: ReadonlySet<string> = new Set([
   ...[...topicSynonyms.values()].flatMap(synonyms => synonyms.map(({ name }) => name)),

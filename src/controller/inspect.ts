@@ -6,6 +6,7 @@
  */
 import type { Logger } from '../base/logger.ts'
 import { silentLogger } from '../base/logger.ts'
+import { futureOf } from '../log/folder-names.ts'
 import type { LogDirectory } from '../log/log.ts'
 import { KRAFT_VERSION, METADATA_VERSION, SUPPORTED_FEATURES } from '../metadata/features.ts'
 import type { MetadataImage } from '../metadata/image.ts'
@@ -28,7 +29,7 @@ export async function inspect(
 ): Promise<void> {
   const metadata = directories[0]!
   const path = `${metadata.path}/${METADATA_FOLDER}`
-  await checkFolders(directories, identity)
+  const twice = await checkFolders(directories, identity)
   let found: Survey
   let image: MetadataImage
   try {
@@ -38,6 +39,7 @@ export async function inspect(
     const { message } = error as Error
     throw new MetadataError(message.includes(path) ? message : `${path}: ${message}`, { cause: error })
   }
+  checkTwice(twice, image, identity, self.voterId)
   if (identity.firstStart) {
     if (found.endOffset === 0) return
     throw new MetadataError(
@@ -66,15 +68,20 @@ export async function inspect(
   }
 }
 
-/** No partition lies in two directories, and none in a directory whose metadata log is elsewhere. */
-async function checkFolders(directories: readonly LogDirectory[], identity: Identity): Promise<void> {
+interface Twice {
+  readonly folder: string
+  readonly directories: readonly LogDirectory[]
+}
+
+/** No directory has partitions without the metadata log. @returns the partitions that lie in two */
+async function checkFolders(directories: readonly LogDirectory[], identity: Identity): Promise<Twice[]> {
   const seen = new Map<string, LogDirectory>()
+  const twice: Twice[] = []
   for (const directory of directories) {
     for (const folder of await directory.partitionFolders()) {
+      if (futureOf(folder) !== undefined) continue
       const other = seen.get(folder)
-      if (other !== undefined) {
-        throw new MetadataError(`${folder} lies in ${other.path} and in ${directory.path}; move one of them away`)
-      }
+      if (other !== undefined) twice.push({ folder, directories: [other, directory] })
       seen.set(folder, directory)
     }
   }
@@ -86,7 +93,7 @@ async function checkFolders(directories: readonly LogDirectory[], identity: Iden
         `name it first in log.dirs, or set metadata.log.dir=${home.path}`,
     )
   }
-  if (home !== undefined || seen.size === 0) return
+  if (home !== undefined || seen.size === 0) return twice
   const [folder, directory] = [...seen][0]!
   throw new MetadataError(
     identity.firstStart
@@ -95,6 +102,18 @@ async function checkFolders(directories: readonly LogDirectory[], identity: Iden
       : `${directory.path} holds partitions (${folder}) but no directory has the metadata log (${METADATA_FOLDER}): ` +
           'add the one that has it to log.dirs, in the first place',
   )
+}
+
+/** A partition may lie in two directories after a move that broke off at its end: the metadata names the one that counts. */
+function checkTwice(twice: readonly Twice[], image: MetadataImage, identity: Identity, nodeId: number): void {
+  for (const { folder, directories } of twice) {
+    const dash = folder.lastIndexOf('-')
+    const state = image.topicsByName.get(folder.slice(0, dash))?.partitions[Number(folder.slice(dash + 1))]
+    const named = state?.directories[state.replicas.indexOf(nodeId)]
+    if (directories.some(directory => identity.directoryIds.get(directory) === named)) continue
+    const [one, other] = directories.map(({ path }) => path)
+    throw new MetadataError(`${folder} lies in ${one} and in ${other}; move one of them away`)
+  }
 }
 
 /** The image after everything in the log, whether it was committed or not. */
