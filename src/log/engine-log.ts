@@ -7,6 +7,7 @@
  * object each, which is its own handle and its own sink, and shares the rest by its directory.
  */
 import { assert } from '../base/assert.ts'
+import type { LogWriterKind, OwnedLog } from '../native/owned-log.ts'
 import type {
   AppendedRecord,
   AppendFields,
@@ -98,6 +99,11 @@ export class EngineLog implements Log, LogHandle, LogSink {
     this.#opened = undefined
   }
 
+  /** For a log whose one user is this thread: it alone changes the log from now on, until it gives it back. */
+  own(writer: LogWriterKind = 'chosen'): OwnedLog {
+    return this.#home.runtime.ownLog(this, writer)
+  }
+
   append(
     batch: BatchSource,
     options: AppendOptions,
@@ -110,13 +116,6 @@ export class EngineLog implements Log, LogHandle, LogSink {
       if (result.code === 0 && !result.duplicate) this.#listener?.onAppended(result.end, result.bytesEnd)
     }
     this.#home.runtime.append(this, batch, appendFields(options), completed, prepared)
-  }
-
-  /** The same, blocking until it is written. For a log whose one user is the calling thread; never in a broker. */
-  appendSync(batch: Uint8Array, options: AppendOptions): Appended {
-    const result = this.#appended(this.#home.runtime.appendSync(this, batch, appendFields(options)))
-    if (result.code === 0 && !result.duplicate) this.#listener?.onAppended(result.end, result.bytesEnd)
-    return result
   }
 
   #appended(record: AppendedRecord): Appended {
@@ -143,11 +142,6 @@ export class EngineLog implements Log, LogHandle, LogSink {
 
   read(options: ReadOptions, done: (result: ReadResult) => void): void {
     this.#home.runtime.read(this, readFields(options), record => done(readResult(record)))
-  }
-
-  /** The same, blocking; as `appendSync`. */
-  readSync(options: ReadOptions): ReadResult {
-    return readResult(this.#home.runtime.readSync(this, readFields(options)))
   }
 
   copy(handle: number, position: number, into: Uint8Array): void {

@@ -10,7 +10,8 @@ import { INLINE_BYTES, RuntimeCore } from './core.ts'
 import { Code, EngineError } from './engine-code.ts'
 import * as layout from './layout.ts'
 import { CONFIG_BYTES } from './outbox.ts'
-import { noAppend, noRead, type Ticket, Tickets } from './tickets.ts'
+import { LOG_WRITERS, type LogWriterKind, OwnedLog } from './owned-log.ts'
+import { type Ticket, Tickets } from './tickets.ts'
 import type {
   AppendedRecord,
   AppendFields,
@@ -34,9 +35,6 @@ import type {
   ReadRecord,
 } from './types.ts'
 
-/** How long `appendSync` and `readSync` wait. */
-const PATIENCE_MS = 30_000
-const TOO_LONG = `the engine did not answer within ${PATIENCE_MS} ms`
 const NO_BYTES = new Uint8Array(0)
 
 export abstract class EngineCommands extends RuntimeCore {
@@ -140,6 +138,14 @@ export abstract class EngineCommands extends RuntimeCore {
     this.#freeLogs.push(slot)
   }
 
+  /** Takes an open log out of the engine's hands into this thread's. */
+  ownLog(log: LogHandle, writer: LogWriterKind = 'chosen'): OwnedLog {
+    this.dispatch()
+    const number = this.binding.takeLog(this.id, log.slot, log.generation, LOG_WRITERS.indexOf(writer))
+    if (number === 0) throw new EngineError(Code.staleLog, 'the log is not open')
+    return new OwnedLog(this.binding, this.id, number, done => this.#ticket({ form: 'outcome', done }))
+  }
+
   closeLog(log: LogHandle, clean: boolean, done: (outcome: Outcome) => void): void {
     this.#leave(layout.CLOSE_LOG, clean ? layout.CLOSE_LOG_CLEAN : 0, log, done)
   }
@@ -191,16 +197,6 @@ export abstract class EngineCommands extends RuntimeCore {
     out.bytes(bytes)
   }
 
-  appendSync(log: LogHandle, batch: Batch, fields: AppendFields): AppendedRecord {
-    // When it does not come in time the ticket stays open: the answer will come, and nobody will hear it.
-    const ticket = this.#ticket({ form: 'appended', done: () => {} })
-    this.#append(log, batch, fields, ticket)
-    const inbox = this.waitFor(ticket, 'lane', PATIENCE_MS)
-    if (inbox === undefined) return noAppend(Code.internal, TOO_LONG)
-    this.#tickets.take(ticket)
-    return inbox.appended(0)
-  }
-
   #append(log: LogHandle, batch: Batch, fields: AppendFields, ticket: number): void {
     let frame = 0
     let position = 0
@@ -233,16 +229,6 @@ export abstract class EngineCommands extends RuntimeCore {
 
   read(log: LogHandle, fields: ReadFields, done: (read: ReadRecord) => void): void {
     this.#read(log, fields, this.#ticket({ form: 'read', done }))
-  }
-
-  readSync(log: LogHandle, fields: ReadFields): ReadRecord {
-    // A range that is hot is read at once, in the very call that asks for it.
-    const ticket = this.#ticket({ form: 'read', done: late => this.release(late.handle) })
-    this.#read(log, fields, ticket)
-    const inbox = this.waitFor(ticket, 'read', PATIENCE_MS)
-    if (inbox === undefined) return noRead(Code.internal, TOO_LONG)
-    this.#tickets.take(ticket)
-    return inbox.read(0)
   }
 
   #read(log: LogHandle, fields: ReadFields, ticket: number): void {

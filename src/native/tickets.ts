@@ -114,7 +114,7 @@ export class Tickets {
 }
 
 /** An append of which nothing is known but its outcome. */
-export function noAppend(code: number, text: string): AppendedRecord {
+function noAppend(code: number, text: string): AppendedRecord {
   return {
     code,
     text,
@@ -132,7 +132,7 @@ export function noAppend(code: number, text: string): AppendedRecord {
 }
 
 /** A read of which nothing is known but its outcome. */
-export function noRead(code: number, text: string): ReadRecord {
+function noRead(code: number, text: string): ReadRecord {
   return {
     code,
     text,

@@ -6,6 +6,7 @@
  * them; each callback is called exactly once, also when the runtime closes (then with `Code.directoryOffline`). `code`
  * is a number of `engine-code.ts`, 0 = success, never Kafka's. An int64 is a number, saturated at 2^53-1.
  */
+import type { LogWriterKind, OwnedLog } from './owned-log.ts'
 
 /** Result of an engine command that has nothing else to say. `text` explains a failure; empty on success. */
 export interface Outcome {
@@ -325,6 +326,8 @@ export interface Runtime {
   /** From memory, but for one question to the file system. @throws EngineError when the directory is offline. */
   directoryUse(directory: number): DirectoryUse
   openLog(options: OpenLogOptions, sink: LogSink, done: (opened: OpenedLog) => void): LogHandle
+  /** Takes an open log out of the engine's hands into this thread's, which alone changes it from then on. */
+  ownLog(log: LogHandle, writer?: LogWriterKind): OwnedLog
   closeLog(log: LogHandle, clean: boolean, done: (outcome: Outcome) => void): void
   deleteLog(log: LogHandle, done: (outcome: Outcome) => void): void
   append(
@@ -334,11 +337,7 @@ export interface Runtime {
     done: (appended: AppendedRecord) => void,
     prepared?: PreparedAnswer | undefined,
   ): void
-  /** Waits for the lane on this thread, and for nothing else; for logs that this thread alone appends to. */
-  appendSync(log: LogHandle, batch: Batch, fields: AppendFields): AppendedRecord
   read(log: LogHandle, fields: ReadFields, done: (read: ReadRecord) => void): void
-  /** The same, waited for on this thread; for users of the log that have nobody else to serve. */
-  readSync(log: LogHandle, fields: ReadFields): ReadRecord
   watch(log: LogHandle, offset: number, limit: 'end' | 'synced'): void
   lookupTime(log: LogHandle, timestamp: bigint, limit: number, done: (found: FoundRecord) => void): void
   lookupMaxTime(log: LogHandle, limit: number, done: (found: FoundRecord) => void): void

@@ -407,17 +407,6 @@ fn decode_config(r: &mut Reader<'_>) -> Option<LogConfig> {
     })
 }
 
-/// Whether a completion is the answer to this ticket.
-pub fn answers(completion: &Completion, wanted: u32) -> bool {
-    match completion {
-        Completion::Opened { ticket, .. }
-        | Completion::Appended { ticket, .. }
-        | Completion::ReadDone { ticket, .. }
-        | Completion::Answered { ticket, .. } => *ticket == wanted,
-        Completion::Synced { .. } | Completion::DirectoryFailed { .. } | Completion::Fatal { .. } => false,
-    }
-}
-
 /// For calls that fail before the engine sees them.
 pub fn failure(text: impl Into<String>) -> Failure {
     Failure { code: Code::Internal, text: text.into() }

@@ -3,17 +3,21 @@
 //! Threads: one lane, up to four for each directory (syncs, its small files, openings), two for reads, one for
 //! deletions. Each runs one task at a time and catches its panic: the directories go offline, the host lives on.
 
-use crate::command::{Command, Completion, DirectoryId, Failure, Sink};
+use crate::command::{Command, Completion, DirectoryId, Failure, LogRef, Sink};
 use crate::directory::Directory;
 use crate::error::Code;
-use crate::hub::{Hub, LaneItem, Queue, ReadTask, SYNC_THREADS, Site, Task, Tasks};
+use crate::hub::{Deletion, Hub, LaneItem, Queue, ReadTask, SYNC_THREADS, Site, Task, Tasks};
+use crate::journal::HALF_BYTES;
 use crate::lane::Lane;
 use crate::lock::{lock, read, write};
+use crate::log::{Log, LogShared};
+use crate::mapped::Piece;
 use crate::vfs::{self, Space, VfsKind};
 use crate::view::{Patience, ReadRequest};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -29,6 +33,17 @@ pub struct EngineOptions {
     pub manual: bool,
     /// Active files of logs that may be open at once; 0: a quarter of the descriptors that the process may have.
     pub open_files: usize,
+    pub journal: JournalSize,
+}
+
+/// The bytes of each half of a directory's journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JournalSize {
+    #[default]
+    Usual,
+    Bytes(u64),
+    /// Every log syncs its own files.
+    None,
 }
 
 /// Who does what. In manual mode each is stepped by its name.
@@ -73,11 +88,14 @@ pub struct Engine {
 
 struct Inner {
     manual: bool,
+    journal: JournalSize,
     hub: Hub,
     lane: Mutex<Lane>,
     next_directory: AtomicU32,
     stopping: AtomicBool,
     threads: Mutex<Vec<(Option<DirectoryId>, JoinHandle<()>)>>,
+    /// The thread that fills mapped files ahead runs.
+    filling: AtomicBool,
 }
 
 impl Engine {
@@ -89,11 +107,13 @@ impl Engine {
         let engine = Engine {
             inner: Arc::new(Inner {
                 manual: options.manual,
+                journal: options.journal,
                 hub: Hub::new(sink, open_files),
                 lane: Mutex::default(),
                 next_directory: AtomicU32::new(1),
                 stopping: AtomicBool::new(false),
                 threads: Mutex::default(),
+                filling: AtomicBool::new(false),
             }),
         };
         if !options.manual {
@@ -133,9 +153,15 @@ impl Engine {
         let hub = &self.inner.hub;
         let id = self.inner.next_directory.fetch_add(1, Ordering::Relaxed);
         let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
-        let (directory, found) = Directory::open(id, path, vfs.open(), hub.sink.clone())?;
+        let half_bytes = match self.inner.journal {
+            JournalSize::Usual => HALF_BYTES,
+            JournalSize::Bytes(bytes) => bytes,
+            JournalSize::None => 0,
+        };
+        let (directory, found) = Directory::open(id, path, vfs.open(), half_bytes, hub.sink.clone())?;
         let directory = Arc::new(directory);
-        let site = Arc::new(Site { directory: directory.clone(), tasks: Mutex::default(), filled: Condvar::new() });
+        let tasks = Mutex::new(Tasks::new(half_bytes > 0 && directory.vfs.has_disk()));
+        let site = Arc::new(Site { directory: directory.clone(), tasks, filled: Condvar::new() });
         write(&hub.sites).insert(id, site.clone());
         if !self.inner.manual {
             for _ in 0..SYNC_THREADS {
@@ -262,6 +288,64 @@ impl Engine {
         settled() && !hub.any_offline()
     }
 
+    /// Takes a log out of its lane's hands: from now on the caller alone changes it. None: it isn't open.
+    pub(crate) fn lend(&self, log: LogRef) -> Option<Box<Log>> {
+        let (to, lent) = sync_channel(1);
+        self.inner.hub.lane.push(LaneItem::Lend { log, to });
+        if self.inner.manual {
+            while self.step(Role::Lane) {}
+            return lent.try_recv().ok().flatten();
+        }
+        // An end of the engine drops the item, and the sender with it.
+        lent.recv().ok().flatten()
+    }
+
+    /// Fills the piece on another thread, which is started by the first one. Without threads nobody does: whoever needs it
+    /// fills it.
+    pub(crate) fn fill(&self, piece: Arc<Piece>) {
+        if self.inner.manual {
+            return;
+        }
+        if !self.inner.filling.swap(true, Ordering::Relaxed) {
+            self.spawn("fill", None, |inner| {
+                while let Some(piece) = inner.wait(&inner.hub.pieces) {
+                    // Who needs it meets the same outcome.
+                    inner.guard(|| drop(piece.fill()));
+                }
+            });
+        }
+        self.inner.hub.pieces.push(piece);
+    }
+
+    pub(crate) fn take_back(&self, log: Box<Log>) {
+        self.inner.hub.lane.push(LaneItem::TakeBack(log));
+    }
+
+    pub(crate) fn queue_sync(&self, shared: &Arc<LogShared>) {
+        self.inner.hub.queue_sync(shared);
+    }
+
+    pub(crate) fn delete(&self, deletion: Deletion) {
+        self.inner.hub.deletions.push(deletion);
+    }
+
+    /// Brings a log to disk on the caller's thread, or waits for the thread that is at it.
+    pub(crate) fn sync_here(&self, shared: &Arc<LogShared>) -> Result<(), Failure> {
+        let hub = &self.inner.hub;
+        loop {
+            shared.directory.check()?;
+            shared.sync.request(None);
+            self.inner.guard(|| hub.sync(shared));
+            if let Some(outcome) = shared.sync.outcome() {
+                return outcome;
+            }
+            let waiting = lock(&hub.settling);
+            if shared.sync.outcome().is_none() && !self.inner.manual {
+                drop(hub.settled.wait_timeout(waiting, Duration::from_millis(100)));
+            }
+        }
+    }
+
     /// Manual mode: runs one task of the role; false if it had none.
     pub fn step(&self, role: Role) -> bool {
         let (inner, hub) = (&self.inner, &self.inner.hub);
@@ -292,6 +376,8 @@ impl Engine {
         hub.reads.filled.notify_all();
         drop(lock(&hub.deletions.items));
         hub.deletions.filled.notify_all();
+        drop(lock(&hub.pieces.items));
+        hub.pieces.filled.notify_all();
         for site in read(&hub.sites).values() {
             drop(lock(&site.tasks));
             site.filled.notify_all();

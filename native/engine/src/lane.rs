@@ -11,10 +11,11 @@ use crate::error::Code;
 use crate::files::FileCommand;
 use crate::hub::{Deletion, Hub, LaneItem, ReadTask, stale};
 use crate::lock::{read, write};
-use crate::log::{ADVANCE_MS, Log};
+use crate::log::{ADVANCE_MS, Log, LogShared};
 use crate::open_files::OpenFiles;
 use crate::vfs::path;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 #[derive(Default)]
@@ -31,8 +32,13 @@ pub struct Lane {
 }
 
 enum Slot {
-    Opening { request: Box<OpenLog>, waiting: Vec<Command> },
+    Opening {
+        request: Box<OpenLog>,
+        waiting: Vec<Command>,
+    },
     Open(Box<Log>),
+    /// Another thread has it; readers and syncs go on.
+    Lent(Arc<LogShared>),
 }
 
 impl Slot {
@@ -40,6 +46,7 @@ impl Slot {
         match self {
             Slot::Opening { request, .. } => request.log,
             Slot::Open(log) => log.shared().log,
+            Slot::Lent(shared) => shared.log,
         }
     }
 }
@@ -52,17 +59,25 @@ impl Lane {
         match item {
             LaneItem::Commands(commands) => self.drain(commands, hub),
             LaneItem::Opened { log, ticket, outcome } => self.opened(log, ticket, outcome, hub),
+            LaneItem::Lend { log, to } => {
+                // Who asked waits for it.
+                let _ = to.send(self.lend(log));
+            }
+            LaneItem::TakeBack(log) => {
+                let at = log.shared().log;
+                if self.logs.get(&at.slot).is_some_and(|slot| slot.log() == at) {
+                    self.logs.insert(at.slot, Slot::Open(log));
+                }
+            }
             LaneItem::Opens(log) => {
                 if self.open_log(log).is_some() && self.open_files.used(log.slot, hub.open_files) {
                     self.close_files(hub);
                 }
             }
             LaneItem::Flush(done) => {
-                for slot in self.logs.values() {
-                    if let Slot::Open(log) = slot
-                        && log.shared().sync.request(None)
-                    {
-                        hub.queue_sync(log.shared());
+                for shared in read(&hub.logs).values() {
+                    if shared.sync.request(None) {
+                        hub.queue_sync(shared);
                     }
                 }
                 done.store(true, Ordering::Release);
@@ -248,20 +263,28 @@ impl Lane {
                 let queue = owned.rolled_by_hand(now_ms);
                 Ok((marks(owned), queue))
             }),
-            Command::Sync { ticket, .. } => match self.open_log(log) {
-                Some(owned) if owned.shared().sync.request(Some(ticket)) => hub.queue_sync(owned.shared()),
-                Some(_) => {}
-                None => hub.answer(ticket, Err(stale(log))),
+            Command::Sync { ticket, .. } => match hub.log(log) {
+                Ok(shared) if shared.sync.request(Some(ticket)) => hub.queue_sync(&shared),
+                Ok(_) => {}
+                Err(failure) => hub.answer(ticket, Err(failure)),
             },
-            Command::Lookup { ticket, lookup, limit, .. } => match self.open_log(log) {
-                Some(owned) => {
-                    let task = ReadTask::Lookup { shared: owned.shared().clone(), ticket, lookup, limit };
+            Command::Lookup { ticket, lookup, limit, .. } => match hub.log(log) {
+                Ok(shared) => {
+                    let task = ReadTask::Lookup { shared, ticket, lookup, limit };
                     // The epochs are in memory.
                     if matches!(lookup, Lookup::EpochEnd { .. }) { hub.run_read(task) } else { hub.reads.push(task) }
                 }
-                None => hub.answer(ticket, Err(stale(log))),
+                Err(failure) => hub.answer(ticket, Err(failure)),
             },
             _ => {}
+        }
+    }
+
+    fn lend(&mut self, log: LogRef) -> Option<Box<Log>> {
+        let shared = self.open_log(log)?.shared().clone();
+        match self.logs.insert(log.slot, Slot::Lent(shared)) {
+            Some(Slot::Open(owned)) => Some(owned),
+            _ => None,
         }
     }
 
@@ -352,8 +375,8 @@ impl Lane {
                 owned.shared().directory.release_log(&owned.shared().name);
                 Some(owned)
             }
-            opening => {
-                self.logs.insert(log.slot, opening);
+            not_here => {
+                self.logs.insert(log.slot, not_here);
                 None
             }
         }
@@ -363,8 +386,11 @@ impl Lane {
         let Some(mut owned) = self.take(log, hub) else { return hub.answer(ticket, Err(stale(log))) };
         let shared = owned.shared().clone();
         if !clean {
+            // What counts as synced is found again when the log is next opened.
+            let outcome = shared.directory.check().and_then(|()| shared.sync_journaled());
             shared.sync.abandon(stale(log));
-            return hub.answer(ticket, shared.directory.check().map(|()| Answer::None));
+            shared.directory.journal.drained(log);
+            return hub.answer(ticket, outcome.map(|()| Answer::None));
         }
         let advancing = owned.advance_to_close(self.now_ms);
         if shared.sync.close(ticket) || advancing {
@@ -382,6 +408,7 @@ impl Lane {
         }
         // A sync that runs on may lose its files from here on, and must not take that for a broken disk.
         shared.sync.abandon(stale(log));
+        directory.journal.drained(log);
         let mut unique = unique_of(&shared.name, log);
         let renamed = loop {
             let name = deleted_name(&shared.name, unique);

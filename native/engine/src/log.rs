@@ -32,6 +32,18 @@ pub struct LogShared {
     pub directory: Arc<Directory>,
     pub view: LogView,
     pub sync: LogSync,
+    pub topic_id: Option<Box<str>>,
+}
+
+impl LogShared {
+    /// Syncs the files that a journal vouches for.
+    pub fn sync_journaled(&self) -> Result<(), Failure> {
+        for file in self.sync.journaled() {
+            let failed = |error| self.directory.fail(&format!("syncing a segment of {}", self.name), &error);
+            file.sync_data().map_err(failed)?;
+        }
+        Ok(())
+    }
 }
 
 pub struct Log {
@@ -60,6 +72,8 @@ pub struct Log {
     pub(crate) advanced: Advanced,
     /// Segments that left the log, and when their files may go.
     pub(crate) expiring: VecDeque<(i64, i64)>,
+    /// How long the active segment's file is while room is reserved behind its batches.
+    pub(crate) reserved: u64,
 }
 
 /// Where the last recovery point was begun.
@@ -107,6 +121,7 @@ impl Log {
         if self.active_size() == 0 {
             return if base > self.end { self.rebase(base, now_ms) } else { Ok(()) };
         }
+        self.cut_reserve()?;
         let directory = self.shared.directory.clone();
         let folder = self.shared.folder.clone();
         let sealed = self.active.clone();
@@ -139,7 +154,22 @@ impl Log {
         self.created_ms = now_ms;
         self.name_is_new = false;
         self.rolled = true;
-        self.shared.sync.written(self.end, &file, true, false, false);
+        self.shared.sync.written(self.end, &file, None, true, false, false);
+        Ok(())
+    }
+
+    /// The active segment's file ends where its batches do.
+    pub(crate) fn cut_reserve(&mut self) -> Result<(), Failure> {
+        if std::mem::take(&mut self.reserved) <= self.active_size() {
+            return Ok(());
+        }
+        let cut = self.active.file().and_then(|file| {
+            file.set_len(self.active_size())?;
+            Ok(file)
+        });
+        let file = cut.map_err(|error| self.write_failed(&error))?;
+        // The cut has to be on disk before anything that comes to stand behind it in the next segment.
+        self.shared.sync.written(self.end, &file, None, false, false, false);
         Ok(())
     }
 

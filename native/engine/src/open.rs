@@ -132,6 +132,7 @@ impl<'a> Opening<'a> {
             folder: self.folder.clone(),
             directory: self.directory.clone(),
             view: LogView::new(state),
+            topic_id: self.request.topic_id.as_deref().map(Box::from),
             sync: LogSync::new(self.request.log, sink, end, self.points.recovery.min(end)),
         });
         let mut log = Box::new(Log {
@@ -152,6 +153,7 @@ impl<'a> Opening<'a> {
             loose_snapshots,
             advanced: Advanced { end: if settled { end } else { -1 }, bytes: bytes_end },
             expiring: Default::default(),
+            reserved: 0,
         });
         if start > end {
             // Records up to the start were deleted, and a crash took the rest: the log goes on at its start.

@@ -2,8 +2,9 @@
 
 use super::durability::{ByteChange, Folder, Inode, NameChange, Node, Random};
 use super::memory::{MemoryVfs, Operation, Shared, lock, split};
+use super::memory_map::MemoryMap;
 use super::pages::gather;
-use super::{DirectoryEntry, File, Lock, LockFailure, OpenMode, Space, Vfs};
+use super::{DirectoryEntry, File, Lock, LockFailure, Map, OpenMode, Space, Vfs};
 use std::io::{self, IoSlice};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -22,6 +23,10 @@ impl Drop for MemoryLock {
 }
 
 impl Vfs for MemoryVfs {
+    fn has_disk(&self) -> bool {
+        self.shared.tracked
+    }
+
     fn open(&self, path: &str, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let (folder, name) = split(path);
         let exists = matches!(MemoryVfs::find(&self.lock_state(), path), Ok(Node::File(_)));
@@ -224,6 +229,8 @@ impl File for MemoryFile {
         failed.map_or(Ok(()), Err)
     }
 
+    fn begin_writing(&self) {}
+
     fn set_len(&self, length: u64) -> io::Result<()> {
         self.shared.enter(Operation::SetLen, &self.inode.path)?;
         let mut content = lock(&self.inode.content);
@@ -235,6 +242,10 @@ impl File for MemoryFile {
             self.shared.used.fetch_sub(before - length, Ordering::AcqRel);
         }
         Ok(())
+    }
+
+    fn map(&self, length: u64) -> io::Result<Box<dyn Map>> {
+        Ok(Box::new(MemoryMap::new(self.shared.clone(), self.inode.clone(), length)))
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -1,6 +1,6 @@
 //! The operating system's files, through std and libc.
 
-use super::{DirectoryEntry, File, Lock, LockFailure, OpenMode, Space, Vfs, path, platform};
+use super::{DirectoryEntry, File, Lock, LockFailure, Map, OpenMode, Space, Vfs, path, platform};
 use std::collections::BTreeSet;
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,6 +36,10 @@ impl Drop for PosixLock {
 }
 
 impl Vfs for PosixVfs {
+    fn has_disk(&self) -> bool {
+        true
+    }
+
     fn open(&self, path: &str, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let mut options = std::fs::OpenOptions::new();
         options.read(true);
@@ -178,8 +182,16 @@ impl File for PosixFile {
         self.file.sync_data().inspect_err(|error| *failed = Some(error.raw_os_error().unwrap_or(EIO)))
     }
 
+    fn begin_writing(&self) {
+        platform::begin_writing(&self.file);
+    }
+
     fn set_len(&self, length: u64) -> io::Result<()> {
         self.file.set_len(length)
+    }
+
+    fn map(&self, length: u64) -> io::Result<Box<dyn Map>> {
+        platform::map(&self.file, length)
     }
 
     fn len(&self) -> io::Result<u64> {
