@@ -286,18 +286,6 @@ impl Directory {
         lock(&self.points).on_disk(folder, |_| true)
     }
 
-    /// Where the closed log in `folder` stands is on disk under `name` too, so that it may be renamed to that.
-    pub fn share_points(&self, folder: &str, name: &str) -> Result<(), Failure> {
-        {
-            let points = &mut *lock(&self.points);
-            for (_, kind) in CHECKPOINTS {
-                let point = points.get(kind, folder);
-                points.set(kind, name, point);
-            }
-        }
-        self.write_checkpoints()
-    }
-
     /// The log is gone; true if the files on disk still have a point of it.
     pub fn forget(&self, folder: &str) -> bool {
         let points = &mut *lock(&self.points);

@@ -83,18 +83,17 @@ pub fn run(directory: &Directory, command: FileCommand) -> Result<Answer, Failur
     }
 }
 
-/// A future log, closed, becomes the partition's log. Its points are on disk under the new name before the name is: a crash
-/// leaves one of the two, and where it stands.
+/// A future log, closed, becomes the partition's log. Its points, which go by the partition's name all the time, are on disk
+/// before: a crash leaves the folder under one of its names, and where the log stands.
 fn promote(directory: &Directory, folder: &str, name: &str) -> Result<Answer, Failure> {
     let (vfs, to) = (&*directory.vfs, path(&directory.path, name));
     if directory.vfs.list(&to).is_ok() {
         return Err(Failure { code: Code::Io, text: format!("{to} is there already") });
     }
-    directory.share_points(folder, name)?;
+    directory.write_checkpoints()?;
     let failed = |error: io::Error| directory.fail(&format!("renaming {folder} to {name}"), &error);
     vfs.rename(&path(&directory.path, folder), &to).map_err(failed)?;
     vfs.sync_folder(&directory.path).map_err(failed)?;
-    directory.forget(folder);
     Ok(Answer::None)
 }
 
