@@ -27,9 +27,11 @@ import { ErrorCode } from '../protocol/error-codes.ts'
 import { findApi } from '../protocol/registry.ts'
 import { skimProgram } from '../protocol/skim.ts'
 import { Assignments } from './assignments.ts'
+import { Cleaner } from './cleaner.ts'
 import type { BrokerPorts, Endpoint } from './context.ts'
 import { Deadlines } from './deadlines.ts'
 import { FetchSessions } from './fetch-session.ts'
+import { Flushing } from './flushing.ts'
 import { Gate } from './gate.ts'
 import { GROUPS_TOPIC, GroupCoordinators } from './group-coordinators.ts'
 import { handlers } from './handlers/index.ts'
@@ -147,7 +149,9 @@ interface Parts {
   router?: Router
   deadlines?: Deadlines
   lifecycle?: BrokerLifecycle
+  flushing?: Flushing
   retention?: Retention
+  cleaner?: Cleaner
 }
 
 async function start(
@@ -187,6 +191,16 @@ async function start(
   node.onFailed(text => options.onFailed?.(text))
 
   const assignments = new Assignments(node.controller, nodeId, logger)
+  const flushing = new Flushing({
+    host,
+    directories: parts.directories,
+    schedulerIntervalMs: config.number('log.flush.scheduler.interval.ms'),
+    checkpointIntervalsMs: [
+      config.number('log.flush.offset.checkpoint.interval.ms'),
+      config.number('log.flush.start.offset.checkpoint.interval.ms'),
+    ],
+  })
+  parts.flushing = flushing
   const replicas = await Replicas.create({
     host,
     logger,
@@ -196,6 +210,7 @@ async function start(
     allDirectories: parts.directories.filter(directory => node.directoryIds.has(directory)),
     unusable: [...unusable.paths, ...node.unusable.map(directory => directory.path)],
     assign: (topicId, index, directoryId) => assignments.assign(topicId, index, directoryId),
+    onFlushMs: flushMs => flushing.expect(flushMs),
   })
   parts.replicas = replicas
   parts.unsubscribe.push(node.loader.subscribe(replicas))
@@ -263,6 +278,14 @@ async function start(
     intervalMs: config.number('log.retention.check.interval.ms'),
     onFailed: ({ topic, index }, error) => logger.warn({ err: error }, `${topic}-${index} keeps its old segments`),
   })
+  if (config.boolean('log.cleaner.enable')) {
+    parts.cleaner = new Cleaner({
+      host,
+      logger,
+      partitions: () => replicas.partitions(),
+      config: () => replicas.config,
+    })
+  }
   gate.open()
   return started(node, replicas, strays)
 }
@@ -304,7 +327,9 @@ async function stop(parts: Parts): Promise<void> {
   await router?.idle(DRAIN_MS)
   for (const listener of parts.listeners.keys()) listener.closeConnections()
   parts.deadlines?.close()
+  parts.flushing?.close()
   parts.retention?.close()
+  parts.cleaner?.close()
   lifecycle?.close()
   for (const unsubscribe of parts.unsubscribe) unsubscribe()
   // A start that came to no log leaves the directory as clean, or not, as it was found.

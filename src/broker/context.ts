@@ -84,7 +84,7 @@ export interface GroupCoordinatorPort {
   partitionFor(groupId: string): number
   /**
    * Resolves to the id of the broker that leads the partition, -1 when there is none; if it is this one, once the groups are
-   * loaded, or when that takes too long.
+   * loaded, or when that takes too long; -1 at once when its log is offline.
    */
   whenReady(partition: number): Promise<number>
 }

@@ -8,6 +8,7 @@
 import type { Host } from '../host/host.ts'
 import { futureOf } from '../log/folder-names.ts'
 import type { LogDirectory } from '../log/log.ts'
+import { topicIdIn } from '../log/topic-id.ts'
 import { METADATA_FOLDER } from '../raft/survey.ts'
 
 /** Bytes of a folder's name. */
@@ -16,6 +17,12 @@ const LONGEST_NAME = 255
 export interface Folder {
   readonly directory: LogDirectory
   readonly name: string
+}
+
+/** Where a partition's folder lies, and of which topic it is, which is looked up where there are two of its name. */
+interface Place {
+  readonly directory: LogDirectory
+  topicId: string | undefined
 }
 
 /** A name that no folder has; undefined where it would be too long. */
@@ -36,7 +43,7 @@ function unique(host: Host): string {
 
 export class Folders {
   /** By the partition's folder. */
-  readonly #present = new Map<string, LogDirectory[]>()
+  readonly #present = new Map<string, Place[]>()
   readonly #futures = new Map<string, Folder[]>()
 
   static async read(directories: Iterable<LogDirectory>): Promise<Folders> {
@@ -45,20 +52,26 @@ export class Folders {
       for (const name of await directory.partitionFolders()) {
         const future = futureOf(name)
         if (future !== undefined) add(folders.#futures, future, { directory, name })
-        else if (name !== METADATA_FOLDER) add(folders.#present, name, directory)
+        else if (name !== METADATA_FOLDER) add(folders.#present, name, { directory, topicId: undefined })
       }
+    }
+    for (const [folder, places] of folders.#present) {
+      if (places.length === 1) continue
+      for (const place of places) place.topicId = await topicIdIn(place.directory, folder)
     }
     return folders
   }
 
-  /** Where the partition lies: in `preferred`, if it lies there too. */
-  take(folder: string, preferred: LogDirectory | undefined): LogDirectory | undefined {
+  /** Where the partition lies: of several places that of its topic, and of those `preferred`. */
+  take(folder: string, topicId: string, preferred: LogDirectory | undefined): LogDirectory | undefined {
     const places = this.#present.get(folder)
     if (places === undefined) return undefined
-    const at = preferred === undefined ? 0 : Math.max(0, places.indexOf(preferred))
-    const [taken] = places.splice(at, 1)
+    const own = places.filter(place => place.topicId === topicId)
+    const from = own.length > 0 ? own : places
+    const taken = from.find(({ directory }) => directory === preferred) ?? (from[0] as Place)
+    places.splice(places.indexOf(taken), 1)
     if (places.length === 0) this.#present.delete(folder)
-    return taken
+    return taken.directory
   }
 
   /** A copy of the partition on its way from `present` to another directory. */
@@ -68,7 +81,7 @@ export class Folders {
 
   /** A copy that is all that `directory`, which the metadata names, has of the partition: its move lacked but the names. */
   takeAbandoned(folder: string, directory: LogDirectory): Folder | undefined {
-    if (this.#present.get(folder)?.includes(directory)) return undefined
+    if (this.#present.get(folder)?.some(place => place.directory === directory)) return undefined
     return this.#takeFuture(folder, future => future.directory === directory)
   }
 
@@ -84,7 +97,7 @@ export class Folders {
   /** What nobody has taken; it is given once. */
   takeRest(): Folder[] {
     const rest = [...this.#futures.values()].flat()
-    for (const [name, places] of this.#present) for (const directory of places) rest.push({ directory, name })
+    for (const [name, places] of this.#present) for (const { directory } of places) rest.push({ directory, name })
     this.#present.clear()
     this.#futures.clear()
     return rest

@@ -171,19 +171,25 @@ export class GroupCoordinators implements MetadataPublisher, GroupCoordinatorPor
   async whenReady(partition: number): Promise<number> {
     const leader = () => this.#topic()?.partitions[partition]?.leader ?? -1
     if (leader() !== this.#options.nodeId) return leader()
+    if (this.#isOffline(partition)) return -1
     let loading = this.#loading.get(partition)
     if (loading === undefined) {
       loading = this.#whenLoaded(partition).finally(() => this.#loading.delete(partition))
       this.#loading.set(partition, loading)
     }
     await loading
-    return leader()
+    return this.#isOffline(partition) ? -1 : leader()
+  }
+
+  /** Its log can't be used, and won't be soon: to wait for it would hold up whoever asked for others too. */
+  #isOffline(partition: number): boolean {
+    return this.#options.replicas.partition(GROUPS_TOPIC, partition)?.unavailable === ErrorCode.KAFKA_STORAGE_ERROR
   }
 
   async #whenLoaded(partition: number): Promise<void> {
     const { clock, timers } = this.#options.host
     const deadlineMs = clock.monotonicMs() + READY_TIMEOUT_MS
-    while (!this.#closed && clock.monotonicMs() < deadlineMs) {
+    while (!this.#closed && !this.#isOffline(partition) && clock.monotonicMs() < deadlineMs) {
       try {
         await this.#runtime.read(partition, 'find coordinator', () => undefined)
         return

@@ -58,6 +58,8 @@ export interface ReplicasOptions {
   readonly directories: ReadonlyMap<LogDirectory, string>
   /** The same, and those that are offline. */
   readonly allDirectories: readonly LogDirectory[]
+  /** A log of the page cache has this `flush.ms`. */
+  readonly onFlushMs: (flushMs: number) => void
   /** Paths of directories that could not be used at start. */
   readonly unusable: readonly string[]
   /** Tells the controller where a replica lies; resolves to Kafka's code. */
@@ -272,8 +274,12 @@ export class Replicas implements ReplicaPort {
     if (last !== undefined && last.configs === configs && last.broker === this.#config) return last
     const log = logConfigFor(configs, this.#config)
     const minInSyncReplicas = topicValue('min.insync.replicas', configs, this.#config) as number
-    const partition = { flush: this.#config.flush, minInSyncReplicas, timestampType: log.timestampType }
+    const minDirtyRatio = topicValue('min.cleanable.dirty.ratio', configs, this.#config) as number
+    const compaction = log.compacted ? { minDirtyRatio, minLagMs: log.minCompactionLagMs } : undefined
+    const { flush, timestampType } = log
+    const partition = { flush, minInSyncReplicas, timestampType, compaction }
     this.#settings = { configs, broker: this.#config, log, partition }
+    if (log.flush === 'os') this.#options.onFlushMs(log.flushMs)
     return this.#settings
   }
 
@@ -306,7 +312,7 @@ export class Replicas implements ReplicaPort {
       this.#openIn(promoted.directory, topic, partition, image, { isFirst: true, promoted: promoted.name })
       return
     }
-    const existing = this.#folders.take(folder, named)
+    const existing = this.#folders.take(folder, partition.topicId, named)
     const future = existing && this.#folders.takeFuture(folder, existing)
     const unusable = this.#options.unusable.length > 0 && !this.#started
     if (existing === undefined && (this.#isElsewhere(directoryId) || (unusable && named === undefined))) {

@@ -5,6 +5,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { version } from '../base/version.ts'
 import { ExitCode } from './exit-codes.ts'
+import { type DumpFlags, logDump, logRepair, logVerify, type RepairFlags, type VerifyFlags } from './log.ts'
 import { serve } from './serve.ts'
 import type { ServeFlags } from './serve-config.ts'
 
@@ -53,7 +54,56 @@ function program(): Command {
     .action(async (flags: ServeFlags) => {
       process.exitCode = await serve(flags)
     })
+  addLog(odradek)
   return odradek
+}
+
+/** Subcommands that look into a directory while no broker runs. */
+function addLog(odradek: Command): void {
+  const log = odradek
+    .command('log')
+    .description('Look into log directories, partition folders or files, and mend them, while no broker runs.')
+    .helpCommand(false)
+    .exitOverride()
+  const paths = 'a log directory, a partition folder, or files of one'
+  log
+    .command('dump')
+    .description('Print the batches, index entries and checkpoints that the paths hold.')
+    .argument('<path...>', paths)
+    .option('--records', "also print the records, decoded in the topics that are Kafka's own")
+    .option('--from <offset>', 'from this offset on', offset)
+    .option('--to <offset>', 'up to this offset', offset)
+    .option('--json', 'a JSON object a line')
+    .exitOverride()
+    .action((given: string[], flags: DumpFlags) => {
+      process.exitCode = logDump(given, flags)
+    })
+  log
+    .command('verify')
+    .description('Say what is wrong with the paths; ends with 1 when anything is.')
+    .argument('<path...>', paths)
+    .option('--deep', 'also inflate every batch and walk its records')
+    .option('--json', 'a JSON object a line')
+    .exitOverride()
+    .action((given: string[], flags: VerifyFlags) => {
+      process.exitCode = logVerify(given, flags)
+    })
+  log
+    .command('repair')
+    .description('Say what would mend the paths. What is cut or replaced is kept beside under another name.')
+    .argument('<path...>', paths)
+    .option('--yes', 'do it')
+    .option('--accept-loss', 'also where acknowledged records are damaged: those and all behind them are set aside')
+    .option('--json', 'a JSON object a line')
+    .exitOverride()
+    .action((given: string[], flags: RepairFlags) => {
+      process.exitCode = logRepair(given, flags)
+    })
+}
+
+function offset(text: string): number {
+  if (!/^\d{1,16}$/.test(text)) throw new InvalidArgumentError('An offset is an integer from 0 on.')
+  return Number(text)
 }
 
 function collect(pair: string, before: readonly string[]): string[] {

@@ -5,6 +5,9 @@
  */
 export interface LogConfig {
   flush: 'group' | 'os'
+  /** Under `os`: messages after which the log is synced, and their age at which it is. */
+  flushMessages: number
+  flushMs: number
   segmentBytes: number
   segmentMs: number
   segmentJitterMs: number
@@ -24,5 +27,11 @@ export interface LogConfig {
   /** Negative: no limit. */
   retentionBytes: number
   fileDeleteDelayMs: number
+  /** How long a tombstone stays after the cleaner first saw it. */
+  deleteRetentionMs: number
+  /** Younger segments are left alone by the cleaner. */
+  minCompactionLagMs: number
+  /** Older records are cleaned whatever their share; the largest integer: never for that. */
+  maxCompactionLagMs: number
   producerIdExpirationMs: number
 }

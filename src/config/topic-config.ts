@@ -97,7 +97,10 @@ export function logConfigFor(overrides: ReadonlyMap<string, string>, broker: Bro
   const segmentMs = number('segment.ms')
   const maxLagMs = number('max.compaction.lag.ms')
   return {
-    flush: broker.flush,
+    // A sync after each message: what is acknowledged is on disk, as under `group`.
+    flush: number('flush.messages') === 1 ? 'group' : broker.flush,
+    flushMessages: number('flush.messages'),
+    flushMs: number('flush.ms'),
     segmentBytes: (value('internal.segment.bytes') as number | null) ?? number('segment.bytes'),
     // A compacted log rolls early enough for its records to become cleanable in time.
     segmentMs: compacted && maxLagMs > 0 ? Math.min(maxLagMs, segmentMs) : segmentMs,
@@ -119,6 +122,9 @@ export function logConfigFor(overrides: ReadonlyMap<string, string>, broker: Bro
     retentionMs: number('retention.ms'),
     retentionBytes: number('retention.bytes'),
     fileDeleteDelayMs: number('file.delete.delay.ms'),
+    deleteRetentionMs: number('delete.retention.ms'),
+    minCompactionLagMs: number('min.compaction.lag.ms'),
+    maxCompactionLagMs: maxLagMs,
     producerIdExpirationMs: broker.number('producer.id.expiration.ms'),
   }
 }

@@ -8,6 +8,7 @@ import type { Logger } from '../base/logger.ts'
 import { silentLogger } from '../base/logger.ts'
 import { futureOf } from '../log/folder-names.ts'
 import type { LogDirectory } from '../log/log.ts'
+import { topicIdIn } from '../log/topic-id.ts'
 import { KRAFT_VERSION, METADATA_VERSION, SUPPORTED_FEATURES } from '../metadata/features.ts'
 import type { MetadataImage } from '../metadata/image.ts'
 import { MetadataLoader } from '../metadata/loader.ts'
@@ -73,7 +74,11 @@ interface Twice {
   readonly directories: readonly LogDirectory[]
 }
 
-/** No directory has partitions without the metadata log. @returns the partitions that lie in two */
+/**
+ * No directory has partitions without the metadata log. Two topics may have had one name, one after the other: while the
+ * directory of the first was offline, the second came to lie in another.
+ * @returns the partitions that lie in two
+ */
 async function checkFolders(directories: readonly LogDirectory[], identity: Identity): Promise<Twice[]> {
   const seen = new Map<string, LogDirectory>()
   const twice: Twice[] = []
@@ -81,7 +86,8 @@ async function checkFolders(directories: readonly LogDirectory[], identity: Iden
     for (const folder of await directory.partitionFolders()) {
       if (futureOf(folder) !== undefined) continue
       const other = seen.get(folder)
-      if (other !== undefined) twice.push({ folder, directories: [other, directory] })
+      if (other !== undefined && !(await areOfTwoTopics(folder, other, directory)))
+        twice.push({ folder, directories: [other, directory] })
       seen.set(folder, directory)
     }
   }
@@ -114,6 +120,10 @@ function checkTwice(twice: readonly Twice[], image: MetadataImage, identity: Ide
     const [one, other] = directories.map(({ path }) => path)
     throw new MetadataError(`${folder} lies in ${one} and in ${other}; move one of them away`)
   }
+}
+
+async function areOfTwoTopics(folder: string, one: LogDirectory, other: LogDirectory): Promise<boolean> {
+  return (await topicIdIn(one, folder)) !== (await topicIdIn(other, folder))
 }
 
 /** The image after everything in the log, whether it was committed or not. */

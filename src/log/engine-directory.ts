@@ -107,6 +107,10 @@ export class EngineDirectory implements LogDirectory, LogHome {
     }
   }
 
+  look(sweep: boolean): Promise<void> {
+    return new Promise((resolve, reject) => this.runtime.look(this.id, sweep, settle(resolve, reject)))
+  }
+
   checkpoint(): Promise<void> {
     return new Promise((resolve, reject) => this.runtime.checkpoint(this.id, settle(resolve, reject)))
   }

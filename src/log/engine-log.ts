@@ -6,7 +6,9 @@
  * directory every command still gets its answer, an error. There may be a hundred thousand of these, nearly all idle: one
  * object each, which is its own handle and its own sink, and shares the rest by its directory.
  */
+
 import { assert } from '../base/assert.ts'
+import { Code } from '../native/engine-code.ts'
 import type { LogWriterKind, OwnedLog } from '../native/owned-log.ts'
 import type {
   AppendedRecord,
@@ -26,9 +28,12 @@ import type {
   Appended,
   AppendOptions,
   BatchSource,
+  Cleaned,
+  CleanOptions,
   Found,
   Log,
   LogConfig,
+  LogDirt,
   LogListener,
   LogMarks,
   OpenReport,
@@ -195,6 +200,24 @@ export class EngineLog implements Log, LogHandle, LogSink {
   retain(): Promise<LogMarks> {
     return new Promise((resolve, reject) => {
       this.#home.runtime.retain(this, record => this.#moved(record, resolve, reject))
+    })
+  }
+
+  dirt(limit: number): Promise<LogDirt> {
+    return new Promise((resolve, reject) => {
+      this.#home.runtime.dirt(this, limit, record => {
+        if (record.code === 0) resolve(record)
+        else reject(new LogError(logErrorCode(record.code), record.text))
+      })
+    })
+  }
+
+  clean(limit: number, options: CleanOptions): Promise<Cleaned> {
+    return new Promise((resolve, reject) => {
+      this.#home.runtime.clean(this, limit, options, record => {
+        if (record.code === 0) resolve(record)
+        else reject(new LogError(logErrorCode(record.code), record.text, record.code === Code.noSpace))
+      })
     })
   }
 

@@ -47,6 +47,7 @@ const table: Record<keyof typeof Code, KafkaErrorCode> = {
   oldMagic: ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT,
   internal: ErrorCode.UNKNOWN_SERVER_ERROR,
   coordinatorFenced: ErrorCode.TRANSACTION_COORDINATOR_FENCED,
+  duplicateSequence: ErrorCode.DUPLICATE_SEQUENCE_NUMBER,
 }
 
 const byNumber: KafkaErrorCode[] = []

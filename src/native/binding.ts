@@ -4,6 +4,7 @@
  * Invariants: `runtime` is a number that `openRuntime` gave to this environment. Numbers are not checked over there (they
  * wrap), so callers pass none that could be out of range.
  */
+import type { InspectRequest } from './types.ts'
 
 export interface DirectoryAnswer {
   code: number
@@ -118,4 +119,6 @@ export interface Binding {
   checkRegex(pattern: string): string
   /** `lines`: the names, separated by line feeds. */
   matchRegex(pattern: string, lines: string): { error: string; indices: Uint32Array }
+  /** Hands JSON lines to `take` until it answers false; empty, or which path or step failed. */
+  inspect(request: InspectRequest, take: (lines: string) => boolean): string
 }

@@ -29,6 +29,7 @@ export const Code = {
   oldMagic: 23,
   internal: 24,
   coordinatorFenced: 25,
+  duplicateSequence: 26,
 } as const
 
 /** A blocking call of the engine failed. `engineCode` is a number of `Code`; the message names the path and the remedy. */

@@ -16,8 +16,11 @@ import type {
   AppendedRecord,
   AppendFields,
   Batch,
+  CleanedRecord,
+  CleanOptions,
   DirectorySink,
   DirectoryUse,
+  DirtRecord,
   Disk,
   EngineLogConfig,
   FileRecord,
@@ -301,13 +304,33 @@ export abstract class EngineCommands extends RuntimeCore {
   }
 
   #move(kind: number, log: LogHandle, offset: number, done: (marks: MarksRecord) => void): void {
-    const ticket = this.#ticket({ form: 'marks', done })
+    this.#timed(kind, log, offset, this.#ticket({ form: 'marks', done }))
+  }
+
+  #timed(kind: number, log: LogHandle, offset: number, ticket: number): void {
     const out = this.outbox
     out.begin(kind, 0, log.slot, log.generation, 24)
     out.u32(ticket)
     out.u32(0)
     out.f64(offset)
     out.f64(this.host.clock.wallMs())
+  }
+
+  dirt(log: LogHandle, limit: number, done: (dirt: DirtRecord) => void): void {
+    this.#timed(layout.DIRT, log, limit, this.#ticket({ form: 'dirt', done }))
+  }
+
+  clean(log: LogHandle, limit: number, options: CleanOptions, done: (cleaned: CleanedRecord) => void): void {
+    const ticket = this.#ticket({ form: 'cleaned', done })
+    const out = this.outbox
+    out.begin(layout.CLEAN, 0, log.slot, log.generation, 48)
+    out.u32(ticket)
+    out.u32(options.bufferBytes)
+    out.f64(limit)
+    out.f64(this.host.clock.wallMs())
+    out.f64(options.mapBytes)
+    out.f64(options.loadFactor)
+    out.f64(options.bytesPerSecond)
   }
 
   startEpoch(log: LogHandle, epoch: number, offset: number, done: (outcome: Outcome) => void): void {
@@ -354,6 +377,14 @@ export abstract class EngineCommands extends RuntimeCore {
 
   setAside(directory: number, folder: string, name: string, done: (outcome: Outcome) => void): void {
     this.#file(layout.SET_ASIDE, directory, `${folder}/${name}`, 0, this.#ticket({ form: 'outcome', done }))
+  }
+
+  look(directory: number, sweep: boolean, done: (outcome: Outcome) => void): void {
+    const out = this.outbox
+    out.begin(layout.LOOK, sweep ? layout.LOOK_SWEEP : 0, directory, 0, 16)
+    out.u32(this.#ticket({ form: 'outcome', done }))
+    out.u32(0)
+    out.f64(this.host.clock.wallMs())
   }
 
   checkpoint(directory: number, done: (outcome: Outcome) => void): void {

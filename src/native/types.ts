@@ -26,6 +26,23 @@ export interface MatchedNames {
   readonly error: string | undefined
 }
 
+/** What is asked of log directories from outside; `native/engine/src/inspect/report.rs` says what each line holds. */
+export interface InspectRequest {
+  /** `plan` is what `repair` would do. */
+  readonly mode: 'dump' | 'verify' | 'plan' | 'repair'
+  /** Log directories, partition folders, files. */
+  readonly paths: readonly string[]
+  /** Of verify: every batch inflated, every record walked. */
+  readonly deep: boolean
+  /** Of dump: the records, too. */
+  readonly records: boolean
+  /** Of dump: offsets, both included. */
+  readonly from: number
+  readonly to: number
+  /** Of plan and repair: acknowledged records may go where they are damaged. */
+  readonly acceptLoss: boolean
+}
+
 /** Names an open log. Valid from `openLog` (commands may follow at once) until `closeLog` or `deleteLog`. */
 export interface LogHandle {
   readonly slot: number
@@ -64,6 +81,9 @@ export type Disk = 'posix' | { readonly memory: number }
 /** Same fields as native/engine/src/config.rs. */
 export interface EngineLogConfig {
   flush: 'group' | 'os'
+  /** Under `os`: messages after which the log is synced, and their age at which it is. */
+  flushMessages: number
+  flushMs: number
   segmentBytes: number
   segmentMs: number
   segmentJitterMs: number
@@ -83,6 +103,10 @@ export interface EngineLogConfig {
   /** Negative: no limit. */
   retentionBytes: number
   fileDeleteDelayMs: number
+  deleteRetentionMs: number
+  minCompactionLagMs: number
+  /** The largest integer: none. */
+  maxCompactionLagMs: number
   producerIdExpirationMs: number
 }
 
@@ -188,6 +212,35 @@ export interface MarksRecord extends Outcome {
   readonly start: number
   readonly end: number
   readonly syncedEnd: number
+}
+
+/** What the cleaner would find in a log. */
+export interface DirtRecord extends Outcome {
+  readonly cleanBytes: number
+  readonly dirtyBytes: number
+  /** For how long records wait beyond `max.compaction.lag.ms`; 0: none does. */
+  readonly overdueMs: number
+}
+
+export interface CleanOptions {
+  /** Memory for keys, 24 bytes each. */
+  readonly mapBytes: number
+  /** How full that may get, as a fraction. */
+  readonly loadFactor: number
+  /** Bytes read at once. */
+  readonly bufferBytes: number
+  /** Ceiling of what is read and written. */
+  readonly bytesPerSecond: number
+}
+
+/** What a pass of compaction did. */
+export interface CleanedRecord extends Outcome {
+  /** Everything below is clean now. */
+  readonly cleanedTo: number
+  readonly readBytes: number
+  readonly writtenBytes: number
+  /** Records that went because they had no key. */
+  readonly keylessRecords: number
 }
 
 export interface FileRecord extends Outcome {
@@ -348,6 +401,10 @@ export interface Runtime {
   roll(log: LogHandle, done: (marks: MarksRecord) => void): void
   /** Lets go of segments that retention no longer keeps. */
   retain(log: LogHandle, done: (marks: MarksRecord) => void): void
+  /** `limit`: nothing from there on may be cleaned. */
+  dirt(log: LogHandle, limit: number, done: (dirt: DirtRecord) => void): void
+  /** One pass of compaction, in the background. `Code.staleLog`: the log has changed meanwhile. */
+  clean(log: LogHandle, limit: number, options: CleanOptions, done: (cleaned: CleanedRecord) => void): void
   startEpoch(log: LogHandle, epoch: number, offset: number, done: (outcome: Outcome) => void): void
   setHighWatermark(log: LogHandle, offset: number): void
   configure(log: LogHandle, config: EngineLogConfig, done: (outcome: Outcome) => void): void
@@ -358,6 +415,8 @@ export interface Runtime {
   removeFile(directory: number, path: string, done: (outcome: Outcome) => void): void
   /** Renames the folder of a log that is not open, durably; `name` must not be that of a partition. */
   setAside(directory: number, folder: string, name: string, done: (outcome: Outcome) => void): void
+  /** Syncs the logs whose `flushMs` is over; `sweep`: and writes the checkpoints, where there is anything new. */
+  look(directory: number, sweep: boolean, done: (outcome: Outcome) => void): void
   checkpoint(directory: number, done: (outcome: Outcome) => void): void
 
   // Held memory: frames, reads and staged bytes share one kind of handle.

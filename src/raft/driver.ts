@@ -62,6 +62,8 @@ export interface RaftOptions {
 /** Settings of the metadata log, as Kafka has them: nothing is compressed, nothing expires, everything is synced. */
 const METADATA_LOG_CONFIG: LogConfig = {
   flush: 'group',
+  flushMessages: Number.MAX_SAFE_INTEGER,
+  flushMs: Number.MAX_SAFE_INTEGER,
   segmentBytes: 1 << 30,
   segmentMs: 7 * 24 * 3600_000,
   segmentJitterMs: 0,
@@ -78,6 +80,9 @@ const METADATA_LOG_CONFIG: LogConfig = {
   retentionMs: -1,
   retentionBytes: -1,
   fileDeleteDelayMs: 60_000,
+  deleteRetentionMs: 86_400_000,
+  minCompactionLagMs: 0,
+  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
   producerIdExpirationMs: 24 * 3600_000,
 }
 

@@ -2,10 +2,13 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { silentLogger } from '../../src/base/logger.ts'
 import { Broker } from '../../src/broker/broker.ts'
-import { regexPort } from '../../src/broker/group-coordinators.ts'
+import { GROUPS_TOPIC, GroupCoordinators, regexPort } from '../../src/broker/group-coordinators.ts'
 import { resolveConfig } from '../../src/config/resolve.ts'
+import { SimulatedHost } from '../../src/host/simulated.ts'
 import { systemHost } from '../../src/host/system.ts'
+import type { MetadataImage } from '../../src/metadata/image.ts'
 import { NativeRuntime } from '../../src/native/runtime.ts'
+import { Partition } from '../../src/partition/partition.ts'
 import { produce } from '../../src/protocol/apis/00-produce.ts'
 import { offsetCommit } from '../../src/protocol/apis/08-offset-commit.ts'
 import { heartbeat } from '../../src/protocol/apis/12-heartbeat.ts'
@@ -91,6 +94,45 @@ test('a subscription that is given up for its cost matches nothing, and the log 
   })
   assert.equal(port.matching('.*a.{200}.*b.{200}c', noise), [])
   assert.equal(warnings, [{ pattern: '.*a.{200}.*b.{200}c', reason: 'it is too costly to match' }])
+})
+
+test('whoever looks for a coordinator on an offline directory hears of it at once', async () => {
+  const resolved = resolveConfig([], { host: '127.0.0.1', port: 0, dir: 'memory' })
+  if (!resolved.ok) throw new Error('the default config is refused')
+  const nodeId = 1
+  const host = new SimulatedHost({ seed: 1 })
+  const partitions = [0, 1].map(index => new Partition(GROUPS_TOPIC, 'id', index, nodeId))
+  const topic = { id: 'id', name: GROUPS_TOPIC, partitions: partitions.map(() => ({ leader: nodeId, leaderEpoch: 0 })) }
+  const image = { topicsByName: new Map([[GROUPS_TOPIC, topic]]) } as unknown as MetadataImage
+  const unused = () => assert.unreachable()
+  const coordinators = new GroupCoordinators({
+    host,
+    logger: silentLogger,
+    nodeId,
+    config: () => resolved.config,
+    image: () => image,
+    controller: { handle: unused } as never,
+    replicas: {
+      partition: (_, index) => partitions[index],
+      whenReady: () => Promise.resolve(),
+      logDirectories: () => [],
+      move: async () => 0,
+    },
+    writer: {} as never,
+    listenFirst: { whenHeard: unused },
+  })
+  const heard: number[] = []
+  for (const index of [0, 1]) void coordinators.whenReady(index).then(leader => heard.push(index, leader))
+  partitions[0]!.fail(ErrorCode.KAFKA_STORAGE_ERROR)
+  void coordinators.whenReady(0).then(leader => heard.push(0, leader))
+  await host.settle()
+  assert.equal(heard, [0, -1])
+  await host.advance(1000)
+  assert.equal(heard, [0, -1, 0, -1], 'the one whose log is being opened is awaited')
+  partitions[1]!.fail(ErrorCode.KAFKA_STORAGE_ERROR)
+  await host.advance(100)
+  assert.equal(heard, [0, -1, 0, -1, 1, -1])
+  coordinators.close()
 })
 
 test.run()

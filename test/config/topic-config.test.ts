@@ -22,6 +22,8 @@ const overrides = (values: Record<string, string>) => new Map(Object.entries(val
 topics('a log has the defaults of Kafka when nothing is set', () => {
   assert.equal(logConfigFor(new Map(), broker()), {
     flush: 'group',
+    flushMessages: Number.MAX_SAFE_INTEGER,
+    flushMs: Number.MAX_SAFE_INTEGER,
     segmentBytes: 1 << 30,
     segmentMs: 604_800_000,
     segmentJitterMs: 0,
@@ -38,6 +40,9 @@ topics('a log has the defaults of Kafka when nothing is set', () => {
     retentionMs: 604_800_000,
     retentionBytes: -1,
     fileDeleteDelayMs: 60_000,
+    deleteRetentionMs: 86_400_000,
+    minCompactionLagMs: 0,
+    maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
     producerIdExpirationMs: 86_400_000,
   })
 })
@@ -140,7 +145,7 @@ topics('the cluster default tells only what was set while running when described
 
 topics('what nothing acts on is listed when asked for', () => {
   const { broker: brokers, topic } = storedOnly()
-  assert.ok(topic.includes('delete.retention.ms') && brokers.includes('log.cleaner.threads'))
+  assert.ok(topic.includes('preallocate') && brokers.includes('num.io.threads'))
   assert.not.ok(topic.includes('segment.bytes') || brokers.includes('num.partitions'))
 })
 

@@ -22,6 +22,8 @@ import { recordsOf } from '../../src/records/iterate.ts'
 
 export const plainConfig: LogConfig = {
   flush: 'group',
+  flushMessages: Number.MAX_SAFE_INTEGER,
+  flushMs: Number.MAX_SAFE_INTEGER,
   segmentBytes: 1 << 30,
   segmentMs: 604_800_000,
   segmentJitterMs: 0,
@@ -38,6 +40,9 @@ export const plainConfig: LogConfig = {
   retentionMs: -1,
   retentionBytes: -1,
   fileDeleteDelayMs: 60_000,
+  deleteRetentionMs: 86_400_000,
+  minCompactionLagMs: 0,
+  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
   producerIdExpirationMs: 86_400_000,
 }
 

@@ -20,6 +20,8 @@ export const timeoutMs = 120_000
 
 const config: EngineLogConfig = {
   flush: 'group',
+  flushMessages: Number.MAX_SAFE_INTEGER,
+  flushMs: Number.MAX_SAFE_INTEGER,
   segmentBytes: 1 << 20,
   segmentMs: 2 ** 53 - 1,
   segmentJitterMs: 0,
@@ -36,6 +38,9 @@ const config: EngineLogConfig = {
   retentionMs: -1,
   retentionBytes: -1,
   fileDeleteDelayMs: 60_000,
+  deleteRetentionMs: 86_400_000,
+  minCompactionLagMs: 0,
+  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
   producerIdExpirationMs: 1000,
 }
 const fields = { leaderEpoch: 0, origin: 0, wake: 1, transactionVersion: 0, expectedBase: -1 }

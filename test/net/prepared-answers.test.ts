@@ -14,6 +14,8 @@ const test = suite('prepared answers')
 
 const config: LogConfig = {
   flush: 'os',
+  flushMessages: Number.MAX_SAFE_INTEGER,
+  flushMs: Number.MAX_SAFE_INTEGER,
   segmentBytes: 1 << 30,
   segmentMs: 2 ** 53 - 1,
   segmentJitterMs: 0,
@@ -30,6 +32,9 @@ const config: LogConfig = {
   retentionMs: -1,
   retentionBytes: -1,
   fileDeleteDelayMs: 60_000,
+  deleteRetentionMs: 86_400_000,
+  minCompactionLagMs: 0,
+  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
   producerIdExpirationMs: 1 << 30,
 }
 const HEAD = 4

@@ -12,6 +12,7 @@ import { dirname, join } from 'node:path'
 import { inRepository } from '../support/paths.ts'
 import type { PlantedBug } from './bug.ts'
 import { bugs } from './bugs.ts'
+import { plantStorage } from './plant-storage.ts'
 
 const COPIES = 2
 /** A bug may make a test hang. */
@@ -103,12 +104,10 @@ async function shareOut<T>(
   await Promise.all(copies.map(work))
 }
 
-async function main(part: string): Promise<number> {
+/** Plants those of the sources. */
+async function plantSources(part: string): Promise<{ readonly planted: number; readonly wrong: number }> {
   const chosen = bugs.filter(bug => bug.name.includes(part))
-  if (chosen.length === 0) {
-    console.log(`none of the ${bugs.length} bugs has "${part}" in its name`)
-    return 1
-  }
+  if (chosen.length === 0) return { planted: 0, wrong: 0 }
   const copies = Array.from({ length: COPIES }, makeCopy)
   process.on('exit', () => {
     for (const copy of copies) rmSync(copy, { recursive: true, force: true })
@@ -127,7 +126,18 @@ async function main(part: string): Promise<number> {
     if (fault !== undefined) wrong++
     console.log(fault === undefined ? `noticed  ${bug.name}` : `MISSED   ${bug.name}: ${fault}`)
   })
-  console.log(`${chosen.length} bugs planted, ${wrong === 0 ? 'all noticed' : `${wrong} failures`}`)
+  return { planted: chosen.length, wrong }
+}
+
+async function main(part: string): Promise<number> {
+  const inSources = await plantSources(part)
+  const inEngine = await plantStorage(part)
+  const [planted, wrong] = [inSources.planted + inEngine.planted, inSources.wrong + inEngine.wrong]
+  if (planted === 0) {
+    console.log(`no bug has "${part}" in its name`)
+    return 1
+  }
+  console.log(`${planted} bugs planted, ${wrong === 0 ? 'all noticed' : `${wrong} failures`}`)
   return wrong === 0 ? 0 : 1
 }
 

@@ -4,6 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { inRepository } from '../support/paths.ts'
 import { bugs } from './bugs.ts'
+import { inStorage } from './storage.ts'
 
 const test = suite('planted bugs')
 
@@ -29,7 +30,24 @@ test('a bug has a test that is there', () => {
 })
 
 test('a bug has a name of its own', () => {
-  assert.is(new Set(bugs.map(bug => bug.name)).size, bugs.length)
+  const names = [...bugs, ...inStorage].map(bug => bug.name)
+  assert.is(new Set(names).size, names.length)
+})
+
+test('a bug of the engine has a switch and a test that is there', () => {
+  const source = textOf('native/engine/src/planted.rs')
+  const switches = [...source.matchAll(/ = "([^"]+)",/g)].map(([, name]) => name)
+  assert.equal(switches.toSorted(), inStorage.map(bug => bug.name).toSorted())
+  for (const { name, test: file, red } of inStorage) {
+    assert.ok(textOf(`native/${file}`).includes(`fn ${red}()`), `native/${file} has ${red}, to notice "${name}"`)
+  }
+})
+
+test('the addon that ships is built without the bugs of the engine', () => {
+  const manifests = ['native/addon/Cargo.toml', 'native/reactor/Cargo.toml', 'Cargo.toml', 'scripts/build-native.mjs']
+  for (const manifest of manifests) assert.not.match(textOf(manifest), /planted/, manifest)
+  assert.match(textOf('native/engine/Cargo.toml'), /\nplanted = \[\]\n/)
+  assert.not.match(textOf('native/engine/Cargo.toml'), /\ndefault = /)
 })
 
 test.run()

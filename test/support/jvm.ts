@@ -29,6 +29,8 @@ export interface Jvm {
   tool(className: string, ...args: string[]): Promise<Answer>
   /** Values `from` .. `to` - 1 as text, in turn to each partition of a topic that exists. */
   produce(bootstrap: string, topic: string, partitions: number, from: number, to: number): Promise<void>
+  /** A partition's folder as a broker opens it after a crash; its end offset. Fails when it doesn't open. */
+  open(folder: string, recoveryPoint: number, logStart: number): Promise<number>
   /** A consumer that polls and commits until it is stopped; `subscription` is topics (`a,b`) or a pattern (`re:a.*`). */
   start(name: string, subscription: string, config: Readonly<Record<string, string | number>>): Promise<void>
   members(): Promise<JavaMember[]>
@@ -104,6 +106,9 @@ export const startJvm = (): Jvm => {
     },
     async produce(bootstrap, topic, partitions, from, to) {
       await succeed('produce', bootstrap, topic, `${partitions}`, `${from}`, `${to}`)
+    },
+    async open(folder, recoveryPoint, logStart) {
+      return Number(await succeed('open', folder, `${recoveryPoint}`, `${logStart}`))
     },
     async start(name, subscription, config) {
       await succeed('start', name, subscription, ...Object.entries(config).map(([key, value]) => `${key}=${value}`))

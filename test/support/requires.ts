@@ -17,6 +17,17 @@ export const skip = (reason: string): never => {
 const onPath = (program: string): boolean =>
   (process.env.PATH ?? '').split(delimiter).some(folder => folder !== '' && existsSync(join(folder, program)))
 
+/** A file system of this kind can be made on a file, mounted, and its power cut. */
+const lackingForDisk = (kind: 'ext4' | 'xfs'): string | undefined => {
+  if (process.platform !== 'linux') return 'not Linux'
+  if (process.getuid?.() !== 0) return 'not running as root'
+  for (const program of [`mkfs.${kind}`, 'xfs_io']) if (!onPath(program)) return `no ${program} on the PATH`
+  if (!new RegExp(`\\b${kind}$`, 'm').test(readFileSync('/proc/filesystems', 'utf8')))
+    return `no ${kind} in this kernel`
+  if (spawnSync('losetup', ['-f']).status !== 0) return 'no free loop device'
+  return checks.mount()
+}
+
 /** Capability to a check that answers undefined, or what is lacking. */
 const checks = {
   java: () => (onPath('java') ? undefined : 'no java on the PATH'),
@@ -35,6 +46,9 @@ const checks = {
       rmdirSync(folder)
     }
   },
+  cc: () => (onPath('cc') ? undefined : 'no C compiler (cc) on the PATH'),
+  ext4: () => lackingForDisk('ext4'),
+  xfs: () => lackingForDisk('xfs'),
   linux: () => (process.platform === 'linux' ? undefined : 'not Linux'),
   ipv6: () => {
     try {

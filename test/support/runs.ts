@@ -8,3 +8,8 @@ export function runs(usual: number): { numRuns: number; seed?: number; includeEr
   const tried = { numRuns, includeErrorInReport: true } as const
   return ODRADEK_SEED === undefined ? tried : { ...tried, seed: Number(ODRADEK_SEED) }
 }
+
+/** What a run that draws from one seed begins with: `usual`, unless ODRADEK_SEED says otherwise. */
+export function seed(usual: number): number {
+  return Number(process.env.ODRADEK_SEED ?? usual)
+}

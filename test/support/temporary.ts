@@ -17,6 +17,12 @@ export const temporaryFolder = (name = 'test'): string => {
   return folder
 }
 
+/** Removes a folder with many files now: at the end of the process it would look as if that went on. */
+export const removeFolder = (folder: string): void => {
+  rmSync(folder, { recursive: true, force: true })
+  folders.delete(folder)
+}
+
 /** A port that was free on 127.0.0.1 a moment ago. Prefer port 0 where the program under test says what it got. */
 export const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {

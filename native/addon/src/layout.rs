@@ -49,6 +49,9 @@ pub const DELETE_LOG: u16 = 57;
 pub const ROLL: u16 = 58;
 pub const SET_ASIDE: u16 = 59;
 pub const PREPARE: u16 = 60;
+pub const DIRT: u16 = 70;
+pub const CLEAN: u16 = 71;
+pub const LOOK: u16 = 72;
 
 // Flags, each of the kind in its name.
 /// The bytes are cut; the frame is held and the rest is copied out of it.
@@ -66,6 +69,7 @@ pub const READ_TO_MEMORY: u16 = 4;
 pub const OPEN_CLEAN: u16 = 1;
 pub const OPEN_MUST_EXIST: u16 = 2;
 pub const CLOSE_LOG_CLEAN: u16 = 1;
+pub const LOOK_SWEEP: u16 = 1;
 
 // What an ANSWER carries.
 pub const ANSWER_NONE: u32 = 0;
@@ -73,6 +77,8 @@ pub const ANSWER_FOUND: u32 = 1;
 pub const ANSWER_MARKS: u32 = 2;
 pub const ANSWER_FILE: u32 = 3;
 pub const ANSWER_NAMES: u32 = 4;
+pub const ANSWER_DIRT: u32 = 10;
+pub const ANSWER_CLEANED: u32 = 11;
 
 // What a part of a REPLY is.
 pub const PART_INLINE: u32 = 0;

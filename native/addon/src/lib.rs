@@ -11,6 +11,7 @@
 mod calls;
 mod held;
 mod inbox;
+mod inspect;
 mod layout;
 mod mapped;
 mod news;

@@ -11,7 +11,7 @@ use crate::pinned::Pinned;
 use crate::prepared::Prepared;
 use bytes::Bytes;
 use odradek_engine::command::{
-    AppendedInfo, Command, Completion, Failure, LogRef, Lookup, OpenLog, Origin, ReadFlags, Wake, WatchLimit,
+    AppendedInfo, CleanLog, Command, Completion, Failure, LogRef, Lookup, OpenLog, Origin, ReadFlags, Wake, WatchLimit,
 };
 use odradek_engine::config::{CompressionType, Flush, LogConfig, TimestampType};
 use odradek_engine::error::Code;
@@ -54,9 +54,13 @@ impl<'a> Reader<'a> {
         Some(self.u32()? as i32)
     }
 
+    fn f64(&mut self) -> Option<f64> {
+        Some(f64::from_le_bytes(self.bytes(8)?.try_into().ok()?))
+    }
+
     /// A number of JavaScript; 2^53-1 and above stand for the largest.
     fn i64(&mut self) -> Option<i64> {
-        let value = f64::from_le_bytes(self.bytes(8)?.try_into().ok()?);
+        let value = self.f64()?;
         Some(if value >= 9_007_199_254_740_991.0 { i64::MAX } else { value as i64 })
     }
 
@@ -179,6 +183,25 @@ fn decode_record(kind: u16, flags: u16, record: &[u8], held: &mut HeldTable, ord
             let (ticket, _, now_ms) = ticket_offset_now(r)?;
             orders.engine.push(Command::Retain { log, ticket, now_ms });
         }
+        DIRT => {
+            let (ticket, limit, now_ms) = ticket_offset_now(r)?;
+            orders.engine.push(Command::Dirt { log, ticket, limit, now_ms });
+        }
+        CLEAN => {
+            let (ticket, buffer_bytes) = (r.u32()?, r.u32()?);
+            let (limit, now_ms) = (r.i64()?, r.i64()?);
+            let map_bytes = u64::try_from(r.i64()?).ok()?;
+            orders.engine.push(Command::Clean(Box::new(CleanLog {
+                log,
+                ticket,
+                limit,
+                now_ms,
+                map_bytes,
+                load_factor: r.f64()?,
+                buffer_bytes,
+                bytes_per_second: r.f64()?,
+            })));
+        }
         START_EPOCH => {
             let (ticket, epoch) = (r.u32()?, r.i32()?);
             orders.engine.push(Command::StartEpoch { log, ticket, epoch, offset: r.i64()? });
@@ -225,6 +248,10 @@ fn decode_record(kind: u16, flags: u16, record: &[u8], held: &mut HeldTable, ord
                 must_exist: flags & OPEN_MUST_EXIST != 0,
                 now_ms,
             })));
+        }
+        LOOK => {
+            let (ticket, _, now_ms) = (r.u32()?, r.u32()?, r.i64()?);
+            orders.engine.push(Command::Look { directory: slot, ticket, now_ms, sweep: flags & LOOK_SWEEP != 0 });
         }
         WRITE_FILE | READ_FILE | LIST_FILES | REMOVE_FILE | SET_ASIDE | CHECKPOINT => {
             let (directory, ticket, handle, length) = (slot, r.u32()?, r.u32()?, r.u32()?);
@@ -368,7 +395,7 @@ fn decode_append(log: LogRef, r: &mut Reader<'_>, held: &mut HeldTable, orders: 
 
 /// u32 flush, segmentBytes, segmentIndexBytes, indexIntervalBytes, maxMessageBytes, compressionType, i32 level, u32
 /// timestampType, compacted, deletes; f64 segmentMs, segmentJitterMs, timestampBeforeMaxMs, timestampAfterMaxMs,
-/// producerIdExpirationMs, retentionMs, retentionBytes, fileDeleteDelayMs.
+/// producerIdExpirationMs, retentionMs, retentionBytes, fileDeleteDelayMs, flushMessages, flushMs.
 fn decode_config(r: &mut Reader<'_>) -> Option<LogConfig> {
     let flush = if r.u32()? == 0 { Flush::Group } else { Flush::Os };
     let (segment_bytes, segment_index_bytes) = (r.u32()?, r.u32()?);
@@ -404,6 +431,11 @@ fn decode_config(r: &mut Reader<'_>) -> Option<LogConfig> {
         retention_ms: r.i64()?,
         retention_bytes: r.i64()?,
         file_delete_delay_ms: r.i64()?,
+        delete_retention_ms: r.i64()?,
+        min_compaction_lag_ms: r.i64()?,
+        max_compaction_lag_ms: r.i64()?,
+        flush_messages: r.i64()?,
+        flush_ms: r.i64()?,
     })
 }
 

@@ -10,6 +10,7 @@ use crate::command::{AppendedInfo, Failure, Origin, Wake};
 use crate::config::Flush;
 use crate::error::Code;
 use crate::log::Log;
+use crate::planted::{Bug, planted};
 use crate::producer_state::Verdict;
 use crate::segment::Largest;
 use crate::txn_index::AbortedTransaction;
@@ -87,6 +88,7 @@ impl Log {
         }
         queue |= self.write(&mut staged, pending, &mut outcomes);
         queue |= self.advance_if_due(now_ms);
+        queue |= self.flush_if_due(now_ms);
         (outcomes.into_iter().flatten().collect(), queue)
     }
 
@@ -221,7 +223,7 @@ impl Log {
         let at = self.active_size();
         let written = self.active_file().and_then(|file| match write_parts(&*file, &staged, at) {
             Ok(()) => Ok(file),
-            Err(error) => match file.set_len(at) {
+            Err(error) => match if planted(Bug::LeaveTornWrite) { Ok(()) } else { file.set_len(at) } {
                 Ok(()) => Err(error),
                 Err(worse) => Err(io::Error::other(format!("{error}, and the part written could not be cut: {worse}"))),
             },
@@ -308,7 +310,7 @@ impl Log {
             let append = &pending[one.at];
             wake |= append.wake == Wake::Synced;
             let info = AppendedInfo {
-                base: header.base_offset,
+                base: if planted(Bug::OneOffsetTwice) { staged[0].header.base_offset } else { header.base_offset },
                 end: self.end,
                 log_append_time: one.log_append_time,
                 closed_transaction_first: closed,

@@ -34,6 +34,9 @@ pub enum TimestampType {
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogConfig {
     pub flush: Flush,
+    /// Under `Os`: messages after which the log is synced, and their age at which it is.
+    pub flush_messages: i64,
+    pub flush_ms: i64,
     pub segment_bytes: u32,
     pub segment_ms: i64,
     /// Already drawn by the caller (the engine has no randomness): subtracted from `segment_ms`.
@@ -54,6 +57,12 @@ pub struct LogConfig {
     /// Negative: no limit.
     pub retention_bytes: i64,
     pub file_delete_delay_ms: i64,
+    /// How long a tombstone stays in a compacted log after it was first seen by the cleaner.
+    pub delete_retention_ms: i64,
+    /// Younger segments are left alone by the cleaner.
+    pub min_compaction_lag_ms: i64,
+    /// Older records are to be cleaned whatever their share; `i64::MAX`: never for that.
+    pub max_compaction_lag_ms: i64,
     pub producer_id_expiration_ms: i64,
 }
 
@@ -62,6 +71,8 @@ impl Default for LogConfig {
     fn default() -> Self {
         LogConfig {
             flush: Flush::Group,
+            flush_messages: i64::MAX,
+            flush_ms: i64::MAX,
             segment_bytes: 1 << 30,
             segment_ms: 7 * 24 * 3600 * 1000,
             segment_jitter_ms: 0,
@@ -77,6 +88,9 @@ impl Default for LogConfig {
             retention_ms: 7 * 24 * 3600 * 1000,
             retention_bytes: -1,
             file_delete_delay_ms: 60_000,
+            delete_retention_ms: 86_400_000,
+            min_compaction_lag_ms: 0,
+            max_compaction_lag_ms: i64::MAX,
             producer_id_expiration_ms: 86_400_000,
         }
     }

@@ -5,9 +5,11 @@
 //! removal on disk before the next, so that no crash leaves a hole. The cut itself is on disk before anything new is
 //! appended.
 
+use crate::cleaner::Stop;
 use crate::command::Failure;
 use crate::error::Code;
 use crate::log::{Advanced, Log};
+use crate::planted::{Bug, planted};
 use crate::recovery::{load_producers, measure};
 use crate::scan::{Scan, Step};
 use crate::segment::{Largest, Segment, file_name, find_batch, parse_name};
@@ -33,6 +35,7 @@ impl Log {
         if offset >= self.end {
             return Ok(());
         }
+        self.stop_cleaning(Stop::Cut)?;
         let state = self.shared.view.state();
         let Some(at) = state.segments.partition_point(|segment| segment.base <= offset).checked_sub(1) else {
             return self.restart_at(offset, now_ms);
@@ -55,7 +58,9 @@ impl Log {
             return self.restart_at(offset.min(self.start), now_ms);
         }
         self.unsynced_indexes.extend(self.shared.sync.hold(end));
-        self.shared.directory.lower_points(&self.shared.name, end)?;
+        if !planted(Bug::CutBeforeLowering) {
+            self.shared.directory.lower_points(&self.shared.name, end)?;
+        }
         let mut indexes = segment.load_indexes().map_err(failed)?;
         indexes.offsets.truncate(segment.relative(end));
         indexes.times.truncate(segment.relative(end));
@@ -92,7 +97,8 @@ impl Log {
             vfs.sync_folder(folder)?;
         }
         for entry in vfs.list(folder)? {
-            if parse_name(&entry.name, ".snapshot").is_some_and(|offset| offset > end) {
+            let above = parse_name(&entry.name, ".snapshot").is_some_and(|offset| offset > end);
+            if above && !planted(Bug::KeepSnapshotAboveCut) {
                 vfs.remove_file(&path(folder, &entry.name))?;
             }
         }
@@ -110,6 +116,7 @@ impl Log {
 
     /// Drops everything and goes on at `offset`, empty.
     pub fn restart_at(&mut self, offset: i64, now_ms: i64) -> Result<(), Failure> {
+        self.stop_cleaning(Stop::Cut)?;
         let retired = self.shared.sync.take_retired();
         let lowest = offset.min(self.start);
         self.unsynced_indexes.extend(self.shared.sync.hold(lowest));
@@ -209,6 +216,7 @@ impl Log {
         }
         self.unsynced_indexes.retain(|base| *base < self.active.base);
         self.advanced = Advanced { end: -1, bytes: self.bytes_end };
+        self.flushed = (self.end, None);
         self.note_start();
         Ok(())
     }

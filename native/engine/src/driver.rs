@@ -1,8 +1,9 @@
 //! Runs the engine: on threads, or stepped by hand. The only file of the crate that spawns or sleeps.
 //!
 //! Threads: one lane, up to four for each directory (syncs, its small files, openings), two for reads, one for
-//! deletions. Each runs one task at a time and catches its panic: the directories go offline, the host lives on.
+//! deletions, and for compaction as many as passes were asked for at once. Each runs one task at a time and catches its panic: the directories go offline, the host lives on.
 
+use crate::cleaner::Cleaning;
 use crate::command::{Command, Completion, DirectoryId, Failure, LogRef, Sink};
 use crate::directory::Directory;
 use crate::error::Code;
@@ -16,13 +17,15 @@ use crate::vfs::{self, Space, VfsKind};
 use crate::view::{Patience, ReadRequest};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 const READ_THREADS: usize = 2;
+/// Passes of compaction at once, whoever asks for how many.
+const CLEANER_THREADS: usize = 16;
 /// Active files that are open at once, unless it is said how many.
 const FEWEST_FILES: usize = 64;
 const MOST_FILES: usize = 4096;
@@ -55,7 +58,7 @@ pub enum Role {
     Sync,
     /// Reads that may wait for the disk.
     Read,
-    /// Opens logs, removes deleted ones.
+    /// Opens logs, removes deleted ones, compacts.
     Background,
 }
 
@@ -93,6 +96,7 @@ struct Inner {
     lane: Mutex<Lane>,
     next_directory: AtomicU32,
     stopping: AtomicBool,
+    cleaners: AtomicUsize,
     threads: Mutex<Vec<(Option<DirectoryId>, JoinHandle<()>)>>,
     /// The thread that fills mapped files ahead runs.
     filling: AtomicBool,
@@ -112,6 +116,7 @@ impl Engine {
                 lane: Mutex::default(),
                 next_directory: AtomicU32::new(1),
                 stopping: AtomicBool::new(false),
+                cleaners: AtomicUsize::new(0),
                 threads: Mutex::default(),
                 filling: AtomicBool::new(false),
             }),
@@ -259,9 +264,31 @@ impl Engine {
             }
             _ => true,
         });
+        if commands.iter().any(|command| matches!(command, Command::Clean(_))) {
+            self.have_cleaner();
+        }
         if !commands.is_empty() {
             hub.lane.push_commands(commands);
         }
+    }
+
+    /// A thread for one more pass of compaction, unless one is free. There are none before the first pass.
+    fn have_cleaner(&self) {
+        if self.inner.manual || lock(&self.inner.hub.cleanings.items).sleeping > 0 {
+            return;
+        }
+        if self.inner.cleaners.fetch_add(1, Ordering::Relaxed) >= CLEANER_THREADS {
+            self.inner.cleaners.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        self.spawn("cleaner", None, |inner| {
+            while let Some(cleaning) = inner.wait(&inner.hub.cleanings) {
+                let mut next = Some(cleaning);
+                while let Some(cleaning) = next.take() {
+                    inner.guard(|| next = inner.clean(cleaning));
+                }
+            }
+        });
     }
 
     /// For the end of the process: syncs every dirty log, within the time given. False if it ran out or something
@@ -359,7 +386,17 @@ impl Engine {
             Role::Sync => of_a_site(Tasks::next_sync),
             Role::Read => hub.reads.pop().map(|task| inner.guard(|| hub.run_read(task))).is_some(),
             Role::Background => {
-                of_a_site(Tasks::next_open)
+                let cleaning = hub.cleanings.pop();
+                let cleaned = cleaning.is_some();
+                if let Some(cleaning) = cleaning {
+                    inner.guard(|| {
+                        if let Some((cleaning, _)) = hub.run_cleaning(cleaning) {
+                            hub.cleanings.push(cleaning);
+                        }
+                    });
+                }
+                cleaned
+                    || of_a_site(Tasks::next_open)
                     || hub.deletions.pop().map(|deletion| inner.guard(|| hub.run_deletion(deletion))).is_some()
             }
         }
@@ -376,6 +413,8 @@ impl Engine {
         hub.reads.filled.notify_all();
         drop(lock(&hub.deletions.items));
         hub.deletions.filled.notify_all();
+        drop(lock(&hub.cleanings.items));
+        hub.cleanings.filled.notify_all();
         drop(lock(&hub.pieces.items));
         hub.pieces.filled.notify_all();
         for site in read(&hub.sites).values() {
@@ -438,6 +477,19 @@ impl Inner {
             }
             tasks = site.filled.wait(tasks).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// One step of a pass, and the wait that keeps it below its ceiling. None: it is the lane's, or all ends.
+    fn clean(&self, cleaning: Box<Cleaning>) -> Option<Box<Cleaning>> {
+        let per_second = cleaning.request.bytes_per_second;
+        let (cleaning, bytes) = self.hub.run_cleaning(cleaning)?;
+        let mut left_ms = if per_second > 0.0 { (bytes as f64 * 1000.0 / per_second) as u64 } else { 0 };
+        while left_ms > 0 && !self.stopping.load(Ordering::Acquire) {
+            let slice_ms = left_ms.min(100);
+            std::thread::sleep(Duration::from_millis(slice_ms));
+            left_ms -= slice_ms;
+        }
+        (!self.stopping.load(Ordering::Acquire)).then_some(cleaning)
     }
 
     /// Runs a task; its panic takes the directories offline and is told, it goes no further.

@@ -54,4 +54,6 @@ pub enum Code {
     Internal = 24,
     /// Kafka 74 TRANSACTION_COORDINATOR_FENCED
     CoordinatorFenced = 25,
+    /// Kafka 46 DUPLICATE_SEQUENCE_NUMBER: it is in the log already, and where is not known any more.
+    DuplicateSequence = 26,
 }

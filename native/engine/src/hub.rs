@@ -5,6 +5,7 @@
 //! another. Syncs come before openings, and one thread always stays free of openings, so that a long recovery holds up
 //! no acknowledgement. A condition variable is notified here and waited on in the driver alone.
 
+use crate::cleaner::{Cleaning, Progress};
 use crate::command::{Answer, Command, Completion, DirectoryId, Failure, LogRef, Lookup, OpenInfo, OpenLog, Sink};
 use crate::create::create_folders;
 use crate::directory::Directory;
@@ -15,6 +16,7 @@ use crate::lock::{lock, read};
 use crate::log::{Log, LogShared};
 use crate::mapped::Piece;
 use crate::open;
+use crate::planted::{Bug, planted};
 use crate::retire;
 use crate::vfs::{Vfs, path};
 use crate::view::{Patience, ReadRequest};
@@ -84,6 +86,8 @@ pub enum LaneItem {
         ticket: u32,
         outcome: Result<(Box<Log>, Box<OpenInfo>), Failure>,
     },
+    /// A pass of compaction comes with an errand.
+    Cleaning(Box<Cleaning>),
     /// Out of the lane's hands, to the thread that waits for it; None: it isn't open.
     Lend {
         log: LogRef,
@@ -217,6 +221,7 @@ pub struct Hub {
     pub lane: Queue<LaneItem>,
     pub reads: Queue<ReadTask>,
     pub deletions: Queue<Deletion>,
+    pub cleanings: Queue<Box<Cleaning>>,
     /// Parts of mapped files that are filled ahead.
     pub pieces: Queue<Arc<Piece>>,
     /// Notified when a sync has ended.
@@ -236,6 +241,7 @@ impl Hub {
             lane: Queue::new(),
             reads: Queue::new(),
             deletions: Queue::new(),
+            cleanings: Queue::new(),
             pieces: Queue::new(),
             settled: Condvar::new(),
             settling: Mutex::new(()),
@@ -380,9 +386,23 @@ impl Hub {
         }
     }
 
+    /// The next step of a pass: bytes that it moved, and the pass itself unless it is the lane's turn.
+    pub fn run_cleaning(&self, mut cleaning: Box<Cleaning>) -> Option<(Box<Cleaning>, u64)> {
+        match cleaning.step() {
+            Progress::More { bytes } => Some((cleaning, bytes)),
+            Progress::Lane => {
+                self.lane.push(LaneItem::Cleaning(cleaning));
+                None
+            }
+        }
+    }
+
     /// The names first, so that a crash brings the folder back under its new name at worst; then the files.
     fn delete_folder(&self, directory: &Directory, name: &str, ticket: Option<u32>) {
         let renamed = directory.check().and_then(|()| {
+            if planted(Bug::AnswerDeletionEarly) {
+                return Ok(());
+            }
             directory
                 .vfs
                 .sync_folder(&directory.path)

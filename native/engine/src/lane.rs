@@ -5,7 +5,10 @@
 //! log that is still opening wait for it.
 
 use crate::append::{Outcome, Pending};
-use crate::command::{Answer, AppendedInfo, Command, Completion, Failure, LogRef, Lookup, OpenInfo, OpenLog};
+use crate::cleaner::{Cleaning, Errand, Stop};
+use crate::command::{
+    Answer, AppendedInfo, CleanLog, Command, Completion, DirectoryId, Failure, LogRef, Lookup, OpenInfo, OpenLog,
+};
 use crate::directory::deleted_name;
 use crate::error::Code;
 use crate::files::FileCommand;
@@ -59,6 +62,7 @@ impl Lane {
         match item {
             LaneItem::Commands(commands) => self.drain(commands, hub),
             LaneItem::Opened { log, ticket, outcome } => self.opened(log, ticket, outcome, hub),
+            LaneItem::Cleaning(cleaning) => self.cleaning(cleaning, hub),
             LaneItem::Lend { log, to } => {
                 // Who asked waits for it.
                 let _ = to.send(self.lend(log));
@@ -200,6 +204,10 @@ impl Lane {
 
     fn without_log(&mut self, command: Command, hub: &Hub) {
         let (directory, ticket, command) = match command {
+            Command::Look { directory, ticket, now_ms, sweep } => {
+                self.now_ms = self.now_ms.max(now_ms);
+                return self.look(directory, ticket, sweep, hub);
+            }
             Command::WriteFile { directory, ticket, path, content } => {
                 (directory, ticket, FileCommand::Write { path, content })
             }
@@ -258,6 +266,11 @@ impl Lane {
                 });
                 self.remove_expired(log, now_ms, hub);
             }
+            Command::Dirt { ticket, limit, now_ms, .. } => self.change(log, ticket, hub, |owned| {
+                let range = owned.clean_range(limit, now_ms);
+                Ok((owned.dirt(&range, now_ms)?, false))
+            }),
+            Command::Clean(request) => self.clean(*request, hub),
             Command::Roll { ticket, now_ms, .. } => self.change(log, ticket, hub, |owned| {
                 owned.roll(-1, now_ms)?;
                 let queue = owned.rolled_by_hand(now_ms);
@@ -316,6 +329,44 @@ impl Lane {
         let bases = owned.take_expired(now_ms);
         if !bases.is_empty() {
             hub.deletions.push(Deletion::Segments { shared: owned.shared().clone(), bases });
+        }
+    }
+
+    /// Begins a pass of compaction. It answers when it is over.
+    fn clean(&mut self, request: CleanLog, hub: &Hub) {
+        let (log, ticket) = (request.log, request.ticket);
+        self.now_ms = self.now_ms.max(request.now_ms);
+        let Some(owned) = self.open_log(log) else { return hub.answer(ticket, Err(stale(log))) };
+        match owned.begin_cleaning(&request) {
+            Ok((found, queue)) => {
+                if queue {
+                    hub.queue_sync(owned.shared());
+                }
+                hub.cleanings.push(Box::new(Cleaning::new(log, request, found)));
+            }
+            Err(failure) => hub.answer(ticket, Err(failure)),
+        }
+    }
+
+    fn cleaning(&mut self, mut cleaning: Box<Cleaning>, hub: &Hub) {
+        let (log, ticket) = (cleaning.log, cleaning.request.ticket);
+        let owned = self.open_log(log);
+        match (cleaning.errand.take(), owned) {
+            (Some(Errand::End(outcome)), owned) => {
+                if let Some(owned) = owned {
+                    owned.end_cleaning();
+                }
+                hub.answer(ticket, outcome.map(Answer::Cleaned));
+            }
+            (Some(Errand::Adopt(replacement)), Some(owned)) => {
+                cleaning.adopted(owned.adopt(&replacement));
+                hub.cleanings.push(cleaning);
+            }
+            (Some(Errand::Adopted), Some(owned)) => {
+                owned.adopted();
+                hub.cleanings.push(cleaning);
+            }
+            (_, None) | (None, _) => hub.answer(ticket, Err(stale(log))),
         }
     }
 
@@ -385,9 +436,11 @@ impl Lane {
     fn close(&mut self, log: LogRef, ticket: u32, clean: bool, hub: &Hub) {
         let Some(mut owned) = self.take(log, hub) else { return hub.answer(ticket, Err(stale(log))) };
         let shared = owned.shared().clone();
-        if !clean {
+        // Afterwards the folder may be opened again.
+        let settled = owned.stop_cleaning(Stop::Closed);
+        if !clean || settled.is_err() {
             // What counts as synced is found again when the log is next opened.
-            let outcome = shared.directory.check().and_then(|()| shared.sync_journaled());
+            let outcome = settled.and_then(|()| shared.directory.check()).and_then(|()| shared.sync_journaled());
             shared.sync.abandon(stale(log));
             shared.directory.journal.drained(log);
             return hub.answer(ticket, outcome.map(|()| Answer::None));
@@ -400,8 +453,11 @@ impl Lane {
 
     /// None: the background answers when the new name is on disk.
     fn delete(&mut self, log: LogRef, ticket: u32, hub: &Hub) -> Option<Result<Answer, Failure>> {
-        let Some(owned) = self.take(log, hub) else { return Some(Err(stale(log))) };
+        let Some(mut owned) = self.take(log, hub) else { return Some(Err(stale(log))) };
         let shared = owned.shared().clone();
+        if let Err(failure) = owned.stop_cleaning(Stop::Closed) {
+            return Some(Err(failure));
+        }
         let directory = &shared.directory;
         if let Err(failure) = directory.check() {
             return Some(Err(failure));
@@ -430,6 +486,22 @@ impl Lane {
             }
             Err(error) => Some(Err(directory.fail(&format!("deleting {}", shared.name), &error))),
         }
+    }
+
+    fn look(&mut self, directory: DirectoryId, ticket: u32, sweep: bool, hub: &Hub) {
+        for slot in &self.used {
+            if let Some(Slot::Open(log)) = self.logs.get_mut(slot)
+                && log.shared().directory.id == directory
+                && log.flush_if_due(self.now_ms)
+            {
+                hub.queue_sync(log.shared());
+            }
+        }
+        if sweep {
+            self.swept_ms = Some(self.now_ms.saturating_sub(ADVANCE_MS));
+        }
+        let outcome = hub.site(directory).and_then(|site| site.directory.check());
+        hub.answer(ticket, outcome.map(|()| Answer::None));
     }
 
     /// Once per `ADVANCE_MS` of the commands' time: recovery points for what was written, and the checkpoint files.
@@ -479,6 +551,7 @@ fn unique_of(name: &str, log: LogRef) -> u128 {
 fn log_of(command: &Command) -> Option<LogRef> {
     match command {
         Command::Open(request) => Some(request.log),
+        Command::Clean(request) => Some(request.log),
         Command::Close { log, .. }
         | Command::Delete { log, .. }
         | Command::Append { log, .. }
@@ -491,6 +564,7 @@ fn log_of(command: &Command) -> Option<LogRef> {
         | Command::AdvanceStart { log, .. }
         | Command::Roll { log, .. }
         | Command::Retain { log, .. }
+        | Command::Dirt { log, .. }
         | Command::Lookup { log, .. }
         | Command::Sync { log, .. } => Some(*log),
         Command::WriteFile { .. }
@@ -498,6 +572,7 @@ fn log_of(command: &Command) -> Option<LogRef> {
         | Command::ListFiles { .. }
         | Command::RemoveFile { .. }
         | Command::SetAside { .. }
+        | Command::Look { .. }
         | Command::Checkpoint { .. } => None,
     }
 }

@@ -9,6 +9,7 @@ use crate::error::Code;
 use crate::leader_epochs::LeaderEpochs;
 use crate::offset_index::{self, OffsetIndex};
 use crate::open::Opening;
+use crate::planted::{Bug, planted};
 use crate::producer_state::ProducerStates;
 use crate::recovery::{Bad, Recovery, Report, damaged, load_producers, read_aborted};
 use crate::scan::{Scan, Step};
@@ -60,6 +61,7 @@ fn view_of(segments: Vec<Arc<Segment>>, start: i64, end: i64, bytes_end: u64) ->
         bytes_at_open: bytes_end,
         epochs: Arc::default(),
         truncations: 0,
+        replacements: 0,
     }
 }
 
@@ -76,7 +78,9 @@ impl Opening<'_> {
                 )));
             }
             // Producers of segments that a crash took.
-            self.drop_untrusted_snapshots(-1)?;
+            if !planted(Bug::KeepSnapshotWithoutSegment) {
+                self.drop_untrusted_snapshots(-1)?;
+            }
             return Ok(Loaded::empty(self, self.points.start.unwrap_or(0)));
         }
         let mut segments = Vec::with_capacity(bases.len());
@@ -153,7 +157,7 @@ impl Opening<'_> {
             None => {}
         }
         let end = recovery.next_offset;
-        if !clean && end < recovery_point {
+        if !clean && end < recovery_point && !planted(Bug::CutDamage) {
             return Err(damaged(format!(
                 "{} ends at offset {end}, below its recovery point {recovery_point}: bytes that were on disk are missing",
                 self.folder
@@ -166,11 +170,12 @@ impl Opening<'_> {
         let start = self.points.start.unwrap_or(0).max(segments[0].base);
         let state = view_of(segments, start, end, bytes_end);
         let (now_ms, expiration_ms) = (self.request.now_ms, self.request.config.producer_id_expiration_ms);
+        let trusted = if planted(Bug::TrustTheSnapshot) { i64::MAX } else { recovery_point };
         if !clean {
-            self.drop_untrusted_snapshots(recovery_point)?;
+            self.drop_untrusted_snapshots(trusted)?;
             report.recovered_segments = (state.segments.len() - first_walked.min(state.segments.len())) as u32;
         }
-        let loaded = load_producers(&*self.vfs, &self.folder, &state, recovery_point, now_ms, expiration_ms)
+        let loaded = load_producers(&*self.vfs, &self.folder, &state, trusted, now_ms, expiration_ms)
             .map_err(|error| self.failed("reading producers of", error))?;
         self.seal_walked(&state, first_walked, clean, recovery_point)?;
         let first_timestamp = self.first_timestamp(&state)?;
@@ -215,8 +220,8 @@ impl Opening<'_> {
                 let lengths = (offsets.len(), times.len());
                 let ((offsets, sound), (times, times_sound)) =
                     (OffsetIndex::decode(offsets, size), TimeIndex::decode(times));
-                let filled =
-                    lengths == (offsets.len() * offset_index::ENTRY_BYTES, times.len() * time_index::ENTRY_BYTES);
+                let filled = planted(Bug::TrustZeros)
+                    || lengths == (offsets.len() * offset_index::ENTRY_BYTES, times.len() * time_index::ENTRY_BYTES);
                 // A sealed segment with timestamps has its largest in the index.
                 let timed = size == 0 || times.len() > 0;
                 if sound && times_sound && filled && timed && self.fits(segment, &offsets, next_base).map_err(failed)? {

@@ -5,11 +5,13 @@
 //! back; if that fails too, the directory is offline. Nothing is cut before a recovery point at or below the cut is on
 //! disk.
 
+use crate::cleaner::{Replacement, Token};
 use crate::command::{Failure, LogRef};
 use crate::config::{Flush, LogConfig};
 use crate::directory::Directory;
 use crate::error::Code;
 use crate::leader_epochs::LeaderEpochs;
+use crate::planted::{Bug, planted};
 use crate::producer_state::ProducerStates;
 use crate::segment::Segment;
 use crate::sync::LogSync;
@@ -70,8 +72,16 @@ pub struct Log {
     /// Producer snapshots on disk that belong to no roll; the next recovery point replaces them.
     pub(crate) loose_snapshots: Vec<i64>,
     pub(crate) advanced: Advanced,
+    /// Under `flush=os`: the end up to which a sync was asked for, and since when there is more.
+    pub(crate) flushed: (i64, Option<i64>),
     /// Segments that left the log, and when their files may go.
     pub(crate) expiring: VecDeque<(i64, i64)>,
+    /// Ends the cleaning that runs.
+    pub(crate) cleaning: Option<Arc<Token>>,
+    /// When it began.
+    pub(crate) cleaned_ms: i64,
+    /// A cleaned segment that readers see and whose files don't have their names yet.
+    pub(crate) replacing: Option<Arc<Replacement>>,
     /// How long the active segment's file is while room is reserved behind its batches.
     pub(crate) reserved: u64,
 }
@@ -133,7 +143,8 @@ impl Log {
             Err(failed) => return Err(directory.fail(&failed.what, &failed.error)),
         }
         // A later segment on disk vouches for the names of those before it: a crash may shorten them, not drop them.
-        if self.name_is_new || !self.shared.sync.names_are_durable() {
+        let unsynced = self.name_is_new || !self.shared.sync.names_are_durable();
+        if unsynced && !planted(Bug::RollBeforeNames) {
             let synced = directory.vfs.sync_folder(&folder);
             synced.map_err(|error| directory.fail(&format!("syncing {folder}"), &error))?;
         }
@@ -147,7 +158,9 @@ impl Log {
             view.segments = Arc::new(segments);
         });
         sealed.seal();
-        self.unsynced_indexes.push(sealed.base);
+        if !planted(Bug::UnsyncedIndexes) {
+            self.unsynced_indexes.push(sealed.base);
+        }
         self.active = next;
         self.unindexed = 0;
         self.first_timestamp = None;
@@ -181,6 +194,24 @@ impl Log {
             Flush::Os => rolled,
         };
         due && self.advance(now_ms)
+    }
+
+    /// Under `flush=os`: whether messages or their age have come to the bound at which the log is synced. True if the log has
+    /// to be queued.
+    pub fn flush_if_due(&mut self, now_ms: i64) -> bool {
+        let (upto, since_ms) = &mut self.flushed;
+        if self.config.flush == Flush::Group || *upto == self.end {
+            self.flushed = (self.end, None);
+            return false;
+        }
+        let age_ms = now_ms.saturating_sub(*since_ms.get_or_insert(now_ms));
+        let due = self.end - *upto >= self.config.flush_messages
+            || (self.config.flush_ms < i64::MAX && age_ms >= self.config.flush_ms);
+        if !due {
+            return false;
+        }
+        self.flushed = (self.end, None);
+        self.shared.sync.request(None)
     }
 
     /// The sweep that comes by every `ADVANCE_MS`: a recovery point for what was written since the last one; a log with

@@ -18,7 +18,7 @@ pub struct OffsetEntry {
 }
 
 impl OffsetEntry {
-    fn decode(bytes: &[u8]) -> OffsetEntry {
+    pub fn decode(bytes: &[u8]) -> OffsetEntry {
         OffsetEntry {
             relative: u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),
             position: u32::from_be_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]),

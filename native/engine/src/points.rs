@@ -21,6 +21,8 @@ struct Entry {
     start: i64,
     start_on_disk: i64,
     high_watermark: i64,
+    /// First offset that was not cleaned yet.
+    cleaned: i64,
     open: bool,
 }
 
@@ -32,13 +34,16 @@ impl Entry {
             start: NONE,
             start_on_disk: NONE,
             high_watermark: NONE,
+            cleaned: NONE,
             open: false,
         }
     }
 
     fn is_empty(&self) -> bool {
-        let points = [self.recovery, self.recovery_on_disk, self.start, self.start_on_disk, self.high_watermark];
-        !self.open && points.iter().all(|point| *point == NONE)
+        let points = [self.recovery, self.recovery_on_disk, self.start, self.start_on_disk];
+        let others = [self.high_watermark, self.cleaned];
+        let mut points = points.into_iter().chain(others);
+        !self.open && points.all(|point| point == NONE)
     }
 }
 
@@ -48,6 +53,7 @@ pub enum Kind {
     Recovery,
     Start,
     HighWatermark,
+    Cleaned,
 }
 
 #[derive(Default)]
@@ -57,6 +63,8 @@ pub struct Points {
     pub changed: bool,
     /// Among it a recovery point.
     pub recovery_changed: bool,
+    /// Or how far a log is clean.
+    pub cleaned_changed: bool,
 }
 
 /// A log on its way from another directory goes by its partition's name, as in Apache Kafka.
@@ -77,6 +85,7 @@ impl Points {
                 Kind::Recovery => (entry.recovery, entry.recovery_on_disk) = (offset, offset),
                 Kind::Start => (entry.start, entry.start_on_disk) = (offset, offset),
                 Kind::HighWatermark => entry.high_watermark = offset,
+                Kind::Cleaned => entry.cleaned = offset,
             }
         }
     }
@@ -88,6 +97,7 @@ impl Points {
             Kind::Recovery => entry.recovery,
             Kind::Start => entry.start,
             Kind::HighWatermark => entry.high_watermark,
+            Kind::Cleaned => entry.cleaned,
         })
     }
 
@@ -106,6 +116,7 @@ impl Points {
             Kind::Recovery => &mut entry.recovery,
             Kind::Start => &mut entry.start,
             Kind::HighWatermark => &mut entry.high_watermark,
+            Kind::Cleaned => &mut entry.cleaned,
         };
         let moved = std::mem::replace(point, value) != value;
         if entry.is_empty() {
@@ -113,7 +124,12 @@ impl Points {
         }
         self.changed |= moved;
         self.recovery_changed |= moved && kind == Kind::Recovery;
+        self.cleaned_changed |= moved && kind == Kind::Cleaned;
         moved
+    }
+
+    pub fn recovery_on_disk(&self, folder: &str) -> Option<i64> {
+        some(self.logs.get(folder)?.recovery_on_disk)
     }
 
     /// True if the files on disk have a recovery point or a start for which `is` holds.
@@ -128,6 +144,7 @@ impl Points {
             Kind::Recovery => entry.recovery,
             Kind::Start => entry.start,
             Kind::HighWatermark => entry.high_watermark,
+            Kind::Cleaned => entry.cleaned,
         };
         checkpoint::encode_offsets(
             self.logs.iter().filter_map(|(folder, entry)| some(offset_of(entry)).map(|offset| (&**folder, offset))),
@@ -139,7 +156,7 @@ impl Points {
         let differs = |entry: &Entry| match kind {
             Kind::Recovery => (entry.recovery != entry.recovery_on_disk).then_some(entry.recovery),
             Kind::Start => (entry.start != entry.start_on_disk).then_some(entry.start),
-            Kind::HighWatermark => None,
+            Kind::HighWatermark | Kind::Cleaned => None,
         };
         self.logs.iter().filter_map(|(folder, entry)| Some((folder.clone(), differs(entry)?))).collect()
     }
@@ -150,7 +167,7 @@ impl Points {
             match kind {
                 Kind::Recovery => entry.recovery_on_disk = point,
                 Kind::Start => entry.start_on_disk = point,
-                Kind::HighWatermark => {}
+                Kind::HighWatermark | Kind::Cleaned => {}
             }
             if entry.is_empty() {
                 self.logs.remove(&folder);

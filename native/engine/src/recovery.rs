@@ -11,6 +11,7 @@ use crate::command::Failure;
 use crate::cut::remove_segment;
 use crate::error::Code;
 use crate::leader_epochs::LeaderEpochs;
+use crate::planted::{Bug, planted};
 use crate::producer_state::ProducerStates;
 use crate::scan::{Scan, Step};
 use crate::segment::{Indexes, Largest, Segment, file_name, parse_name};
@@ -73,8 +74,10 @@ impl Recovery<'_> {
         }
         self.next_offset = segment.base;
         let mut indexes = segment.load_indexes()?;
-        indexes.offsets.truncate(segment.relative(self.recovery_point));
-        indexes.times.truncate(segment.relative(self.recovery_point));
+        if !planted(Bug::TrustTheIndex) {
+            indexes.offsets.truncate(segment.relative(self.recovery_point));
+            indexes.times.truncate(segment.relative(self.recovery_point));
+        }
         let begin = indexes.offsets.last().map_or(0, |entry| entry.position as u64);
         if let Some(entry) = indexes.offsets.last() {
             let first = Scan::new(&*file, begin, size, 0).next()?;
@@ -110,7 +113,8 @@ impl Recovery<'_> {
             if let Some(why) = self.judge(segment, next_base, header) {
                 break Some(why);
             }
-            if self.verify && header.next_offset() > self.recovery_point && !scan.checksum_matches(&entry)? {
+            let checked = self.verify && header.next_offset() > self.recovery_point && !planted(Bug::SkipChecksum);
+            if checked && !scan.checksum_matches(&entry)? {
                 break Some("the checksum does not match".to_string());
             }
             if header.max_timestamp > largest.timestamp {
@@ -160,7 +164,7 @@ impl Recovery<'_> {
     /// Ends the log at the bad batch. The segments from `bad.at` on lose what stands behind it.
     pub fn cut(&mut self, segments: &mut Vec<Arc<Segment>>, sizes: &[u64], bad: &Bad) -> Result<(), Failure> {
         let path_of_bad = segments[bad.at].path(".log");
-        if self.next_offset < self.recovery_point {
+        if self.next_offset < self.recovery_point && !planted(Bug::CutDamage) {
             return Err(damaged(format!(
                 "{path_of_bad} is damaged at byte {}, below the recovery point {}: {}. Nothing was changed; restore the \
                  partition from a replica or a backup, or delete its recovery point to have it cut there",

@@ -10,6 +10,7 @@
 
 use crate::command::{Answer, Completion, Failure, LogRef, Sink, WatchLimit};
 use crate::lock::lock;
+use crate::planted::{Bug, planted};
 use crate::retire::Retire;
 use crate::sync_job::{Advance, SyncJob};
 use crate::vfs::File;
@@ -388,7 +389,8 @@ impl LogSync {
 
     /// A run is over that covers everything below `upto` and was not cut.
     fn reached(&self, state: &mut State, upto: i64) {
-        let synced = upto.min(state.cap);
+        let upto = if planted(Bug::SyncCoversLater) { state.written } else { upto };
+        let synced = if planted(Bug::SyncCoversCut) { upto } else { upto.min(state.cap) };
         if synced > state.synced {
             state.synced = synced;
             let mut urgent = state.synced_watch.is_some_and(|offset| synced > offset);

@@ -5,6 +5,7 @@
 //! A failed sync ends the job; no room is the one failure that it survives, by leaving the recovery point where it was.
 
 use crate::checkpoint::LEADER_EPOCHS;
+use crate::planted::{Bug, planted};
 use crate::retire::Retire;
 use crate::segment::{IndexFiles, file_name};
 use crate::vfs::{File, OpenMode, Vfs, is_no_space, path, remove_if_there, write_all_at};
@@ -58,16 +59,20 @@ impl SyncJob {
         if let Some(advance) = &self.advance {
             advance.write(&mut beside)?;
         }
-        for file in &self.files {
-            file.sync_data().map_err(|error| Failed { what: "syncing a segment".to_string(), error })?;
+        for file in self.files.iter().filter(|_| !planted(Bug::AcknowledgeBeforeSync)) {
+            let mut synced = file.sync_data();
+            if planted(Bug::RetryFailedSync) {
+                synced = synced.or_else(|_| file.sync_data());
+            }
+            synced.map_err(|error| Failed { what: "syncing a segment".to_string(), error })?;
         }
-        let complete = beside.complete;
+        let complete = beside.complete || planted(Bug::RecoveryPointPastError);
         let names = self.names || self.advance.is_some() || !self.snapshots.is_empty();
         beside.settle()?;
         if let Some(advance) = self.advance.as_ref().filter(|_| complete) {
             advance.remove_obsolete(vfs, folder)?;
         }
-        if names {
+        if names && !planted(Bug::SkipFolderSync) {
             vfs.sync_folder(folder).map_err(|error| Failed { what: format!("syncing {folder}"), error })?;
         }
         Ok(complete)
@@ -77,7 +82,7 @@ impl SyncJob {
     pub fn take_back(&self, vfs: &dyn Vfs, folder: &str, offset: i64) -> Result<(), Failed> {
         let snapshots =
             self.snapshots.iter().map(|(at, _)| *at).chain(self.advance.iter().map(|advance| advance.offset));
-        for above in snapshots.filter(|at| *at > offset) {
+        for above in snapshots.filter(|at| *at > offset && !planted(Bug::KeepSnapshotAboveCut)) {
             let path = path(folder, &file_name(above, ".snapshot"));
             remove_if_there(vfs, &path).map_err(|error| Failed { what: format!("removing {path}"), error })?;
         }
@@ -155,7 +160,10 @@ impl Advance {
                 None => beside.complete = false,
             }
         }
-        beside.replace(LEADER_EPOCHS, &self.epochs)?;
+        let there = || beside.vfs.open(&path(beside.folder, LEADER_EPOCHS), OpenMode::Read).is_ok();
+        if !(planted(Bug::LoseEpochs) && there()) {
+            beside.replace(LEADER_EPOCHS, &self.epochs)?;
+        }
         if let Some(bytes) = &self.snapshot {
             beside.replace(&file_name(self.offset, ".snapshot"), bytes)?;
         }

@@ -7,6 +7,7 @@ use crate::gather::Sync;
 use crate::hub::{Hub, Site};
 use crate::lock::lock;
 use crate::log::LogShared;
+use crate::planted::{Bug, planted};
 use crate::retire::{self, Retire};
 use crate::sync::Again;
 use crate::sync_job::Failed;
@@ -73,6 +74,9 @@ impl Hub {
                     // Deleted meanwhile: its files went away under the sync, which harms nobody.
                     return Failure { code: Code::StaleLog, text: failed.what };
                 }
+                if planted(Bug::StayOnline) {
+                    return Failure { code: Code::Io, text: failed.what };
+                }
                 directory.fail(&failed.what, &failed.error)
             }),
             Err(failure) => Err(failure),
@@ -99,7 +103,8 @@ impl Hub {
         let directory = &shared.directory;
         let cut = || shared.sync.cut().is_some_and(|offset| offset < retire.boundary);
         let go_on = || !directory.is_offline() && !shared.sync.is_over() && !cut();
-        match directory.write_checkpoints() {
+        let written = if planted(Bug::RemoveBeforeStart) { Ok(()) } else { directory.write_checkpoints() };
+        match written {
             Ok(()) => {}
             Err(failure) if failure.code == Code::NoSpace => return Ok(false),
             Err(failure) => return Err(failure),

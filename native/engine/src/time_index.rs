@@ -15,7 +15,7 @@ pub struct TimeEntry {
 }
 
 impl TimeEntry {
-    fn decode(bytes: &[u8]) -> TimeEntry {
+    pub fn decode(bytes: &[u8]) -> TimeEntry {
         let (timestamp, relative) = bytes.split_at(8);
         TimeEntry {
             timestamp: i64::from_be_bytes(timestamp.try_into().expect("eight bytes")),

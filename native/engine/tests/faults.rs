@@ -457,11 +457,11 @@ fn a_producer_snapshot_above_the_recovery_point_is_not_believed() {
         assert_eq!(send(&rig, sequence).0, Code::Ok);
     }
     let image = vfs.crash(0, Keep::None);
-    // As a log that was cut at 2 and went on otherwise might have left it.
+    // As a log that was cut below 3 and went on otherwise might have left it.
     let mut other = ProducerStates::new();
     let header = Header::read(&BatchBuilder::new().producer(5, 0, 700).record(NOW, None, None).build()).unwrap();
     other.apply(&header, &[]);
-    let stale = image.open("/data/t-0/00000000000000000002.snapshot", OpenMode::Create).unwrap();
+    let stale = image.open("/data/t-0/00000000000000000003.snapshot", OpenMode::Create).unwrap();
     stale.write_at(&[std::io::IoSlice::new(&other.encode_snapshot())], 0).unwrap();
     let (rig, _, info) = rig_with_log(&image, LogConfig::default());
     assert_eq!(info.end, 3);

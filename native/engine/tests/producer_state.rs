@@ -244,6 +244,33 @@ fn a_producer_expires_by_its_last_timestamp_unless_its_transaction_is_open() {
     assert_eq!(loaded.encode_snapshot(), expected.encode_snapshot());
 }
 
+/// As after a crash: all five that were in flight are in the log, and none was answered.
+#[test]
+fn batches_that_a_snapshot_has_forgotten_are_known_to_be_repeated() {
+    let mut log = Log::default();
+    for sequence in [i32::MAX - 5, i32::MAX - 3, i32::MAX - 1, 0, 2] {
+        assert_eq!(log.write(1, 0, sequence), Ok(Outcome::Written));
+    }
+    let mut loaded = Log { end: log.end, ..Log::default() };
+    loaded.states.decode_snapshot(&log.states.encode_snapshot(), 0, i64::MAX).expect("it is whole");
+    for sequence in [i32::MAX - 5, i32::MAX - 3, i32::MAX - 1, 0] {
+        assert_eq!(loaded.write(1, 0, sequence), Err(Code::DuplicateSequence), "{sequence}");
+    }
+    assert_eq!(loaded.write(1, 0, 2), Ok(Outcome::Duplicate(8, 10)));
+    assert_eq!(loaded.write(1, 0, 1), Err(Code::OutOfOrderSequence), "half of what is known");
+    assert_eq!(loaded.write(1, 0, 6), Err(Code::OutOfOrderSequence));
+    assert_eq!(loaded.write(1, 0, 4), Ok(Outcome::Written));
+    assert_eq!(loaded.write(1, 0, 0), Err(Code::DuplicateSequence));
+    // Once the five are known again, what is older is no repetition of something in flight.
+    for sequence in [6, 8, 10, 12] {
+        assert_eq!(loaded.write(1, 0, sequence), Ok(Outcome::Written));
+    }
+    assert_eq!(loaded.write(1, 0, 2), Err(Code::OutOfOrderSequence));
+    // Of another epoch nothing was forgotten.
+    assert_eq!(loaded.write(1, 1, 0), Ok(Outcome::Written));
+    assert_eq!(loaded.write(1, 1, i32::MAX - 1), Err(Code::OutOfOrderSequence));
+}
+
 #[test]
 fn a_damaged_snapshot_is_refused_and_changes_nothing() {
     let mut log = Log::default();

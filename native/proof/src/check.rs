@@ -138,7 +138,7 @@ fn again(image: &MemoryVfs, cut: &Cut, first: &Opened) -> Result<u64, String> {
 }
 
 /// What the log holds, and that it may.
-fn compare(rig: &Rig, slot: u32, known: &Known, info: &OpenInfo) -> Result<Vec<Batch>, String> {
+pub fn compare(rig: &Rig, slot: u32, known: &Known, info: &OpenInfo) -> Result<Vec<Batch>, String> {
     let may_be_new = matches!(known.presence, Presence::Asked | Presence::Going);
     if known.presence == Presence::Asked && info.end != 0 || may_be_new && info.created {
         return if info.end == 0 { Ok(Vec::new()) } else { Err(format!("it is new and ends at {}", info.end)) };
@@ -263,7 +263,7 @@ fn compare_transactions(known: &Known, info: &OpenInfo, held: &[Batch], reads: &
 }
 
 /// Look-ups by time give what a walk over all records gives.
-fn look_up(rig: &Rig, slot: u32, info: &OpenInfo, held: &[Batch], random: &mut Random) -> Outcome {
+pub fn look_up(rig: &Rig, slot: u32, info: &OpenInfo, held: &[Batch], random: &mut Random) -> Outcome {
     if held.is_empty() {
         return Ok(());
     }
@@ -286,7 +286,7 @@ fn look_up(rig: &Rig, slot: u32, info: &OpenInfo, held: &[Batch], random: &mut R
 }
 
 /// A repeated batch is known again, the next one is taken, and it is synced.
-fn go_on(rig: &Rig, slot: u32, known: &Known, info: &OpenInfo, held: &[Batch]) -> Outcome {
+pub fn go_on(rig: &Rig, slot: u32, known: &Known, info: &OpenInfo, held: &[Batch]) -> Outcome {
     let mut end = info.end;
     let epoch = known.epoch + 1;
     let send = |bytes: Vec<u8>| {

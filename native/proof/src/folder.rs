@@ -17,8 +17,21 @@ struct Files<'a> {
 }
 
 impl Files<'_> {
+    fn of<'a>(vfs: &'a MemoryVfs, name: &str) -> Result<Files<'a>, String> {
+        let folder = path(DIRECTORY, name);
+        let names = vfs.list(&folder).map_err(|error| format!("{folder}: {error}"))?;
+        Ok(Files { vfs, folder, names: names.into_iter().map(|entry| entry.name).collect() })
+    }
+
     fn bytes(&self, name: &str) -> Option<Vec<u8>> {
         read_file(self.vfs, &path(&self.folder, name)).ok().flatten()
+    }
+
+    fn no_snapshot_above(&self, end: i64) -> Outcome {
+        match self.numbered(".snapshot").into_iter().find(|offset| *offset > end) {
+            Some(above) => Err(format!("a producer snapshot of {above} stands above the end, {end}")),
+            None => Ok(()),
+        }
     }
 
     fn numbered(&self, suffix: &str) -> Vec<i64> {
@@ -26,19 +39,20 @@ impl Files<'_> {
     }
 }
 
+/// No producer snapshot knows of records above the end.
+pub fn no_snapshot_above(vfs: &MemoryVfs, name: &str, end: i64) -> Outcome {
+    Files::of(vfs, name)?.no_snapshot_above(end)
+}
+
 /// `open`: the active segment's index files are not yet what they will be.
 pub fn check(vfs: &MemoryVfs, known: &Known, (start, end): (i64, i64), open: bool) -> Outcome {
-    let folder = path(DIRECTORY, &known.name);
-    let names = vfs.list(&folder).map_err(|error| format!("{folder}: {error}"))?;
-    let files = Files { vfs, folder, names: names.into_iter().map(|entry| entry.name).collect() };
+    let files = Files::of(vfs, &known.name)?;
     for name in &files.names {
         if [".tmp", ".cleaned", ".swap"].iter().any(|suffix| name.ends_with(suffix)) {
             return Err(format!("{name} was left"));
         }
     }
-    if let Some(above) = files.numbered(".snapshot").into_iter().find(|offset| *offset > end) {
-        return Err(format!("a producer snapshot of {above} stands above the end, {end}"));
-    }
+    files.no_snapshot_above(end)?;
     let bases = files.numbered(".log");
     let sealed = bases.len().saturating_sub(open as usize);
     // Nobody looks into the indexes of segments below the start, and their files go.

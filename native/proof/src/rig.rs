@@ -2,7 +2,7 @@
 
 use odradek_engine::command::*;
 use odradek_engine::config::LogConfig;
-use odradek_engine::driver::{Engine, EngineOptions, OpenedDirectory, Role};
+use odradek_engine::driver::{Engine, EngineOptions, JournalSize, OpenedDirectory, Role};
 use odradek_engine::error::Code;
 use odradek_engine::vfs::{MemoryVfs, VfsKind};
 use std::collections::{BTreeMap, HashMap};
@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub const NOW: i64 = 1_700_000_000_000;
 pub const TOPIC_ID: &str = "AAAAAAAAAAAAAAAAAAAAAQ";
 pub const DIRECTORY: &str = "/data";
+/// Of each half: as little as goes, so that a script fills them.
+const JOURNAL_BYTES: u64 = 128 << 10;
 
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -73,7 +75,10 @@ impl Default for Rig {
 impl Rig {
     pub fn new() -> Rig {
         let ear = Arc::new(Ear::default());
-        let engine = Engine::start(EngineOptions { manual: true, ..EngineOptions::default() }, ear.clone());
+        let engine = Engine::start(
+            EngineOptions { manual: true, journal: JournalSize::Bytes(JOURNAL_BYTES), ..EngineOptions::default() },
+            ear.clone(),
+        );
         Rig { engine, ear, tickets: Arc::default() }
     }
 

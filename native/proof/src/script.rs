@@ -3,6 +3,7 @@
 //! Invariants: what a command may leave behind is known before it is submitted; what it takes away, or promises, after it
 //! was answered. An error is a promise that the running engine has broken.
 
+use crate::folder;
 use crate::model::{Batch, Known, Presence, Replay};
 use crate::random::Random;
 use crate::rig::*;
@@ -81,6 +82,13 @@ impl Script {
         std::mem::take(&mut lock(&self.world).cuts)
     }
 
+    /// The disk as it is now, and what is known.
+    pub fn into_disk(self) -> (MemoryVfs, Vec<Known>) {
+        self.vfs.stop_observing();
+        let logs = std::mem::take(&mut lock(&self.world).logs);
+        (self.vfs.fork(), logs)
+    }
+
     fn watch(&self) {
         let (world, rig) = (self.world.clone(), self.rig.clone());
         self.vfs.observe(move |fork| {
@@ -119,8 +127,7 @@ impl Script {
         let opened = self.rig.open_directory(&self.vfs).map_err(|failure| format!("{failure:?}"))?;
         self.directory = opened.id;
         let slots = {
-            let mut world = lock(&self.world);
-            world.may_be_clean = false;
+            let world = lock(&self.world);
             world.logs.iter().map(|known| known.presence == Presence::There).collect::<Vec<bool>>()
         };
         for (slot, _) in slots.iter().enumerate().filter(|(_, there)| **there) {
@@ -140,6 +147,8 @@ impl Script {
         if info.created != (there == Presence::Asked) {
             return Err(format!("{name} was {there:?} and opens with {info:?}"));
         }
+        // The first log to be opened takes possession of the directory.
+        lock(&self.world).may_be_clean = false;
         self.rig.set_synced(slot, end);
         self.known(slot, |known| {
             known.presence = Presence::There;
@@ -301,6 +310,8 @@ impl Script {
 
     fn truncated(&mut self, slot: u32, offset: i64, answer: Answer) -> Outcome {
         let (_, end) = self.marks(slot, answer)?;
+        let name = self.known(slot, |known| known.name.clone());
+        folder::no_snapshot_above(&self.vfs, &name, end)?;
         self.known(slot, |known| {
             let due = known.cut_at(offset).min(known.end);
             if end != due {

@@ -3,6 +3,10 @@
 
 use crate::script::{Content, Cut, Outcome, Script, small_segments};
 use odradek_engine::config::{Flush, LogConfig};
+use odradek_engine::vfs::Operation;
+
+/// ENOSPC.
+const NO_SPACE: i32 = 28;
 
 pub struct Named {
     pub name: &'static str,
@@ -219,6 +223,10 @@ fn epochs(s: &mut Script) -> Outcome {
         s.append_plain(a, 3)?;
         if round % 2 == 0 {
             s.now_ms += 61_000;
+        }
+        if round == 2 {
+            // No room for the file: the recovery point stays where it is.
+            s.vfs.fail_at(Operation::Write, "leader-epoch-checkpoint", 1, NO_SPACE);
         }
         s.start_epoch(a)?;
         s.append_plain(a, 2)?;

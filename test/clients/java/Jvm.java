@@ -6,6 +6,7 @@
  *   produce BOOTSTRAP TOPIC PARTITIONS FROM TO  values FROM .. TO-1, in turn to each partition
  *   start NAME SUBSCRIPTION KEY=VALUE...        a consumer in a thread: a,b topics; re:x a pattern for the broker
  *   states                                      a line a consumer: name, partitions, rebalances, error, values seen
+ *   open FOLDER RECOVERY_POINT LOG_START        a partition's folder as a broker opens it; prints its end offset
  *   stop NAME | remain NAME                     closes it: as its configuration says; without leaving its group
  *
  * Consumers commit whatever they polled before they poll again. Programs run one at a time; consumers run beside them.
@@ -22,6 +23,8 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.*;
 import org.apache.kafka.common.utils.Exit;
+import org.apache.kafka.storage.internals.log.*;
+import org.apache.kafka.storage.log.metrics.BrokerTopicStats;
 
 public class Jvm {
   static final class Ended extends RuntimeException {
@@ -78,6 +81,7 @@ public class Jvm {
       case "tool" -> Class.forName(words[1]).getMethod("main", String[].class)
           .invoke(null, (Object) Arrays.copyOfRange(words, 2, words.length));
       case "produce" -> produce(words[1], words[2], Integer.parseInt(words[3]), Integer.parseInt(words[4]), Integer.parseInt(words[5]));
+      case "open" -> open(new File(words[1]), Long.parseLong(words[2]), Long.parseLong(words[3]));
       case "start" -> members.put(words[1], new Member(words[2], Arrays.copyOfRange(words, 3, words.length)));
       case "states" -> members.forEach((name, member) -> System.out.println(name + "\t" + member.state()));
       case "stop" -> members.remove(words[1]).stop(CloseOptions.GroupMembershipOperation.DEFAULT);
@@ -93,6 +97,20 @@ public class Jvm {
       for (int i = from; i < to; i++)
         sent.add(producer.send(new ProducerRecord<>(topic, i % partitions, null, Integer.toString(i))));
       for (Future<RecordMetadata> each : sent) each.get(30, TimeUnit.SECONDS);
+    }
+  }
+
+  static void open(File folder, long recoveryPoint, long logStart) throws Exception {
+    var scheduler = new org.apache.kafka.server.util.KafkaScheduler(1);
+    scheduler.startup();
+    try {
+      var log = UnifiedLog.create(folder, new LogConfig(Map.of()), logStart, recoveryPoint, scheduler, new BrokerTopicStats(false),
+          org.apache.kafka.common.utils.Time.SYSTEM, 900_000, new ProducerStateManagerConfig(86_400_000, true), 600_000,
+          new LogDirFailureChannel(1), false, Optional.empty());
+      System.out.println(log.logEndOffset());
+      log.close();
+    } finally {
+      scheduler.shutdown();
     }
   }
 

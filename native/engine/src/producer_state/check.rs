@@ -17,7 +17,8 @@ pub fn find_duplicate<'a>(producer: &'a Producer, header: &Header) -> Option<&'a
         .find(|batch| batch.first_sequence() == header.base_sequence && batch.last_sequence == last_sequence)
 }
 
-/// `must_begin`: the first batch of a transaction under protocol 2, where a producer without state starts at 0.
+/// A batch that precedes what a snapshot has left of its producer was written: a producer sends the next one only when
+/// that was so, or in order behind it. `must_begin`: the first batch of a transaction under protocol 2, where a producer without state starts at 0.
 pub fn check_sequence(producer: &Producer, header: &Header, must_begin: bool) -> Result<(), (Code, String)> {
     let sequence = header.base_sequence;
     let refuse = |expected: i32| {
@@ -40,7 +41,24 @@ pub fn check_sequence(producer: &Producer, header: &Header, must_begin: bool) ->
         return if sequence == 0 { Ok(()) } else { refuse(0) };
     }
     let expected = add_sequence(producer.last_sequence(), 1);
-    if sequence == expected { Ok(()) } else { refuse(expected) }
+    if sequence == expected {
+        return Ok(());
+    }
+    if producer.is_abridged && precedes_known(producer, header) {
+        return Err((
+            Code::DuplicateSequence,
+            format!("producer {} sent sequence {sequence} again, {expected} is due", header.producer_id),
+        ));
+    }
+    refuse(expected)
+}
+
+/// Whether the batch ends before the oldest that is remembered. Sequences wrap, so that half of them are before.
+fn precedes_known(producer: &Producer, header: &Header) -> bool {
+    producer.batches.front().is_some_and(|oldest| {
+        let ahead = (oldest.first_sequence() as i64 - header.last_sequence() as i64).rem_euclid(1 << 31);
+        (1..1 << 30).contains(&ahead)
+    })
 }
 
 pub fn check_marker(

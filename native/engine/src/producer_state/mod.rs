@@ -65,6 +65,8 @@ struct Producer {
     last_timestamp: i64,
     open_transaction: Option<i64>,
     batches: VecDeque<KeptBatch>,
+    /// It comes from a snapshot, which has the last batch only: the ones before it are in the log, nobody knows where.
+    is_abridged: bool,
 }
 
 impl Producer {
@@ -75,12 +77,14 @@ impl Producer {
             last_timestamp: -1,
             open_transaction: None,
             batches: VecDeque::new(),
+            is_abridged: false,
         }
     }
 
     fn set_epoch(&mut self, epoch: i16) {
         if self.epoch != epoch {
             self.batches.clear();
+            self.is_abridged = false;
             self.epoch = epoch;
         }
     }
@@ -88,6 +92,14 @@ impl Producer {
     fn last_sequence(&self) -> i32 {
         self.batches.back().map_or(NO_SEQUENCE, |batch| batch.last_sequence)
     }
+}
+
+/// What compaction has to leave of a producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastRecord {
+    pub epoch: i16,
+    /// Of its last batch; None when only markers are known of it.
+    pub offset: Option<i64>,
 }
 
 /// The producers of one log.
@@ -173,6 +185,7 @@ impl ProducerStates {
         producer.set_epoch(header.producer_epoch);
         if producer.batches.len() == BATCHES_KEPT {
             producer.batches.pop_front();
+            producer.is_abridged = false;
         }
         producer.batches.push_back(KeptBatch {
             last_sequence: header.last_sequence(),
@@ -209,6 +222,15 @@ impl ProducerStates {
     /// First offset of the oldest open transaction.
     pub fn oldest_open_transaction(&self) -> Option<i64> {
         self.open_transactions.keys().next().copied()
+    }
+
+    /// The last record of each producer.
+    pub fn last_records(&self) -> BTreeMap<i64, LastRecord> {
+        let last = |producer: &Producer| LastRecord {
+            epoch: producer.epoch,
+            offset: producer.batches.back().map(|batch| batch.last_offset),
+        };
+        self.producers.iter().map(|(id, producer)| (*id, last(producer))).collect()
     }
 
     /// Forgets everything; the caller then loads a snapshot and applies the batches after it.

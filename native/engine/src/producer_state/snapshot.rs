@@ -76,5 +76,6 @@ fn read_entry(fields: &mut Fields) -> Option<(i64, Producer)> {
     if last_offset >= 0 {
         batches.push_back(KeptBatch { last_sequence, last_offset, offset_delta, timestamp: last_timestamp });
     }
-    Some((id, Producer { epoch, coordinator_epoch, last_timestamp, open_transaction, batches }))
+    let is_abridged = !batches.is_empty();
+    Some((id, Producer { epoch, coordinator_epoch, last_timestamp, open_transaction, batches, is_abridged }))
 }

@@ -169,6 +169,10 @@ impl Vfs for MemoryVfs {
         }
         Ok(Box::new(MemoryLock { shared: self.shared.clone(), path: path.to_string() }))
     }
+
+    fn lock_holder(&self, path: &str) -> io::Result<Option<LockFailure>> {
+        Ok(self.lock_state().locks.contains(path).then_some(LockFailure::HeldHere))
+    }
 }
 
 struct MemoryFile {

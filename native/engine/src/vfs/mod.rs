@@ -22,6 +22,7 @@ mod pages;
 mod platform;
 mod posix;
 
+use crate::planted::{Bug, planted};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
@@ -108,6 +109,8 @@ pub trait Vfs: Send + Sync {
     fn space(&self, path: &str) -> io::Result<Option<Space>>;
     /// Takes the exclusive lock on this file, creating it when it is missing. Never waits.
     fn lock(&self, path: &str) -> Result<Box<dyn Lock>, LockFailure>;
+    /// Who holds the lock on this file, if anybody. Takes nothing and writes nothing; a missing file is not held.
+    fn lock_holder(&self, path: &str) -> io::Result<Option<LockFailure>>;
 }
 
 /// One open file. Positional, shared between threads; an open file outlives its name.
@@ -217,7 +220,9 @@ pub fn write_file_atomically(vfs: &dyn Vfs, folder: &str, name: &str, content: &
     let temporary = path(folder, &format!("{name}.tmp"));
     let file = vfs.open(&temporary, OpenMode::Truncate)?;
     write_all_at(&*file, content, 0)?;
-    file.sync_data()?;
+    if !planted(Bug::RenameBeforeSync) {
+        file.sync_data()?;
+    }
     drop(file);
     vfs.rename(&temporary, &path(folder, name))?;
     vfs.sync_folder(folder)

@@ -230,18 +230,42 @@ pub fn lock(file: &File) -> Result<(), Refusal> {
     if !matches!(error.raw_os_error(), Some(libc::EAGAIN) | Some(libc::EACCES)) {
         return Err(Refusal::Io(error));
     }
-    let mut holder = wanted;
-    // A record lock (a JVM's) names its process; an open-file-description lock answers -1.
+    Err(lock_holder(file).err().unwrap_or(Refusal::Held { process: None }))
+}
+
+/// As `lock` would answer, without taking it; a file that is open for reading will do.
+#[cfg(target_os = "linux")]
+pub fn lock_holder(file: &File) -> Result<(), Refusal> {
+    use std::os::fd::AsRawFd;
+    // SAFETY: flock is plain data; all zeros mean the whole file from its start.
+    let mut holder: libc::flock = unsafe { std::mem::zeroed() };
+    holder.l_type = libc::F_WRLCK as libc::c_short;
+    holder.l_whence = libc::SEEK_SET as libc::c_short;
     // SAFETY: `holder` outlives the call.
-    let asked = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut holder) };
-    let process = (asked == 0 && holder.l_pid > 0).then_some(holder.l_pid as u32);
-    Err(Refusal::Held { process })
+    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut holder) } != 0 {
+        return Err(Refusal::Io(io::Error::last_os_error()));
+    }
+    if holder.l_type == libc::F_UNLCK as libc::c_short {
+        return Ok(());
+    }
+    // A record lock (a JVM's) names its process; an open-file-description lock answers -1.
+    Err(Refusal::Held { process: (holder.l_pid > 0).then_some(holder.l_pid as u32) })
 }
 
 #[cfg(not(target_os = "linux"))]
 pub fn lock(file: &File) -> Result<(), Refusal> {
     match file.try_lock() {
         Ok(()) => Ok(()),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Refusal::Held { process: None }),
+        Err(std::fs::TryLockError::Error(error)) => Err(Refusal::Io(error)),
+    }
+}
+
+/// As `lock` would answer: a shared lock is taken for a moment, which conflicts with an exclusive one.
+#[cfg(not(target_os = "linux"))]
+pub fn lock_holder(file: &File) -> Result<(), Refusal> {
+    match file.try_lock_shared() {
+        Ok(()) => file.unlock().map_err(Refusal::Io),
         Err(std::fs::TryLockError::WouldBlock) => Err(Refusal::Held { process: None }),
         Err(std::fs::TryLockError::Error(error)) => Err(Refusal::Io(error)),
     }

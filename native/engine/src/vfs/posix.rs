@@ -135,6 +135,23 @@ impl Vfs for PosixVfs {
             Err(platform::Refusal::Io(error)) => Err(LockFailure::Io(error)),
         }
     }
+
+    fn lock_holder(&self, path: &str) -> io::Result<Option<LockFailure>> {
+        let file = match std::fs::File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let identity = platform::identity(&file, path)?;
+        if HELD.lock().unwrap_or_else(PoisonError::into_inner).contains(&identity) {
+            return Ok(Some(LockFailure::HeldHere));
+        }
+        Ok(match platform::lock_holder(&file) {
+            Ok(()) => None,
+            Err(platform::Refusal::Held { process }) => Some(LockFailure::HeldElsewhere { process }),
+            Err(platform::Refusal::Io(error)) => return Err(error),
+        })
+    }
 }
 
 /// A folder, a pipe or a device where a file belongs is refused before anything is read of it.

@@ -1,0 +1,75 @@
+/** The crashes that are tried, shared by the tests and by the long runs (test/crash/long.ts). */
+import { join } from 'node:path'
+import { removeFolder, temporaryFolder } from '../temporary.ts'
+import { type FileSystem, LoopDisk } from './loop-disk.ts'
+import { Preload } from './preload.ts'
+import { type CrashReport, crashes } from './rounds.ts'
+import { startServer } from './server.ts'
+
+export interface PowerOptions {
+  readonly fs: FileSystem
+  readonly crashes: number
+  readonly seed: number
+  readonly flush: 'group' | 'os'
+  /** Syncs do nothing: the promises are broken then. */
+  readonly withoutSync?: boolean
+  /** Looks at the data directory before it goes. */
+  readonly inspect?: (dir: string) => Promise<void>
+}
+
+/** Power cuts on a file system of its own. @throws Violation */
+export const powerCuts = async (options: PowerOptions): Promise<CrashReport> => {
+  const disk = new LoopDisk(options.fs)
+  const preload = options.withoutSync ? await Preload.for(disk.mount) : undefined
+  preload?.lie()
+  const dir = join(disk.mount, 'data')
+  let current: ReturnType<typeof startServer> | undefined
+  try {
+    const report = await crashes({
+      ...options,
+      keepsAll: options.flush === 'group',
+      start: () => {
+        current = startServer({ dirs: [dir], flush: options.flush, ...(preload && { env: preload.env }) })
+        return current
+      },
+      sync: () => disk.sync(),
+      crash: async ({ running }) => {
+        disk.cut()
+        await running.kill('SIGKILL')
+        await disk.again()
+      },
+    })
+    await options.inspect?.(dir)
+    return report
+  } finally {
+    await current?.running.kill('SIGKILL')
+    await disk.remove()
+  }
+}
+
+export interface KillOptions {
+  readonly crashes: number
+  readonly seed: number
+  readonly flush: 'group' | 'os'
+}
+
+/** kill -9: the page cache stays, so nothing may be lost whatever `flush` says. @throws Violation */
+export const kills = async (options: KillOptions): Promise<CrashReport> => {
+  const dir = temporaryFolder('kill')
+  let current: ReturnType<typeof startServer> | undefined
+  try {
+    return await crashes({
+      ...options,
+      start: () => {
+        current = startServer({ dirs: [dir], flush: options.flush })
+        return current
+      },
+      crash: async ({ running }) => {
+        await running.kill('SIGKILL')
+      },
+    })
+  } finally {
+    await current?.running.kill('SIGKILL')
+    removeFolder(dir)
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * A real file system on a file, whose power can be cut: what was not synced is gone when it is mounted again. The file lies
+ * in memory, so that a sync costs little and cuts come fast.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { temporaryFolder } from '../temporary.ts'
+
+export type FileSystem = 'ext4' | 'xfs'
+
+export const fileSystems: readonly FileSystem[] = ['ext4', 'xfs']
+
+/** What has to be undone, whatever becomes of the test: the last first. */
+const undoing = new Map<string, () => void>()
+// Before the folders themselves are removed: listeners run in the order in which they were added.
+process.prependListener('exit', () => {
+  for (const undo of [...undoing.values()].reverse()) undo()
+})
+
+const run = (command: string, ...args: string[]): void => {
+  const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${error?.message ?? stderr}`)
+}
+
+const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
+
+const make: Record<FileSystem, (image: string) => void> = {
+  ext4: image => {
+    run('truncate', '-s', '256M', image)
+    run('mkfs.ext4', '-q', '-J', 'size=8', image)
+  },
+  // It wants 300 MiB at least.
+  xfs: image => {
+    run('truncate', '-s', '320M', image)
+    run('mkfs.xfs', '-q', image)
+  },
+}
+
+export class LoopDisk {
+  /** Where it is mounted. */
+  readonly mount: string
+  readonly #medium: string
+
+  constructor(kind: FileSystem) {
+    const folder = temporaryFolder(kind)
+    this.#medium = join(folder, 'medium')
+    this.mount = join(folder, 'mount')
+    for (const each of [this.#medium, this.mount]) mkdirSync(each)
+    run('mount', '-t', 'tmpfs', '-o', 'size=400m', 'tmpfs', this.#medium)
+    undoing.set(this.#medium, () => spawnSync('umount', ['-l', this.#medium]))
+    make[kind](this.#image)
+    this.#attach()
+  }
+
+  get #image(): string {
+    return join(this.#medium, 'image')
+  }
+
+  #attach(): void {
+    run('mount', '-o', 'loop', this.#image, this.mount)
+    undoing.set(this.mount, () => spawnSync('umount', ['-l', this.mount]))
+  }
+
+  /** All that was written so far is kept. */
+  sync(): void {
+    run('sync', '-f', this.mount)
+  }
+
+  /** The power goes: nothing reaches the medium from now on, not even the journal. */
+  cut(): void {
+    run('xfs_io', '-x', '-c', 'shutdown', this.mount)
+  }
+
+  /** Mounts it again; nobody may have a file open there. */
+  async again(): Promise<void> {
+    await this.#detach()
+    this.#attach()
+  }
+
+  async remove(): Promise<void> {
+    await this.#detach()
+    run('umount', this.#medium)
+    undoing.delete(this.#medium)
+  }
+
+  async #detach(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const { status, stderr } = spawnSync('umount', [this.mount], { encoding: 'utf8' })
+      if (status === 0) break
+      // A process that was killed a moment ago may still be letting go.
+      if (attempt === 50) throw new Error(`umount ${this.mount}: ${stderr}`)
+      await pause(100)
+    }
+    undoing.delete(this.mount)
+  }
+}
