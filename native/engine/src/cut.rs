@@ -21,12 +21,16 @@ use std::sync::Arc;
 pub const SEGMENT_SUFFIXES: [&str; 5] = [".index", ".timeindex", ".txnindex", ".snapshot", ".log"];
 
 impl Log {
-    /// Cuts every record from `offset` on; a batch that holds it goes as a whole. Nothing to do at or above the end;
-    /// below the first segment the log starts anew at `offset`.
+    /// Cuts every record from `offset` on; a batch that holds it goes as a whole. Nothing to do at or above the end
+    /// of a log that has records; one that never had any begins at `offset`, as does one that is cut below its first
+    /// segment.
     pub fn truncate(&mut self, offset: i64, now_ms: i64) -> Result<(), Failure> {
         self.shared.directory.check()?;
         if offset < 0 {
             return Err(Failure { code: Code::OutOfRange, text: format!("offset {offset} is below zero") });
+        }
+        if offset > self.end && self.start == self.end {
+            return self.restart_at(offset, now_ms);
         }
         if offset >= self.end {
             return Ok(());

@@ -429,10 +429,13 @@ impl Hub {
 
 fn remove_folder(vfs: &dyn Vfs, folder: &str) -> std::io::Result<()> {
     for entry in vfs.list(folder)? {
-        if entry.folder {
-            remove_folder(vfs, &path(folder, &entry.name))?;
-        } else {
-            vfs.remove_file(&path(folder, &entry.name))?;
+        let name = path(folder, &entry.name);
+        // A link to a folder goes by itself: what it leads to is not ours.
+        if let Err(error) = vfs.remove_file(&name) {
+            if !entry.folder {
+                return Err(error);
+            }
+            remove_folder(vfs, &name)?;
         }
     }
     vfs.remove_folder(folder)
