@@ -25,6 +25,7 @@ mod open_files;
 mod points;
 pub mod producer_state;
 mod recovery;
+mod recovery_producers;
 mod retention;
 mod retire;
 mod scan;

@@ -2,7 +2,7 @@
 //! suffixes that its cleaner and its deletions leave.
 
 use crate::scan::{Scan, Step};
-use crate::vfs::{OpenMode, Vfs, path};
+use crate::vfs::{DirectoryEntry, OpenMode, Vfs, path};
 use std::io;
 
 /// What this engine writes under a temporary name before it renames it.
@@ -15,9 +15,10 @@ fn parse(name: &str) -> Option<(i64, &str)> {
     if plain { digits.parse().ok().map(|base| (base, rest)) } else { None }
 }
 
-/// Leaves plain segment files only. True if anything changed.
-pub fn tidy(vfs: &dyn Vfs, folder: &str) -> io::Result<bool> {
-    let names: Vec<String> = vfs.list(folder)?.into_iter().filter(|e| !e.folder).map(|e| e.name).collect();
+/// Leaves plain segment files only. What the folder holds then.
+pub fn tidy(vfs: &dyn Vfs, folder: &str) -> io::Result<Vec<DirectoryEntry>> {
+    let mut entries = vfs.list(folder)?;
+    let names: Vec<String> = entries.iter().filter(|e| !e.folder).map(|e| e.name.clone()).collect();
     let mut gone: Vec<&str> = Vec::new();
     let mut swaps: Vec<(i64, &str)> = Vec::new();
     let cleaned =
@@ -56,7 +57,9 @@ pub fn tidy(vfs: &dyn Vfs, folder: &str) -> io::Result<bool> {
         vfs.rename(&path(folder, name), &path(folder, target))?;
     }
     let mut orphans = 0;
-    let entries = vfs.list(folder)?;
+    if !gone.is_empty() || !swaps.is_empty() {
+        entries = vfs.list(folder)?;
+    }
     for entry in &entries {
         if let Some((_, rest @ (".index" | ".timeindex" | ".txnindex"))) = parse(&entry.name) {
             let log = format!("{}.log", &entry.name[..entry.name.len() - rest.len()]);
@@ -69,8 +72,9 @@ pub fn tidy(vfs: &dyn Vfs, folder: &str) -> io::Result<bool> {
     let changed = !gone.is_empty() || !swaps.is_empty() || orphans > 0;
     if changed {
         vfs.sync_folder(folder)?;
+        entries = vfs.list(folder)?;
     }
-    Ok(changed)
+    Ok(entries)
 }
 
 fn end_offset(vfs: &dyn Vfs, log: &str, base: i64) -> io::Result<i64> {
