@@ -37,6 +37,17 @@ interface Topic {
   waiting: (() => void)[]
 }
 
+/** A log that waits to be opened. There may be a hundred thousand of them at a start: no closure, no configs. */
+interface Opening {
+  readonly directory: LogDirectory
+  readonly topic: Topic
+  readonly partition: Partition
+  /** The first try. */
+  readonly isFirst: boolean
+}
+
+type Task = Opening | (() => Promise<void>)
+
 /** What a topic's configs and the broker's make together. */
 interface Settings {
   readonly configs: ReadonlyMap<string, string>
@@ -66,7 +77,7 @@ export class Replicas implements ReplicaPort {
   /** Folders that lie on a disk and whose partition the image has not named (yet), and where. */
   readonly #folders = new Map<string, LogDirectory>()
   readonly #logsIn = new Map<LogDirectory, number>()
-  #queue: (() => Promise<void>)[] = []
+  #queue: Task[] = []
   /** Tasks of the queue that have been taken. */
   #taken = 0
   #running = 0
@@ -182,10 +193,10 @@ export class Replicas implements ReplicaPort {
     for (const topic of delta.deletedTopics.values()) this.#delete(topic)
     for (const id of delta.changedTopics) {
       const topic = image.topicsById.get(id)
-      if (topic !== undefined) this.#follow(topic, image)
+      if (topic !== undefined) this.#follow(topic)
     }
     for (const key of delta.changedConfigs) {
-      if (key.startsWith('topic:')) this.#reconfigureTopic(key.slice('topic:'.length), image)
+      if (key.startsWith('topic:')) this.#reconfigureTopic(key.slice('topic:'.length))
     }
   }
 
@@ -197,18 +208,21 @@ export class Replicas implements ReplicaPort {
       image.configs.get('broker:') ?? none,
       image.configs.get(own) ?? none,
     )
-    for (const name of this.#topics.keys()) this.#reconfigureTopic(name, image)
+    for (const name of this.#topics.keys()) this.#reconfigureTopic(name)
   }
 
-  #reconfigureTopic(name: string, image: MetadataImage): void {
+  #reconfigureTopic(name: string): void {
     for (const partition of this.#topics.get(name)?.partitions ?? []) {
-      if (partition?.log === undefined) continue
-      const config = this.#logConfig(name, image)
-      partition.configure(this.#partitionSettings(name, image))
-      partition.log
-        .configure(config)
-        .catch(error => this.#say(error, `${name}-${partition.index} keeps its old configs`))
+      if (partition?.log !== undefined) this.#reconfigure(partition)
     }
+  }
+
+  #reconfigure(partition: Partition): void {
+    const image = this.#image as MetadataImage
+    partition.configure(this.#partitionSettings(partition.topic, image))
+    partition.log
+      ?.configure(this.#logConfig(partition.topic, image))
+      .catch(error => this.#say(error, `${partition.topic}-${partition.index} keeps its old configs`))
   }
 
   /** With the jitter of one log. */
@@ -232,7 +246,7 @@ export class Replicas implements ReplicaPort {
     return this.#settings
   }
 
-  #follow(image: TopicImage, metadata: MetadataImage): void {
+  #follow(image: TopicImage): void {
     let topic = this.#topics.get(image.name)
     if (topic === undefined) {
       topic = { id: image.id, partitions: [], opening: 0, waiting: [] }
@@ -247,12 +261,12 @@ export class Replicas implements ReplicaPort {
         partition = new Partition(image.name, image.id, index, this.#options.nodeId)
         topic.partitions[index] = partition
         partition.lead(state)
-        this.#open(topic, partition, state.directories[place], metadata)
+        this.#open(topic, partition, state.directories[place])
       } else partition.lead(state)
     }
   }
 
-  #open(topic: Topic, partition: Partition, directoryId: string | undefined, image: MetadataImage): void {
+  #open(topic: Topic, partition: Partition, directoryId: string | undefined): void {
     const folder = `${partition.topic}-${partition.index}`
     const existing = this.#folders.get(folder)
     if (existing === undefined && this.#isElsewhere(directoryId)) {
@@ -265,35 +279,35 @@ export class Replicas implements ReplicaPort {
     const directory = existing ?? this.#directoryFor(directoryId)
     this.#folders.delete(folder)
     this.#logsIn.set(directory, (this.#logsIn.get(directory) ?? 0) + 1)
-    this.#openIn(directory, topic, partition, image, true)
+    topic.opening++
+    this.#enqueue({ directory, topic, partition, isFirst: true })
   }
 
-  #openIn(directory: LogDirectory, topic: Topic, partition: Partition, image: MetadataImage, isFirst: boolean): void {
+  async #openOne({ directory, topic, partition, isFirst }: Opening): Promise<void> {
     const folder = `${partition.topic}-${partition.index}`
-    const config = this.#logConfig(partition.topic, image)
-    const settings = this.#partitionSettings(partition.topic, image)
-    topic.opening++
-    this.#enqueue(async () => {
-      try {
-        const log = await this.#openLog(directory, folder, { config, topicId: partition.topicId })
-        if (log.opened.recoveredSegments > 0) {
-          this.#recovered.logs++
-          this.#recovered.cutRecords += log.opened.cutRecords
-          this.#recovered.cutBytes += log.opened.cutBytes
-        }
-        partition.attach(log, settings)
-      } catch (error) {
-        partition.fail(error instanceof LogError ? clientErrorCode(error.code) : ErrorCode.KAFKA_STORAGE_ERROR)
-        const noSpace = error instanceof LogError && error.noSpace
-        if (isFirst || !noSpace) this.#say(error, `${folder} is offline`)
-        if (noSpace) this.#openLater(directory, topic, partition)
+    try {
+      const settings = this.#settingsOf(partition.topic, this.#image as MetadataImage)
+      const config = this.#logConfig(partition.topic, this.#image as MetadataImage)
+      const log = await this.#openLog(directory, folder, { config, topicId: partition.topicId })
+      if (log.opened.recoveredSegments > 0) {
+        this.#recovered.logs++
+        this.#recovered.cutRecords += log.opened.cutRecords
+        this.#recovered.cutBytes += log.opened.cutBytes
       }
-      if (--topic.opening === 0) {
-        const { waiting } = topic
-        topic.waiting = []
-        for (const resolve of waiting) resolve()
-      }
-    })
+      partition.attach(log, settings.partition)
+      const { configs, broker } = this.#settingsOf(partition.topic, this.#image as MetadataImage)
+      if (configs !== settings.configs || broker !== settings.broker) this.#reconfigure(partition)
+    } catch (error) {
+      partition.fail(error instanceof LogError ? clientErrorCode(error.code) : ErrorCode.KAFKA_STORAGE_ERROR)
+      const noSpace = error instanceof LogError && error.noSpace
+      if (isFirst || !noSpace) this.#say(error, `${folder} is offline`)
+      if (noSpace) this.#openLater(directory, topic, partition)
+    }
+    if (--topic.opening === 0) {
+      const { waiting } = topic
+      topic.waiting = []
+      for (const resolve of waiting) resolve()
+    }
   }
 
   /** A topic that was created on a full disk is served as soon as there is room, without a restart. */
@@ -302,7 +316,8 @@ export class Replicas implements ReplicaPort {
     const timer = timers.at(clock.monotonicMs() + AGAIN_MS, () => {
       this.#again.delete(timer)
       if (this.#topics.get(partition.topic) !== topic || directory.offline) return
-      this.#openIn(directory, topic, partition, this.#image as MetadataImage, false)
+      topic.opening++
+      this.#enqueue({ directory, topic, partition, isFirst: false })
     })
     this.#again.add(timer)
   }
@@ -387,14 +402,15 @@ export class Replicas implements ReplicaPort {
     return clean
   }
 
-  #enqueue(task: () => Promise<void>): void {
+  #enqueue(task: Task): void {
     if (this.#running < AT_ONCE) void this.#run(task)
     else this.#queue.push(task)
   }
 
-  async #run(first: () => Promise<void>): Promise<void> {
+  async #run(first: Task): Promise<void> {
     this.#running++
-    for (let task: (() => Promise<void>) | undefined = first; task !== undefined; task = this.#next()) await task()
+    for (let task: Task | undefined = first; task !== undefined; task = this.#next())
+      await (typeof task === 'function' ? task() : this.#openOne(task))
     if (--this.#running > 0) return
     const waiting = this.#idleWaiting
     this.#idleWaiting = []
@@ -402,7 +418,7 @@ export class Replicas implements ReplicaPort {
   }
 
   /** From an index, because taking the first of a long array moves all the others. */
-  #next(): (() => Promise<void>) | undefined {
+  #next(): Task | undefined {
     const task = this.#queue[this.#taken]
     if (task !== undefined) {
       this.#taken++

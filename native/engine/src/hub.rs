@@ -17,7 +17,7 @@ use crate::retire::{self, Retire};
 use crate::vfs::{Vfs, path};
 use crate::view::{Patience, ReadRequest};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 
 /// Sync threads of one directory.
@@ -81,6 +81,8 @@ pub enum LaneItem {
         ticket: u32,
         outcome: Result<(Box<Log>, Box<OpenInfo>), Failure>,
     },
+    /// Too many files were open, and syncs have ended since.
+    CloseFiles,
     /// A reader opened the log's active file.
     Opens(LogRef),
     /// Queue every dirty log for a sync, then set the flag.
@@ -198,6 +200,8 @@ pub struct Hub {
     pub settling: Mutex<()>,
     /// Active files that may be open at once.
     pub open_files: usize,
+    /// More are, and wait for their syncs.
+    pub too_many_files: AtomicBool,
 }
 
 impl Hub {
@@ -205,6 +209,7 @@ impl Hub {
         Hub {
             sink,
             open_files,
+            too_many_files: AtomicBool::new(false),
             sites: RwLock::default(),
             logs: RwLock::default(),
             lane: Queue::new(),
@@ -264,7 +269,14 @@ impl Hub {
                 if !directory.is_offline() && directory.recovery_points_changed() {
                     site.want_checkpoint();
                 }
-                lock(&site.tasks).syncing -= 1;
+                let ended = {
+                    let mut tasks = lock(&site.tasks);
+                    tasks.syncing -= 1;
+                    tasks.is_settled()
+                };
+                if ended && self.too_many_files.swap(false, Ordering::AcqRel) {
+                    self.lane.push(LaneItem::CloseFiles);
+                }
                 drop(lock(&self.settling));
                 self.settled.notify_all();
             }
@@ -305,7 +317,8 @@ impl Hub {
         Ok(())
     }
 
-    fn sync(&self, shared: &Arc<LogShared>) {
+    /// Runs the log's sync, unless another thread is at it.
+    pub fn sync(&self, shared: &Arc<LogShared>) {
         let directory = &shared.directory;
         let Some(mut job) = shared.sync.begin() else { return };
         let run = || {

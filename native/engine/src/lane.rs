@@ -52,6 +52,7 @@ impl Lane {
         match item {
             LaneItem::Commands(commands) => self.drain(commands, hub),
             LaneItem::Opened { log, ticket, outcome } => self.opened(log, ticket, outcome, hub),
+            LaneItem::CloseFiles => self.close_files(hub),
             LaneItem::Opens(log) => {
                 if self.open_log(log).is_some() && self.open_files.used(log.slot, hub.open_files) {
                     self.close_files(hub);
@@ -158,18 +159,25 @@ impl Lane {
     /// brought there otherwise.
     fn close_files(&mut self, hub: &Hub) {
         let logs = &self.logs;
-        self.open_files.close(hub.open_files, |slot| {
+        let too_many = self.open_files.close(hub.open_files, |slot, must| {
             let Some(Slot::Open(log)) = logs.get(&slot) else { return true };
             let shared = log.shared();
-            if shared.sync.is_clean() {
+            if !shared.sync.is_clean() {
+                if shared.sync.request(None) {
+                    hub.queue_sync(shared);
+                }
+                if must {
+                    hub.sync(shared);
+                }
+            }
+            let clean = shared.sync.is_clean();
+            if clean {
                 log.close_file();
-                return true;
             }
-            if shared.sync.request(None) {
-                hub.queue_sync(shared);
-            }
-            false
+            clean
         });
+        // The syncs are asked for: when they have ended it is tried again.
+        hub.too_many_files.store(too_many, Ordering::Release);
     }
 
     /// The log, of which the next sweep then hears.
