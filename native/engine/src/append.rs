@@ -266,6 +266,7 @@ impl Log {
         outcomes: &mut [Option<Outcome>],
         file: &Arc<dyn File>,
     ) -> bool {
+        let from = self.active_size();
         let mut largest = self.active.largest();
         let mut entries = Vec::new();
         let mut wake = false;
@@ -325,7 +326,8 @@ impl Log {
         }
         let group = self.config.flush == Flush::Group;
         let names = std::mem::take(&mut self.name_is_new);
-        self.shared.sync.written(self.end, file, names, wake && group, group)
+        let place = (self.active.base, from, self.active_size());
+        self.shared.sync.written(self.end, file, Some(place), names, wake && group, group)
     }
 }
 

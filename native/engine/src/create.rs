@@ -63,13 +63,19 @@ fn settle_folders(directory: &Directory, metadata: &[(Arc<dyn File>, String, Arc
 /// Older logs of these names: their recovery points would make the new ones, which are empty, damage. So they are off the
 /// disk before a new folder can be on it.
 fn forget_older(directory: &Directory, requests: &[OpenLog]) -> Result<(), Failure> {
-    let mut stale = false;
-    for request in requests.iter().filter(|request| !request.must_exist && directory.has_points(&request.name)) {
+    let (mut stale, mut held) = (false, Vec::new());
+    for request in requests.iter().filter(|request| !request.must_exist) {
+        let (points, journal) = (directory.has_points(&request.name), directory.journal.holds(&request.name));
+        if !points && !journal {
+            continue;
+        }
         let listed = directory.vfs.list(&path(&directory.path, &request.name));
         if listed.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
             directory.forget(&request.name);
-            stale = true;
+            stale |= points;
+            held.push(request.name.as_str());
         }
     }
+    directory.journal.forget(directory, &held)?;
     if stale { directory.write_checkpoints() } else { Ok(()) }
 }

@@ -77,6 +77,7 @@ impl Log {
         let removed: Vec<i64> = state.segments[at + 1..].iter().map(|segment| segment.base).collect();
         self.cut_files(&segment, position, &removed, end)
             .map_err(|error| self.shared.directory.fail(&format!("truncating {}", self.shared.name), &error))?;
+        self.forget_journaled()?;
         self.shared.sync.truncated(end);
         self.after_cut(now_ms)
     }
@@ -141,8 +142,17 @@ impl Log {
             vfs.sync_folder(folder)
         };
         cut().map_err(|error| self.shared.directory.fail(&format!("restarting {}", self.shared.name), &error))?;
+        self.forget_journaled()?;
         self.shared.sync.restarted(offset);
         self.after_cut(now_ms)
+    }
+
+    /// What was cut does not come back out of the journal; what stays does not need it.
+    fn forget_journaled(&self) -> Result<(), Failure> {
+        let shared = &self.shared;
+        shared.sync_journaled()?;
+        shared.directory.journal.drained(shared.log);
+        shared.directory.journal.forget(&shared.directory, &[&shared.name])
     }
 
     /// The active segment is empty: it begins at `base` instead. A log without any record begins there too.
@@ -168,7 +178,7 @@ impl Log {
         }
         self.created_ms = now_ms;
         self.publish(false);
-        self.shared.sync.written(base, &file, true, false, false);
+        self.shared.sync.written(base, &file, None, true, false, false);
         Ok(())
     }
 

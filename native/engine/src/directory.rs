@@ -2,14 +2,15 @@
 //!
 //! Invariants: offline is for good and said once. A checkpoint file is written whole, one writer at a time, from
 //! values read after the writer's turn began, so an older state never replaces a newer one. In the root lie only
-//! partition folders and plain files: Apache Kafka stops at any other folder. Opening and reading change nothing but the
-//! lock: the first command that changes anything takes possession (`claim`), and without one closing leaves all as it was.
-//! A directory that failed has a file that says so, until its next clean close: what the system's cache holds of it then
-//! is no proof of what the disk holds.
+//! partition folders and plain files: Apache Kafka stops at any other folder, which is why the journal is one. Opening and
+//! reading change nothing but the lock, and put back what a journal holds: the first command that changes anything takes
+//! possession (`claim`), and without one closing leaves all as it was. A directory that failed has a file that says so,
+//! until its next clean close: what the system's cache holds of it then is no proof of what the disk holds.
 
 use crate::checkpoint::{self, CLEAN_SHUTDOWN, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
 use crate::command::{Completion, DirectoryId, Failure, Sink};
 use crate::error::Code;
+use crate::journal::{Journal, replay};
 use crate::lock::lock;
 use crate::points::{Kind, Points};
 use crate::vfs::{self, Lock, LockFailure, OpenMode, Vfs, is_no_space, path, remove_if_there, write_file_atomically};
@@ -41,6 +42,7 @@ pub struct Directory {
     points: Mutex<Points>,
     /// Held while checkpoint files are written.
     writing: Mutex<()>,
+    pub journal: Journal,
     /// What taking possession has to do; None once that is done.
     unclaimed: Mutex<Option<Unclaimed>>,
 }
@@ -71,6 +73,7 @@ impl Directory {
         id: DirectoryId,
         directory: &str,
         vfs: Arc<dyn Vfs>,
+        journal_bytes: u64,
         sink: Arc<dyn Sink>,
     ) -> Result<(Directory, Found), Failure> {
         let failed = |what: &str, error: io::Error| Failure {
@@ -113,8 +116,13 @@ impl Directory {
                 points.load(kind, offsets);
             }
         }
+        let recovery_point = |name: &str| points.get(Kind::Recovery, name).unwrap_or(0);
+        let replayed = replay::replay(&*vfs, directory, recovery_point).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => Failure { code: Code::Damaged, text: error.to_string() },
+            _ => failed("putting back what the journal holds of", error),
+        })?;
         let mut found = Found {
-            clean: clean.is_some(),
+            clean: clean.is_some() && !replayed,
             broker_epoch: clean.as_deref().map_or(-1, checkpoint::decode_clean_shutdown),
             folders: Vec::new(),
         };
@@ -137,6 +145,7 @@ impl Directory {
             doubted,
             points: Mutex::new(points),
             writing: Mutex::new(()),
+            journal: Journal::new(journal_bytes),
             unclaimed: Mutex::new(Some(Unclaimed { clean_file: clean.is_some(), deleted })),
         };
         Ok((directory, found))
@@ -168,7 +177,7 @@ impl Directory {
             return Ok(());
         }
         let outcome = match self.check() {
-            Ok(()) => self.write_checkpoints().and_then(|()| {
+            Ok(()) => self.write_checkpoints().and_then(|()| self.journal.close(self)).and_then(|()| {
                 if !clean {
                     return Ok(());
                 }

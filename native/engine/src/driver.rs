@@ -7,6 +7,7 @@ use crate::command::{Command, Completion, DirectoryId, Failure, Sink};
 use crate::directory::Directory;
 use crate::error::Code;
 use crate::hub::{Hub, LaneItem, Queue, ReadTask, SYNC_THREADS, Site, Task, Tasks};
+use crate::journal::HALF_BYTES;
 use crate::lane::Lane;
 use crate::lock::{lock, read, write};
 use crate::vfs::{self, Space, VfsKind};
@@ -29,6 +30,17 @@ pub struct EngineOptions {
     pub manual: bool,
     /// Active files of logs that may be open at once; 0: a quarter of the descriptors that the process may have.
     pub open_files: usize,
+    pub journal: JournalSize,
+}
+
+/// The bytes of each half of a directory's journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JournalSize {
+    #[default]
+    Usual,
+    Bytes(u64),
+    /// Every log syncs its own files.
+    None,
 }
 
 /// Who does what. In manual mode each is stepped by its name.
@@ -73,6 +85,7 @@ pub struct Engine {
 
 struct Inner {
     manual: bool,
+    journal: JournalSize,
     hub: Hub,
     lane: Mutex<Lane>,
     next_directory: AtomicU32,
@@ -89,6 +102,7 @@ impl Engine {
         let engine = Engine {
             inner: Arc::new(Inner {
                 manual: options.manual,
+                journal: options.journal,
                 hub: Hub::new(sink, open_files),
                 lane: Mutex::default(),
                 next_directory: AtomicU32::new(1),
@@ -133,9 +147,15 @@ impl Engine {
         let hub = &self.inner.hub;
         let id = self.inner.next_directory.fetch_add(1, Ordering::Relaxed);
         let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
-        let (directory, found) = Directory::open(id, path, vfs.open(), hub.sink.clone())?;
+        let half_bytes = match self.inner.journal {
+            JournalSize::Usual => HALF_BYTES,
+            JournalSize::Bytes(bytes) => bytes,
+            JournalSize::None => 0,
+        };
+        let (directory, found) = Directory::open(id, path, vfs.open(), half_bytes, hub.sink.clone())?;
         let directory = Arc::new(directory);
-        let site = Arc::new(Site { directory: directory.clone(), tasks: Mutex::default(), filled: Condvar::new() });
+        let tasks = Mutex::new(Tasks::new(half_bytes > 0 && directory.vfs.has_disk()));
+        let site = Arc::new(Site { directory: directory.clone(), tasks, filled: Condvar::new() });
         write(&hub.sites).insert(id, site.clone());
         if !self.inner.manual {
             for _ in 0..SYNC_THREADS {

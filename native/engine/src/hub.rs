@@ -10,10 +10,11 @@ use crate::create::create_folders;
 use crate::directory::Directory;
 use crate::error::Code;
 use crate::files::{self, FileCommand};
+use crate::gather::{Gather, Sync};
 use crate::lock::{lock, read};
 use crate::log::{Log, LogShared};
 use crate::open;
-use crate::retire::{self, Retire};
+use crate::retire;
 use crate::vfs::{Vfs, path};
 use crate::view::{Patience, ReadRequest};
 use std::collections::{BTreeMap, VecDeque};
@@ -122,9 +123,8 @@ impl Site {
     }
 }
 
-#[derive(Default)]
 pub struct Tasks {
-    syncs: VecDeque<Arc<LogShared>>,
+    pub syncs: Gather,
     syncing: usize,
     files: VecDeque<(u32, FileCommand)>,
     files_running: bool,
@@ -138,13 +138,28 @@ pub struct Tasks {
 }
 
 pub enum Task {
-    Sync(Arc<LogShared>),
+    Sync(Sync),
     Files(u32, FileCommand),
     Checkpoint,
     Open(Vec<OpenLog>),
 }
 
 impl Tasks {
+    pub fn new(journal: bool) -> Tasks {
+        Tasks {
+            syncs: Gather::new(journal),
+            syncing: 0,
+            files: VecDeque::new(),
+            files_running: false,
+            opens: VecDeque::new(),
+            opening: 0,
+            checkpoint_wanted: false,
+            checkpoint_running: false,
+            syncs_since: 0,
+            closing: false,
+        }
+    }
+
     /// What a thread of the directory does next.
     pub fn next(&mut self) -> Option<Task> {
         if let Some(task) = self.next_sync() {
@@ -167,10 +182,10 @@ impl Tasks {
             self.syncs_since = 0;
             return Some(Task::Checkpoint);
         }
-        let shared = self.syncs.pop_front()?;
+        let sync = self.syncs.next()?;
         self.syncs_since += 1;
         self.syncing += 1;
-        Some(Task::Sync(shared))
+        Some(Task::Sync(sync))
     }
 
     pub fn next_open(&mut self) -> Option<Task> {
@@ -238,7 +253,7 @@ impl Hub {
 
     pub fn queue_sync(&self, shared: &Arc<LogShared>) {
         if let Ok(site) = self.site(shared.directory.id) {
-            lock(&site.tasks).syncs.push_back(shared.clone());
+            lock(&site.tasks).syncs.add(shared.clone());
             site.filled.notify_one();
         }
     }
@@ -264,8 +279,8 @@ impl Hub {
     pub fn run(&self, site: &Site, task: Task) {
         let directory = &site.directory;
         match task {
-            Task::Sync(shared) => {
-                self.sync(&shared);
+            Task::Sync(sync) => {
+                self.run_sync(site, sync);
                 if !directory.is_offline() && directory.recovery_points_changed() {
                     site.want_checkpoint();
                 }
@@ -315,59 +330,6 @@ impl Hub {
             self.deletions.push(Deletion::Folder { directory: directory.clone(), name, ticket: None });
         }
         Ok(())
-    }
-
-    /// Runs the log's sync, unless another thread is at it.
-    pub fn sync(&self, shared: &Arc<LogShared>) {
-        let directory = &shared.directory;
-        let Some(mut job) = shared.sync.begin() else { return };
-        let run = || {
-            let complete = job.run(&*directory.vfs, &shared.folder)?;
-            if let Some(offset) = shared.sync.cut() {
-                job.take_back(&*directory.vfs, &shared.folder, offset)?;
-            }
-            Ok(complete)
-        };
-        let outcome = match directory.check() {
-            Ok(()) => run().map_err(|failed: crate::sync_job::Failed| {
-                if shared.sync.is_over() {
-                    // Deleted meanwhile: its files went away under the sync, which harms nobody.
-                    return Failure { code: Code::StaleLog, text: failed.what };
-                }
-                directory.fail(&failed.what, &failed.error)
-            }),
-            Err(failure) => Err(failure),
-        };
-        let outcome = outcome.and_then(|complete| {
-            job.retired = job.retire.bases.is_empty() || self.retire(shared, &job.retire)?;
-            Ok(complete)
-        });
-        let boundary = (job.retired && !job.retire.bases.is_empty()).then_some(job.retire.boundary);
-        let again = shared.sync.finish(job, outcome, |offset| directory.set_recovery_point(&shared.name, offset));
-        if again {
-            self.queue_sync(shared);
-        }
-        if let Some(boundary) = boundary.filter(|_| !shared.sync.is_retiring()) {
-            directory.settle_start(&shared.name, boundary);
-        }
-    }
-
-    /// Gives the files of retired segments their last names. False: there was no room for the checkpoints.
-    fn retire(&self, shared: &LogShared, retire: &Retire) -> Result<bool, Failure> {
-        let directory = &shared.directory;
-        let cut = || shared.sync.cut().is_some_and(|offset| offset < retire.boundary);
-        let go_on = || !directory.is_offline() && !shared.sync.is_over() && !cut();
-        match directory.write_checkpoints() {
-            Ok(()) => {}
-            Err(failure) if failure.code == Code::NoSpace => return Ok(false),
-            Err(failure) => return Err(failure),
-        }
-        retire::rename(&*directory.vfs, &shared.folder, retire, go_on).map_err(|failed| {
-            if shared.sync.is_over() {
-                return Failure { code: Code::StaleLog, text: failed.what };
-            }
-            directory.fail(&failed.what, &failed.error)
-        })
     }
 
     pub fn run_read(&self, task: ReadTask) {

@@ -371,8 +371,11 @@ impl Lane {
         let Some(mut owned) = self.take(log, hub) else { return hub.answer(ticket, Err(stale(log))) };
         let shared = owned.shared().clone();
         if !clean {
+            // What counts as synced is found again when the log is next opened.
+            let outcome = shared.directory.check().and_then(|()| shared.sync_journaled());
             shared.sync.abandon(stale(log));
-            return hub.answer(ticket, shared.directory.check().map(|()| Answer::None));
+            shared.directory.journal.drained(log);
+            return hub.answer(ticket, outcome.map(|()| Answer::None));
         }
         let advancing = owned.advance_to_close(self.now_ms);
         if shared.sync.close(ticket) || advancing {
@@ -390,6 +393,7 @@ impl Lane {
         }
         // A sync that runs on may lose its files from here on, and must not take that for a broken disk.
         shared.sync.abandon(stale(log));
+        directory.journal.drained(log);
         let mut unique = unique_of(&shared.name, log);
         let renamed = loop {
             let name = deleted_name(&shared.name, unique);

@@ -32,6 +32,18 @@ pub struct LogShared {
     pub directory: Arc<Directory>,
     pub view: LogView,
     pub sync: LogSync,
+    pub topic_id: Option<Box<str>>,
+}
+
+impl LogShared {
+    /// Syncs the files that a journal vouches for.
+    pub fn sync_journaled(&self) -> Result<(), Failure> {
+        for file in self.sync.journaled() {
+            let failed = |error| self.directory.fail(&format!("syncing a segment of {}", self.name), &error);
+            file.sync_data().map_err(failed)?;
+        }
+        Ok(())
+    }
 }
 
 pub struct Log {
@@ -139,7 +151,7 @@ impl Log {
         self.created_ms = now_ms;
         self.name_is_new = false;
         self.rolled = true;
-        self.shared.sync.written(self.end, &file, true, false, false);
+        self.shared.sync.written(self.end, &file, None, true, false, false);
         Ok(())
     }
 

@@ -132,6 +132,7 @@ impl<'a> Opening<'a> {
             folder: self.folder.clone(),
             directory: self.directory.clone(),
             view: LogView::new(state),
+            topic_id: self.request.topic_id.as_deref().map(Box::from),
             sync: LogSync::new(self.request.log, sink, end, self.points.recovery.min(end)),
         });
         let mut log = Box::new(Log {

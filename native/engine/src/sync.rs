@@ -16,6 +16,10 @@ use crate::vfs::File;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+mod journaled;
+
+pub use journaled::{Again, JournalJob, Span};
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Idle,
@@ -35,6 +39,12 @@ struct State {
     synced: i64,
     /// Oldest first.
     dirty: Vec<Arc<dyn File>>,
+    /// The last bytes written, as far as they lie together in one file and no run has them.
+    span: Option<Span>,
+    /// Files that a journal vouches for until they are synced.
+    journaled: Vec<Arc<dyn File>>,
+    /// The journal wants to be rid of this log: the next run syncs its files.
+    drain: bool,
     /// The folder has names that are not on disk.
     names: bool,
     /// The running job makes names durable.
@@ -76,6 +86,9 @@ impl LogSync {
             written: end,
             synced: end,
             dirty: Vec::new(),
+            span: None,
+            journaled: Vec::new(),
+            drain: false,
             names: false,
             names_running: false,
             snapshots: Vec::new(),
@@ -109,10 +122,22 @@ impl LogSync {
         state.phase == Phase::Idle && state.dirty.is_empty() && !state.names
     }
 
-    /// Bytes up to `end` were written to this file. `wake`: somebody waits for the sync that covers them. `names`: the
-    /// file's name is new. True if the log has to be queued, which happens only with `want`.
-    pub fn written(&self, end: i64, file: &Arc<dyn File>, names: bool, wake: bool, want: bool) -> bool {
+    /// Bytes up to `end` were written to this file, where `place` says (its segment's base, from, to). `wake`: somebody
+    /// waits for the sync that covers them. `names`: the file's name is new. True if the log has to be queued, which
+    /// happens only with `want`.
+    pub fn written(
+        &self,
+        end: i64,
+        file: &Arc<dyn File>,
+        place: Option<(i64, u64, u64)>,
+        names: bool,
+        wake: bool,
+        want: bool,
+    ) -> bool {
         let state = &mut *lock(&self.state);
+        if let Some(place) = place {
+            state.extend_span(file, place, end);
+        }
         state.written = end;
         if !state.dirty.iter().any(|known| Arc::ptr_eq(known, file)) {
             state.dirty.push(file.clone());
@@ -274,6 +299,7 @@ impl LogSync {
 
     fn shortened(&self, state: &mut State, offset: i64) {
         state.cutting = None;
+        state.span = None;
         state.written = offset;
         state.synced = state.synced.min(offset);
         state.wakes.retain(|end| *end <= offset);
@@ -294,8 +320,10 @@ impl LogSync {
         state.cap = state.cutting.unwrap_or(i64::MAX);
         let retire = if state.may_retire() { std::mem::take(&mut state.retire) } else { Retire::default() };
         state.retire_running = !retire.bases.is_empty();
+        state.span = None;
         Some(SyncJob {
             upto: state.written,
+            drains: !state.journaled.is_empty(),
             files: std::mem::take(&mut state.dirty),
             names: std::mem::take(&mut state.names),
             snapshots: std::mem::take(&mut state.snapshots),
@@ -326,7 +354,31 @@ impl LogSync {
             return false;
         }
         state.names_running = false;
-        let synced = job.upto.min(state.cap);
+        state.journaled.clear();
+        state.drain = false;
+        self.reached(state, job.upto);
+        if let Some(advance) = job.advance.filter(|advance| complete && advance.offset <= state.cap) {
+            recovery_point(advance.offset);
+            state.recovery = advance.offset;
+            state.wanted |= state.may_retire();
+        }
+        state.retire_running = false;
+        if !job.retired && state.cap >= job.retire.boundary {
+            // There was no room for what has to be on disk before: tried again when the log is next asked.
+            state.retire.boundary = state.retire.boundary.max(job.retire.boundary);
+            state.retire.bases.splice(0..0, job.retire.bases);
+        }
+        state.phase = Phase::Idle;
+        let again = state.wanted && state.queue();
+        if !again && let Some(ticket) = state.closing.take() {
+            self.answer(ticket, Ok(Answer::None));
+        }
+        again
+    }
+
+    /// A run is over that covers everything below `upto` and was not cut.
+    fn reached(&self, state: &mut State, upto: i64) {
+        let synced = upto.min(state.cap);
         if synced > state.synced {
             state.synced = synced;
             let mut urgent = state.synced_watch.is_some_and(|offset| synced > offset);
@@ -347,23 +399,6 @@ impl LogSync {
                 state.waiting.push((ticket, end));
             }
         }
-        if let Some(advance) = job.advance.filter(|advance| complete && advance.offset <= state.cap) {
-            recovery_point(advance.offset);
-            state.recovery = advance.offset;
-            state.wanted |= state.may_retire();
-        }
-        state.retire_running = false;
-        if !job.retired && state.cap >= job.retire.boundary {
-            // There was no room for what has to be on disk before: tried again when the log is next asked.
-            state.retire.boundary = state.retire.boundary.max(job.retire.boundary);
-            state.retire.bases.splice(0..0, job.retire.bases);
-        }
-        state.phase = Phase::Idle;
-        let again = state.wanted && state.queue();
-        if !again && let Some(ticket) = state.closing.take() {
-            self.answer(ticket, Ok(Answer::None));
-        }
-        again
     }
 
     fn end(&self, state: &mut State, failure: Failure) {
@@ -374,6 +409,8 @@ impl LogSync {
             self.answer(ticket, Err(failure.clone()));
         }
         state.dirty.clear();
+        state.span = None;
+        state.journaled.clear();
         state.snapshots.clear();
         state.advance = None;
         state.wakes.clear();
@@ -462,11 +499,11 @@ mod tests {
     #[test]
     fn appends_that_come_while_a_sync_runs_are_the_next_one() {
         let (sync, heard, file) = log_sync();
-        assert!(sync.written(3, &file, true, false, true), "the first append queues the log");
-        assert!(!sync.written(5, &file, false, true, true), "it is queued once");
+        assert!(sync.written(3, &file, None, true, false, true), "the first append queues the log");
+        assert!(!sync.written(5, &file, None, false, true, true), "it is queued once");
         let job = sync.begin().unwrap();
         assert_eq!((job.upto, job.files.len(), job.names), (5, 1, true));
-        assert!(!sync.written(9, &file, false, false, true), "a running one comes back by itself");
+        assert!(!sync.written(9, &file, None, false, false, true), "a running one comes back by itself");
         assert!(!sync.names_are_durable());
         assert!(sync.finish(job, Ok(true), |_| panic!("there is no recovery point")));
         assert!(sync.names_are_durable());
@@ -480,13 +517,13 @@ mod tests {
     #[test]
     fn a_cut_bounds_the_sync_that_runs_and_its_recovery_point() {
         let (sync, heard, file) = log_sync();
-        sync.written(9, &file, false, false, true);
+        sync.written(9, &file, None, false, false, true);
         sync.advance(advance(9));
         let job = sync.begin().unwrap();
         sync.hold(4);
         assert_eq!(sync.cut(), Some(4));
         sync.truncated(4);
-        sync.written(6, &file, false, false, true);
+        sync.written(6, &file, None, false, false, true);
         assert!(sync.finish(job, Ok(true), |offset| panic!("the recovery point became {offset}")));
         let job = sync.begin().unwrap();
         sync.finish(job, Ok(true), |_| {});
@@ -496,7 +533,7 @@ mod tests {
     #[test]
     fn a_cut_that_did_not_come_about_holds_nothing_back_for_good() {
         let (sync, heard, file) = log_sync();
-        sync.written(9, &file, false, false, true);
+        sync.written(9, &file, None, false, false, true);
         let job = sync.begin().unwrap();
         sync.hold(4);
         assert!(!sync.finish(job, Ok(true), |_| {}), "while the cut is under way there is nothing to do again");
@@ -510,12 +547,12 @@ mod tests {
     #[test]
     fn a_sync_that_begins_during_a_cut_counts_nothing_that_is_cut() {
         let (sync, heard, file) = log_sync();
-        sync.written(9, &file, false, false, true);
+        sync.written(9, &file, None, false, false, true);
         sync.hold(4);
         let job = sync.begin().unwrap();
         assert_eq!(sync.cut(), Some(4));
         sync.truncated(4);
-        sync.written(6, &file, false, false, true);
+        sync.written(6, &file, None, false, false, true);
         assert!(sync.finish(job, Ok(true), |_| {}));
         assert_eq!((sync.synced_end(), heard.synced()), (4, vec![(4, false)]));
         let job = sync.begin().unwrap();
@@ -526,7 +563,7 @@ mod tests {
     #[test]
     fn index_files_that_a_dropped_recovery_point_was_to_sync_wait_for_the_next() {
         let (sync, _, file) = log_sync();
-        sync.written(9, &file, false, false, false);
+        sync.written(9, &file, None, false, false, false);
         sync.advance(Advance { sealed: vec![0, 5], ..advance(9) });
         assert_eq!(sync.hold(7), [0, 5]);
         assert_eq!(sync.hold(6), [0; 0]);
@@ -535,7 +572,7 @@ mod tests {
     #[test]
     fn a_log_that_starts_anew_higher_up_has_nothing_left_to_sync() {
         let (sync, heard, file) = log_sync();
-        sync.written(9, &file, false, false, false);
+        sync.written(9, &file, None, false, false, false);
         sync.hold(9);
         sync.restarted(20);
         assert!(!sync.spared());
@@ -548,7 +585,7 @@ mod tests {
     fn the_recovery_point_moves_only_when_all_of_it_was_written() {
         let (sync, _, file) = log_sync();
         for complete in [false, true] {
-            sync.written(9, &file, false, false, true);
+            sync.written(9, &file, None, false, false, true);
             sync.advance(advance(9));
             let job = sync.begin().unwrap();
             let mut moved = None;
@@ -560,14 +597,14 @@ mod tests {
     #[test]
     fn a_failed_sync_answers_who_waits_and_ends_the_log() {
         let (sync, heard, file) = log_sync();
-        sync.written(9, &file, false, true, true);
+        sync.written(9, &file, None, false, true, true);
         sync.request(Some(1));
         let job = sync.begin().unwrap();
         sync.request(Some(2));
         let failure = Failure { code: Code::DirectoryOffline, text: String::new() };
         assert!(!sync.finish(job, Err(failure), |_| {}));
         assert!(sync.is_over());
-        assert!(!sync.written(12, &file, false, true, true), "nothing is queued any more");
+        assert!(!sync.written(12, &file, None, false, true, true), "nothing is queued any more");
         sync.request(Some(3));
         assert_eq!(heard.answers(), [Some(Code::DirectoryOffline); 3]);
         assert_eq!(heard.synced(), []);
@@ -576,7 +613,7 @@ mod tests {
     #[test]
     fn a_close_is_answered_after_the_run_that_it_asked_for() {
         let (sync, heard, file) = log_sync();
-        sync.written(9, &file, false, false, true);
+        sync.written(9, &file, None, false, false, true);
         let job = sync.begin().unwrap();
         assert!(!sync.close(1));
         assert!(sync.finish(job, Ok(true), |_| {}));
@@ -593,7 +630,7 @@ mod tests {
         let (sync, heard, file) = log_sync();
         sync.watch(4, WatchLimit::Synced);
         for end in [4, 5, 6] {
-            sync.written(end, &file, false, false, true);
+            sync.written(end, &file, None, false, false, true);
             let job = sync.begin().unwrap();
             sync.finish(job, Ok(true), |_| {});
         }

@@ -32,6 +32,8 @@ pub struct Advance {
 /// What one run of a sync thread has to do. Holds no lock.
 pub struct SyncJob {
     pub upto: i64,
+    /// A journal waits for these files.
+    pub drains: bool,
     pub files: Vec<Arc<dyn File>>,
     pub names: bool,
     pub snapshots: Vec<(i64, Vec<u8>)>,

@@ -24,7 +24,7 @@ impl Many {
     /// Logs in slots 1 to `logs`; slot 0 is for the clock.
     fn start(logs: u32, open_files: usize, config: &LogConfig) -> Many {
         let vfs = MemoryVfs::new();
-        let rig = Rig::with(EngineOptions { manual: true, open_files });
+        let rig = Rig::with(EngineOptions { manual: true, open_files, ..EngineOptions::default() });
         let directory = rig.directory("/data", VfsKind::Memory(vfs.clone())).id;
         for slot in 0..=logs {
             rig.open(directory, slot, &format!("t-{slot}"), config.clone(), false).unwrap();

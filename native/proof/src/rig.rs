@@ -73,7 +73,7 @@ impl Default for Rig {
 impl Rig {
     pub fn new() -> Rig {
         let ear = Arc::new(Ear::default());
-        let engine = Engine::start(EngineOptions { manual: true }, ear.clone());
+        let engine = Engine::start(EngineOptions { manual: true, ..EngineOptions::default() }, ear.clone());
         Rig { engine, ear, tickets: Arc::default() }
     }
 

@@ -22,6 +22,10 @@ impl Drop for MemoryLock {
 }
 
 impl Vfs for MemoryVfs {
+    fn has_disk(&self) -> bool {
+        self.shared.tracked
+    }
+
     fn open(&self, path: &str, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let (folder, name) = split(path);
         let exists = matches!(MemoryVfs::find(&self.lock_state(), path), Ok(Node::File(_)));
@@ -223,6 +227,8 @@ impl File for MemoryFile {
         }
         failed.map_or(Ok(()), Err)
     }
+
+    fn begin_writing(&self) {}
 
     fn set_len(&self, length: u64) -> io::Result<()> {
         self.shared.enter(Operation::SetLen, &self.inode.path)?;

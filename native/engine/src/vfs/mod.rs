@@ -83,6 +83,8 @@ pub struct Space {
 pub trait Lock: Send + Sync {}
 
 pub trait Vfs: Send + Sync {
+    /// Whether a sync costs anything: a file system that forgets all at the end of the process has nothing to sync.
+    fn has_disk(&self) -> bool;
     fn open(&self, path: &str, mode: OpenMode) -> io::Result<Arc<dyn File>>;
     /// Creates the folder; fails with `AlreadyExists` when it is there.
     fn create_folder(&self, path: &str) -> io::Result<()>;
@@ -111,6 +113,8 @@ pub trait File: Send + Sync {
     fn read_at(&self, into: &mut [u8], at: u64) -> io::Result<usize>;
     /// Bytes and length on disk.
     fn sync_data(&self) -> io::Result<()>;
+    /// Lets the system begin to write what is dirty, without waiting; a sync that follows has less to do.
+    fn begin_writing(&self);
     fn set_len(&self, length: u64) -> io::Result<()>;
     fn len(&self) -> io::Result<u64>;
     fn is_empty(&self) -> io::Result<bool> {

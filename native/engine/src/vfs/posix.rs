@@ -36,6 +36,10 @@ impl Drop for PosixLock {
 }
 
 impl Vfs for PosixVfs {
+    fn has_disk(&self) -> bool {
+        true
+    }
+
     fn open(&self, path: &str, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let mut options = std::fs::OpenOptions::new();
         options.read(true);
@@ -169,6 +173,10 @@ impl File for PosixFile {
             return Err(io::Error::from_raw_os_error(errno));
         }
         self.file.sync_data().inspect_err(|error| *failed = Some(error.raw_os_error().unwrap_or(EIO)))
+    }
+
+    fn begin_writing(&self) {
+        platform::begin_writing(&self.file);
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {

@@ -293,6 +293,14 @@ pub fn batch(count: usize, size: usize, mark: u64) -> Vec<u8> {
     builder.build()
 }
 
+/// The mark that `batch` put into the first record's value: the record's head before it has a fixed shape.
+pub fn mark_of(bytes: &[u8]) -> u64 {
+    let at = bytes.windows(3).position(|window| window == b"key").expect("the key stands in the batch") + 3;
+    // A varint length of one or two bytes stands before the value.
+    let skip = if bytes[at] & 0x80 != 0 { 2 } else { 1 };
+    u64::from_be_bytes(bytes[at + skip..at + skip + 8].try_into().unwrap()) / 1000
+}
+
 pub fn small_segments() -> LogConfig {
     LogConfig { segment_bytes: 1000, index_interval_bytes: 100, ..LogConfig::default() }
 }

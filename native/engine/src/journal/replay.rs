@@ -1,0 +1,181 @@
+//! Puts back what only the journal holds, before any log of the directory is opened.
+//!
+//! Invariants: bytes go only where they were: the folder with that topic id, the segment with that base, no further than
+//! its end, so that no hole comes about; nothing below the log's recovery point, nothing of a log that was forgotten since.
+//! Everything put back is on disk before the journal goes. A record that is not whole ends the journal; if
+//! whole ones of a later sequence follow, the journal is damaged, and nothing is changed.
+
+use super::record::{BLOCK, Entry, Found, Place, read};
+use super::{FOLDER, HALVES, writer};
+use crate::checkpoint::{PARTITION_METADATA, decode_partition_metadata};
+use crate::segment::file_name;
+use crate::vfs::{self, File, OpenMode, Vfs, path, write_all_at};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::Arc;
+
+/// Files that are held open at once.
+const OPEN_FILES: usize = 256;
+
+/// False: there is no journal. `recovery_point`: of the log in a folder, as it is on disk.
+pub fn replay(vfs: &dyn Vfs, root: &str, recovery_point: impl Fn(&str) -> i64) -> io::Result<bool> {
+    let folder = path(root, FOLDER);
+    if !vfs.list(root)?.iter().any(|entry| entry.folder && entry.name == FOLDER) {
+        return Ok(false);
+    }
+    let mut halves = Vec::new();
+    for name in HALVES {
+        let file = path(&folder, name);
+        halves.push((name, vfs::read_file(vfs, &file)?.unwrap_or_default()));
+    }
+    let mut chains: Vec<(&str, Chain<'_>)> = halves.iter().map(|(name, bytes)| (*name, Chain::of(bytes))).collect();
+    // The older first.
+    chains.sort_by_key(|(_, chain)| chain.records.first().map_or(0, |record| record.sequence));
+    let order: Vec<&str> = chains.iter().map(|(name, _)| *name).collect();
+    check(&folder, &chains)?;
+    let records: Vec<&Found<'_>> = chains.iter().flat_map(|(_, chain)| &chain.records).collect();
+    let mut forgotten: BTreeMap<&str, u64> = BTreeMap::new();
+    for record in &records {
+        for entry in &record.entries {
+            if let Entry::Forget(name) = entry {
+                forgotten.insert(name, record.sequence);
+            }
+        }
+    }
+    let mut targets =
+        Targets { vfs, root, recovery_point, logs: BTreeMap::new(), open: BTreeMap::new(), touched: BTreeSet::new() };
+    for record in &records {
+        for entry in &record.entries {
+            if let Entry::Bytes(place, bytes) = entry
+                && forgotten.get(place.name).is_none_or(|sequence| *sequence < record.sequence)
+            {
+                targets.put(place, bytes)?;
+            }
+        }
+    }
+    targets.sync()?;
+    writer::remove(vfs, root, &order)?;
+    Ok(true)
+}
+
+/// The whole records from the beginning of a file on.
+struct Chain<'a> {
+    records: Vec<Found<'a>>,
+    /// The highest sequence of a whole record behind them.
+    beyond: Option<u64>,
+}
+
+impl<'a> Chain<'a> {
+    fn of(bytes: &'a [u8]) -> Chain<'a> {
+        let mut records: Vec<Found<'a>> = Vec::new();
+        let mut at = 0;
+        while let Some(found) = bytes.get(at..).and_then(read)
+            && records.last().is_none_or(|last| found.sequence == last.sequence + 1)
+        {
+            at += found.padded;
+            records.push(found);
+        }
+        let beyond =
+            (at..bytes.len()).step_by(BLOCK).filter_map(|at| read(&bytes[at..])).map(|found| found.sequence).max();
+        Chain { records, beyond }
+    }
+}
+
+/// A record behind the last of its chain is left from an earlier turn, or the chain is broken.
+fn check(folder: &str, chains: &[(&str, Chain<'_>)]) -> io::Result<()> {
+    let last = chains.iter().filter_map(|(_, chain)| chain.records.last()).map(|record| record.sequence).max();
+    let torn_apart = match chains {
+        [(_, older), (_, newer)] => match (older.records.last(), newer.records.first()) {
+            (Some(end), Some(begin)) => end.sequence + 1 != begin.sequence,
+            _ => false,
+        },
+        _ => false,
+    };
+    for (name, chain) in chains {
+        let end = chain.records.last().map(|record| record.sequence);
+        let broken = chain.beyond.is_some_and(|beyond| end.or(last).is_none_or(|end| beyond > end));
+        if broken || torn_apart {
+            let text = format!(
+                "{folder}/{name} is damaged: a record that is not whole stands before whole ones. It holds records that \
+                 were acknowledged and may be in no segment; restore it, or remove {folder} to go on without them"
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+    }
+    Ok(())
+}
+
+/// A segment's file, and its length.
+type Target = (Arc<dyn File>, u64);
+
+/// The segments that are written to.
+struct Targets<'a, P> {
+    vfs: &'a dyn Vfs,
+    root: &'a str,
+    recovery_point: P,
+    /// Topic id of the log in a folder, and its recovery point; None: there is no such folder.
+    logs: BTreeMap<String, Option<(Option<String>, i64)>>,
+    open: BTreeMap<String, Option<Target>>,
+    touched: BTreeSet<String>,
+}
+
+impl<P: Fn(&str) -> i64> Targets<'_, P> {
+    fn put(&mut self, place: &Place<'_>, bytes: &[u8]) -> io::Result<()> {
+        let Some((topic_id, recovery_point)) = self.log(place.name)? else { return Ok(()) };
+        let other = !place.topic_id.is_empty() && topic_id.as_deref() != Some(place.topic_id);
+        if other || place.end <= recovery_point {
+            return Ok(());
+        }
+        let file = path(&path(self.root, place.name), &file_name(place.base, ".log"));
+        if self.open.len() >= OPEN_FILES && !self.open.contains_key(&file) {
+            self.open.clear();
+        }
+        let vfs = self.vfs;
+        if !self.open.contains_key(&file) {
+            let opened = match vfs.open(&file, OpenMode::Write) {
+                Ok(opened) => Some((opened.clone(), opened.len()?)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(error) => return Err(error),
+            };
+            self.open.insert(file.clone(), opened);
+        }
+        let Some(Some((opened, length))) = self.open.get_mut(&file) else { return Ok(()) };
+        if place.position > *length {
+            return Ok(());
+        }
+        self.touched.insert(file);
+        // Also what can be read there: it may be in the system's cache alone, and clean by mistake.
+        write_all_at(&**opened, bytes, place.position)?;
+        *length = (*length).max(place.position + bytes.len() as u64);
+        Ok(())
+    }
+
+    fn log(&mut self, name: &str) -> io::Result<Option<(Option<String>, i64)>> {
+        if let Some(known) = self.logs.get(name) {
+            return Ok(known.clone());
+        }
+        let folder = path(self.root, name);
+        let found = match self.vfs.list(&folder) {
+            Ok(_) => {
+                let metadata = vfs::read_file(self.vfs, &path(&folder, PARTITION_METADATA))?;
+                let topic_id = metadata.and_then(|bytes| decode_partition_metadata(&bytes).ok());
+                Some((topic_id, (self.recovery_point)(name)))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        self.logs.insert(name.to_string(), found.clone());
+        Ok(found)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.open.clear();
+        for file in &self.touched {
+            self.vfs.open(file, OpenMode::Write)?.begin_writing();
+        }
+        for file in &self.touched {
+            self.vfs.open(file, OpenMode::Write)?.sync_data()?;
+        }
+        Ok(())
+    }
+}
