@@ -25,6 +25,7 @@ import { produce } from '../protocol/apis/00-produce.ts'
 import { offsetCommit } from '../protocol/apis/08-offset-commit.ts'
 import { findApi } from '../protocol/registry.ts'
 import { skimProgram } from '../protocol/skim.ts'
+import { Cleaner } from './cleaner.ts'
 import type { BrokerPorts, Endpoint } from './context.ts'
 import { Deadlines } from './deadlines.ts'
 import { FetchSessions } from './fetch-session.ts'
@@ -145,6 +146,7 @@ interface Parts {
   deadlines?: Deadlines
   lifecycle?: BrokerLifecycle
   retention?: Retention
+  cleaner?: Cleaner
 }
 
 async function start(
@@ -249,6 +251,14 @@ async function start(
     intervalMs: config.number('log.retention.check.interval.ms'),
     onFailed: ({ topic, index }, error) => logger.warn({ err: error }, `${topic}-${index} keeps its old segments`),
   })
+  if (config.boolean('log.cleaner.enable')) {
+    parts.cleaner = new Cleaner({
+      host,
+      logger,
+      partitions: () => replicas.partitions(),
+      config: () => replicas.config,
+    })
+  }
   gate.open()
   return started(node, replicas, strays)
 }
@@ -277,6 +287,7 @@ async function stop(parts: Parts): Promise<void> {
   for (const listener of parts.listeners.keys()) listener.closeConnections()
   parts.deadlines?.close()
   parts.retention?.close()
+  parts.cleaner?.close()
   lifecycle?.close()
   for (const unsubscribe of parts.unsubscribe) unsubscribe()
   // A start that came to no log leaves the directory as clean, or not, as it was found.

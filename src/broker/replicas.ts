@@ -241,7 +241,10 @@ export class Replicas implements ReplicaPort {
     if (last !== undefined && last.configs === configs && last.broker === this.#config) return last
     const log = logConfigFor(configs, this.#config)
     const minInSyncReplicas = topicValue('min.insync.replicas', configs, this.#config) as number
-    const partition = { flush: this.#config.flush, minInSyncReplicas, timestampType: log.timestampType }
+    const minDirtyRatio = topicValue('min.cleanable.dirty.ratio', configs, this.#config) as number
+    const compaction = log.compacted ? { minDirtyRatio, minLagMs: log.minCompactionLagMs } : undefined
+    const { timestampType } = log
+    const partition = { flush: this.#config.flush, minInSyncReplicas, timestampType, compaction }
     this.#settings = { configs, broker: this.#config, log, partition }
     return this.#settings
   }

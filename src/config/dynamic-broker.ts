@@ -10,8 +10,17 @@ import { configProblems } from './resolve.ts'
 import { brokerConfigs, topicSynonyms } from './table.ts'
 import { parseValue } from './value.ts'
 
-/** Read anew each time: by logs when they are configured, and by the group coordinator. */
-const heard = ['producer.id.expiration.ms', 'group.consumer.assignment.interval.ms']
+/** Read anew each time: by logs when they are configured, by the group coordinator, by the cleaner. */
+const heard = [
+  'producer.id.expiration.ms',
+  'group.consumer.assignment.interval.ms',
+  'log.cleaner.backoff.ms',
+  'log.cleaner.dedupe.buffer.size',
+  'log.cleaner.io.buffer.load.factor',
+  'log.cleaner.io.buffer.size',
+  'log.cleaner.io.max.bytes.per.second',
+  'log.cleaner.threads',
+]
 
 const listenedTo: ReadonlySet<string> = new Set([
   ...[...topicSynonyms.values()].flatMap(synonyms => synonyms.map(({ name }) => name)),
@@ -75,6 +84,9 @@ export function validateDynamicBroker(
   const config = resulting(texts)
   const [crossed] = configProblems(config)
   if (crossed !== undefined) return crossed.message
+  if (texts.has('log.cleaner.threads') && config.number('log.cleaner.threads') < 1) {
+    return 'log.cleaner.threads must be at least 1'
+  }
   if (localRetentionProblem(config.number('log.local.retention.ms'), retentionMs(config))) {
     return 'log.local.retention.ms must be -2, or at most log.retention.ms'
   }

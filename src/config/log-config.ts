@@ -24,5 +24,11 @@ export interface LogConfig {
   /** Negative: no limit. */
   retentionBytes: number
   fileDeleteDelayMs: number
+  /** How long a tombstone stays after the cleaner first saw it. */
+  deleteRetentionMs: number
+  /** Younger segments are left alone by the cleaner. */
+  minCompactionLagMs: number
+  /** Older records are cleaned whatever their share; the largest integer: never for that. */
+  maxCompactionLagMs: number
   producerIdExpirationMs: number
 }

@@ -119,6 +119,9 @@ export function logConfigFor(overrides: ReadonlyMap<string, string>, broker: Bro
     retentionMs: number('retention.ms'),
     retentionBytes: number('retention.bytes'),
     fileDeleteDelayMs: number('file.delete.delay.ms'),
+    deleteRetentionMs: number('delete.retention.ms'),
+    minCompactionLagMs: number('min.compaction.lag.ms'),
+    maxCompactionLagMs: maxLagMs,
     producerIdExpirationMs: broker.number('producer.id.expiration.ms'),
   }
 }

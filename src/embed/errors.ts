@@ -36,6 +36,13 @@ export class ClosedError extends OdradekError {
   }
 }
 
+/** What was waited for did not come in time. `ERR_TIMEOUT` */
+export class TimeoutError extends OdradekError {
+  constructor(message: string) {
+    super('ERR_TIMEOUT', message)
+  }
+}
+
 /** Passes on a LogError as a StorageError of `dir`, and anything else as it is. */
 export function storageError(dir: string, error: unknown): unknown {
   return error instanceof LogError ? new StorageError(dir, error) : error

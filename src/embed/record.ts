@@ -1,4 +1,5 @@
 /** Records as users of the library see them. */
+import type { RecordHeader } from '../records/builder.ts'
 import type { BatchRecord } from '../records/iterate.ts'
 
 /** Bytes to write: a string stands for its UTF-8. */
@@ -67,6 +68,11 @@ class Headers implements RecordHeaders {
 
 const noHeaders = new Headers([])
 
+/** Headers as users see them; the values are those that are given. */
+export function headersOf(headers: readonly RecordHeader[]): RecordHeaders {
+  return headers.length === 0 ? noHeaders : new Headers(headers.map(({ key, value }) => [decoder.decode(key), value]))
+}
+
 /** Copies a record out of its batch. */
 export function logRecord(record: BatchRecord): LogRecord {
   const { offset, key, value, headers } = record
@@ -75,9 +81,6 @@ export function logRecord(record: BatchRecord): LogRecord {
     timestamp: Number(record.timestamp),
     key: key === null ? null : key.slice(),
     value: value === null ? null : value.slice(),
-    headers:
-      headers.length === 0
-        ? noHeaders
-        : new Headers(headers.map(header => [decoder.decode(header.key), header.value?.slice() ?? null])),
+    headers: headersOf(headers.map(({ key, value }) => ({ key, value: value?.slice() ?? null }))),
   }
 }

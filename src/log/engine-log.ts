@@ -6,7 +6,10 @@
  * directory every command still gets its answer, an error. There may be a hundred thousand of these, nearly all idle: one
  * object each, which is its own handle and its own sink, and shares the rest by its directory.
  */
+
 import { assert } from '../base/assert.ts'
+import { Code } from '../native/engine-code.ts'
+import type { LogWriterKind, OwnedLog } from '../native/owned-log.ts'
 import type {
   AppendedRecord,
   AppendFields,
@@ -25,9 +28,12 @@ import type {
   Appended,
   AppendOptions,
   BatchSource,
+  Cleaned,
+  CleanOptions,
   Found,
   Log,
   LogConfig,
+  LogDirt,
   LogListener,
   LogMarks,
   OpenReport,
@@ -98,6 +104,11 @@ export class EngineLog implements Log, LogHandle, LogSink {
     this.#opened = undefined
   }
 
+  /** For a log whose one user is this thread: it alone changes the log from now on, until it gives it back. */
+  own(writer: LogWriterKind = 'chosen'): OwnedLog {
+    return this.#home.runtime.ownLog(this, writer)
+  }
+
   append(
     batch: BatchSource,
     options: AppendOptions,
@@ -110,13 +121,6 @@ export class EngineLog implements Log, LogHandle, LogSink {
       if (result.code === 0 && !result.duplicate) this.#listener?.onAppended(result.end, result.bytesEnd)
     }
     this.#home.runtime.append(this, batch, appendFields(options), completed, prepared)
-  }
-
-  /** The same, blocking until it is written. For a log whose one user is the calling thread; never in a broker. */
-  appendSync(batch: Uint8Array, options: AppendOptions): Appended {
-    const result = this.#appended(this.#home.runtime.appendSync(this, batch, appendFields(options)))
-    if (result.code === 0 && !result.duplicate) this.#listener?.onAppended(result.end, result.bytesEnd)
-    return result
   }
 
   #appended(record: AppendedRecord): Appended {
@@ -143,11 +147,6 @@ export class EngineLog implements Log, LogHandle, LogSink {
 
   read(options: ReadOptions, done: (result: ReadResult) => void): void {
     this.#home.runtime.read(this, readFields(options), record => done(readResult(record)))
-  }
-
-  /** The same, blocking; as `appendSync`. */
-  readSync(options: ReadOptions): ReadResult {
-    return readResult(this.#home.runtime.readSync(this, readFields(options)))
   }
 
   copy(handle: number, position: number, into: Uint8Array): void {
@@ -201,6 +200,24 @@ export class EngineLog implements Log, LogHandle, LogSink {
   retain(): Promise<LogMarks> {
     return new Promise((resolve, reject) => {
       this.#home.runtime.retain(this, record => this.#moved(record, resolve, reject))
+    })
+  }
+
+  dirt(limit: number): Promise<LogDirt> {
+    return new Promise((resolve, reject) => {
+      this.#home.runtime.dirt(this, limit, record => {
+        if (record.code === 0) resolve(record)
+        else reject(new LogError(logErrorCode(record.code), record.text))
+      })
+    })
+  }
+
+  clean(limit: number, options: CleanOptions): Promise<Cleaned> {
+    return new Promise((resolve, reject) => {
+      this.#home.runtime.clean(this, limit, options, record => {
+        if (record.code === 0) resolve(record)
+        else reject(new LogError(logErrorCode(record.code), record.text, record.code === Code.noSpace))
+      })
     })
   }
 

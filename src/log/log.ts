@@ -7,11 +7,11 @@
  * An int64 is a number, saturated at 2^53-1.
  */
 import type { LogConfig } from '../config/log-config.ts'
-import type { DirectoryUse, PreparedAnswer } from '../native/types.ts'
+import type { CleanOptions, DirectoryUse, PreparedAnswer } from '../native/types.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 
 export type { LogConfig } from '../config/log-config.ts'
-export type { DirectoryUse, PreparedAnswer } from '../native/types.ts'
+export type { CleanOptions, DirectoryUse, PreparedAnswer } from '../native/types.ts'
 
 /** Bytes of one record batch: inside a request's frame that is still native, or in JavaScript memory. */
 export type BatchSource = { readonly frame: number; readonly position: number; readonly length: number } | Uint8Array
@@ -91,6 +91,25 @@ export interface LogMarks {
   syncedEnd: number
 }
 
+/** What the cleaner would find in a log. */
+export interface LogDirt {
+  readonly cleanBytes: number
+  readonly dirtyBytes: number
+  /** For how long records wait beyond `max.compaction.lag.ms`; 0: none does. */
+  readonly overdueMs: number
+}
+
+/** What a pass of compaction did. */
+export interface Cleaned {
+  /** Everything below is clean now. */
+  readonly cleanedTo: number
+  /** 0: nothing could be cleaned yet. */
+  readonly readBytes: number
+  readonly writtenBytes: number
+  /** Records that went because they had no key. */
+  readonly keylessRecords: number
+}
+
 /** Hears of every move of one log, until it is closed. */
 export interface LogListener {
   /** An append was written (after its own callback). `end` only grows between truncations. */
@@ -132,6 +151,14 @@ export interface Log extends Readonly<LogMarks> {
   advanceStart(offset: number): Promise<LogMarks>
   /** Lets go of what retention no longer keeps, below the high watermark; the files go later. */
   retain(): Promise<LogMarks>
+  /** By what is known of the segments; nothing is read. `limit`: nothing from there on may be cleaned. */
+  dirt(limit: number): Promise<LogDirt>
+  /**
+   * One pass of compaction, in the background.
+   * @throws LogError NOT_LEADER_OR_FOLLOWER: the log has changed meanwhile, another pass may succeed; LOCKED: one runs;
+   * `noSpace`; anything else will happen again.
+   */
+  clean(limit: number, options: CleanOptions): Promise<Cleaned>
   startEpoch(epoch: number, offset: number): Promise<void>
   setHighWatermark(offset: number): void
   configure(config: LogConfig): Promise<void>

@@ -34,13 +34,47 @@ export interface ListenAnswer {
   port: number
 }
 
+export interface MarksAnswer {
+  code: number
+  text: string
+  start: number
+  end: number
+  synced: number
+  bytes: number
+}
+
 export interface Binding {
   /** Carries out the first `length` bytes of the outbox, then fills the inbox; 0: nothing there, a wake-up will come. */
   turn(runtime: number, outbox: Uint8Array, length: number, inbox: Uint8Array): number
   stage(runtime: number, bytes: Uint8Array): number
   copyOut(runtime: number, handle: number, position: number, into: Uint8Array): number
-  /** Blocks until the answer to `ticket` is there, and puts it alone into the inbox; 0: not in time. */
-  waitFor(runtime: number, ticket: number, timeoutMs: number, inbox: Uint8Array): number
+
+  // Logs that this thread owns; native/addon/src/mapped.rs. What appends answers an offset, or -1: ask `mappedFailure`.
+  /** `length` -1: no value. */
+  mappedAppend(runtime: number, log: number, value: Uint8Array, length: number, nowMs: number): number
+  mappedAppendRecord(
+    runtime: number,
+    log: number,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    timestamp: number,
+    nowMs: number,
+  ): number
+  mappedAppendPacked(runtime: number, log: number, packed: Uint8Array, ends: Uint32Array, nowMs: number): number
+  mappedAppendBatch(runtime: number, log: number, batch: Uint8Array, nowMs: number): number
+  /** Bytes; 0 at the end; -1 for a failure; the bytes needed, negated. */
+  mappedRead(runtime: number, log: number, from: number, maxBytes: number, into: Uint8Array): number
+  /** 0: it isn't open. `writer`: 0 as measurements say, 1 the map, 2 writes. */
+  takeLog(runtime: number, slot: number, generation: number, writer: number): number
+  giveLogBack(runtime: number, log: number): void
+  mappedFailure(runtime: number, log: number): MarksAnswer
+  mappedMarks(runtime: number, log: number): MarksAnswer
+  /** The offset as `end`. */
+  mappedFind(runtime: number, log: number, timestamp: number): MarksAnswer
+  mappedSync(runtime: number, log: number, ticket: number): void
+  mappedSyncNow(runtime: number, log: number): MarksAnswer
+  mappedTrim(runtime: number, log: number, before: number, nowMs: number): MarksAnswer
+  mappedTend(runtime: number, log: number, nowMs: number): MarksAnswer
 
   openRuntime(wake: () => void, manual: boolean): number
   closeRuntime(runtime: number): void

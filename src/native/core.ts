@@ -34,8 +34,6 @@ export abstract class RuntimeCore {
   protected readonly offsetUs: number
   /** Why nothing works any more. */
   protected ended: string | undefined
-  /** Where a synchronous call reads its answer; made by the first one. */
-  #synchronous: Inbox | undefined
   #keepers = 0
   #draining = false
   #scheduled = false
@@ -194,20 +192,6 @@ export abstract class RuntimeCore {
       }
       if (round >= DRAIN_ROUNDS || clock.monotonicMs() >= until) return true
     }
-  }
-
-  /**
-   * An inbox with the one record that answers `ticket`, waited for on this thread; undefined when it does not come in
-   * time. In manual mode `role` is run instead of waiting.
-   */
-  protected waitFor(ticket: number, role: Role, timeoutMs: number): Inbox | undefined {
-    this.dispatch()
-    while (this.manual && this.step(role));
-    // Not the inbox: this may be called while a drain reads it.
-    this.#synchronous ??= new Inbox(BOX_BYTES / 16)
-    const inbox = this.#synchronous
-    const filled = this.binding.waitFor(this.id, ticket, this.manual ? 0 : timeoutMs, inbox.memory)
-    return filled === 0 ? undefined : inbox
   }
 
   // Held memory.

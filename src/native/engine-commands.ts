@@ -10,13 +10,17 @@ import { INLINE_BYTES, RuntimeCore } from './core.ts'
 import { Code, EngineError } from './engine-code.ts'
 import * as layout from './layout.ts'
 import { CONFIG_BYTES } from './outbox.ts'
-import { noAppend, noRead, type Ticket, Tickets } from './tickets.ts'
+import { LOG_WRITERS, type LogWriterKind, OwnedLog } from './owned-log.ts'
+import { type Ticket, Tickets } from './tickets.ts'
 import type {
   AppendedRecord,
   AppendFields,
   Batch,
+  CleanedRecord,
+  CleanOptions,
   DirectorySink,
   DirectoryUse,
+  DirtRecord,
   Disk,
   EngineLogConfig,
   FileRecord,
@@ -34,9 +38,6 @@ import type {
   ReadRecord,
 } from './types.ts'
 
-/** How long `appendSync` and `readSync` wait. */
-const PATIENCE_MS = 30_000
-const TOO_LONG = `the engine did not answer within ${PATIENCE_MS} ms`
 const NO_BYTES = new Uint8Array(0)
 
 export abstract class EngineCommands extends RuntimeCore {
@@ -140,6 +141,14 @@ export abstract class EngineCommands extends RuntimeCore {
     this.#freeLogs.push(slot)
   }
 
+  /** Takes an open log out of the engine's hands into this thread's. */
+  ownLog(log: LogHandle, writer: LogWriterKind = 'chosen'): OwnedLog {
+    this.dispatch()
+    const number = this.binding.takeLog(this.id, log.slot, log.generation, LOG_WRITERS.indexOf(writer))
+    if (number === 0) throw new EngineError(Code.staleLog, 'the log is not open')
+    return new OwnedLog(this.binding, this.id, number, done => this.#ticket({ form: 'outcome', done }))
+  }
+
   closeLog(log: LogHandle, clean: boolean, done: (outcome: Outcome) => void): void {
     this.#leave(layout.CLOSE_LOG, clean ? layout.CLOSE_LOG_CLEAN : 0, log, done)
   }
@@ -191,16 +200,6 @@ export abstract class EngineCommands extends RuntimeCore {
     out.bytes(bytes)
   }
 
-  appendSync(log: LogHandle, batch: Batch, fields: AppendFields): AppendedRecord {
-    // When it does not come in time the ticket stays open: the answer will come, and nobody will hear it.
-    const ticket = this.#ticket({ form: 'appended', done: () => {} })
-    this.#append(log, batch, fields, ticket)
-    const inbox = this.waitFor(ticket, 'lane', PATIENCE_MS)
-    if (inbox === undefined) return noAppend(Code.internal, TOO_LONG)
-    this.#tickets.take(ticket)
-    return inbox.appended(0)
-  }
-
   #append(log: LogHandle, batch: Batch, fields: AppendFields, ticket: number): void {
     let frame = 0
     let position = 0
@@ -233,16 +232,6 @@ export abstract class EngineCommands extends RuntimeCore {
 
   read(log: LogHandle, fields: ReadFields, done: (read: ReadRecord) => void): void {
     this.#read(log, fields, this.#ticket({ form: 'read', done }))
-  }
-
-  readSync(log: LogHandle, fields: ReadFields): ReadRecord {
-    // A range that is hot is read at once, in the very call that asks for it.
-    const ticket = this.#ticket({ form: 'read', done: late => this.release(late.handle) })
-    this.#read(log, fields, ticket)
-    const inbox = this.waitFor(ticket, 'read', PATIENCE_MS)
-    if (inbox === undefined) return noRead(Code.internal, TOO_LONG)
-    this.#tickets.take(ticket)
-    return inbox.read(0)
   }
 
   #read(log: LogHandle, fields: ReadFields, ticket: number): void {
@@ -315,13 +304,33 @@ export abstract class EngineCommands extends RuntimeCore {
   }
 
   #move(kind: number, log: LogHandle, offset: number, done: (marks: MarksRecord) => void): void {
-    const ticket = this.#ticket({ form: 'marks', done })
+    this.#timed(kind, log, offset, this.#ticket({ form: 'marks', done }))
+  }
+
+  #timed(kind: number, log: LogHandle, offset: number, ticket: number): void {
     const out = this.outbox
     out.begin(kind, 0, log.slot, log.generation, 24)
     out.u32(ticket)
     out.u32(0)
     out.f64(offset)
     out.f64(this.host.clock.wallMs())
+  }
+
+  dirt(log: LogHandle, limit: number, done: (dirt: DirtRecord) => void): void {
+    this.#timed(layout.DIRT, log, limit, this.#ticket({ form: 'dirt', done }))
+  }
+
+  clean(log: LogHandle, limit: number, options: CleanOptions, done: (cleaned: CleanedRecord) => void): void {
+    const ticket = this.#ticket({ form: 'cleaned', done })
+    const out = this.outbox
+    out.begin(layout.CLEAN, 0, log.slot, log.generation, 48)
+    out.u32(ticket)
+    out.u32(options.bufferBytes)
+    out.f64(limit)
+    out.f64(this.host.clock.wallMs())
+    out.f64(options.mapBytes)
+    out.f64(options.loadFactor)
+    out.f64(options.bytesPerSecond)
   }
 
   startEpoch(log: LogHandle, epoch: number, offset: number, done: (outcome: Outcome) => void): void {

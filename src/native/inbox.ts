@@ -14,7 +14,9 @@ import {
 import type {
   AppendedRecord,
   ArrivedFrame,
+  CleanedRecord,
   ConnectionInfo,
+  DirtRecord,
   FoundRecord,
   FrameElision,
   MarksRecord,
@@ -26,7 +28,7 @@ const NO_ELISIONS: readonly FrameElision[] = []
 const NO_ERRORS: AppendedRecord['recordErrors'] = []
 const NONE_ABORTED: ReadRecord['aborted'] = []
 
-export interface AnswerRecord extends FoundRecord, MarksRecord {
+export interface AnswerRecord extends FoundRecord, MarksRecord, DirtRecord, CleanedRecord {
   readonly form: number
   readonly handle: number
   readonly handleBytes: number
@@ -203,6 +205,7 @@ export class Inbox {
   /** All forms of an ANSWER at once; the receiver knows which fields its command has. */
   answer(at: number): AnswerRecord {
     const [first, second, third] = [this.f64(at + 32), this.f64(at + 40), this.f64(at + 48)]
+    const timestamp = this.#view.getBigInt64(at + 56, true)
     return {
       code: this.u32(at + 20),
       form: this.u32(at + 24),
@@ -210,10 +213,17 @@ export class Inbox {
       handleBytes: first,
       offset: first,
       epoch: second,
-      timestamp: this.#view.getBigInt64(at + 56, true),
+      timestamp,
       start: first,
       end: second,
       syncedEnd: third,
+      cleanBytes: first,
+      dirtyBytes: second,
+      overdueMs: third,
+      cleanedTo: first,
+      readBytes: second,
+      writtenBytes: third,
+      keylessRecords: Number(timestamp),
       text: this.text(at + 68, this.u32(at + 64)),
     }
   }

@@ -46,6 +46,8 @@ export const DELETE_LOG = 57
 export const ROLL = 58
 export const SET_ASIDE = 59
 export const PREPARE = 60
+export const DIRT = 70
+export const CLEAN = 71
 
 // Flags, each of the kind in its name.
 /** The bytes are cut; the frame is held and the rest is copied out of it. */
@@ -70,6 +72,8 @@ export const ANSWER_FOUND = 1
 export const ANSWER_MARKS = 2
 export const ANSWER_FILE = 3
 export const ANSWER_NAMES = 4
+export const ANSWER_DIRT = 10
+export const ANSWER_CLEANED = 11
 
 // What a part of a REPLY is.
 export const PART_INLINE = 0

@@ -11,7 +11,7 @@ import type { EngineLogConfig } from './types.ts'
 const COMPRESSION_TYPES = ['producer', 'uncompressed', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 
 /** Bytes of a log's settings in a record. */
-export const CONFIG_BYTES = 104
+export const CONFIG_BYTES = 128
 
 export class Outbox {
   readonly memory: Uint8Array
@@ -138,5 +138,8 @@ export class Outbox {
     this.f64(config.retentionMs)
     this.f64(config.retentionBytes)
     this.f64(config.fileDeleteDelayMs)
+    this.f64(config.deleteRetentionMs)
+    this.f64(config.minCompactionLagMs)
+    this.f64(config.maxCompactionLagMs)
   }
 }

@@ -9,6 +9,8 @@ import type { AnswerRecord, Inbox } from './inbox.ts'
 import * as layout from './layout.ts'
 import type {
   AppendedRecord,
+  CleanedRecord,
+  DirtRecord,
   FileRecord,
   FoundRecord,
   MarksRecord,
@@ -25,6 +27,8 @@ export type Ticket =
   | { form: 'outcome'; done: (outcome: Outcome) => void }
   | { form: 'found'; done: (found: FoundRecord) => void }
   | { form: 'marks'; done: (marks: MarksRecord) => void }
+  | { form: 'dirt'; done: (dirt: DirtRecord) => void }
+  | { form: 'cleaned'; done: (cleaned: CleanedRecord) => void }
   | { form: 'file'; done: (file: FileRecord) => void }
   | { form: 'names'; done: (names: NamesRecord) => void }
 
@@ -33,6 +37,8 @@ const ANSWER_FORMS = {
   outcome: layout.ANSWER_NONE,
   found: layout.ANSWER_FOUND,
   marks: layout.ANSWER_MARKS,
+  dirt: layout.ANSWER_DIRT,
+  cleaned: layout.ANSWER_CLEANED,
   file: layout.ANSWER_FILE,
   names: layout.ANSWER_NAMES,
 } as const
@@ -114,7 +120,7 @@ export class Tickets {
 }
 
 /** An append of which nothing is known but its outcome. */
-export function noAppend(code: number, text: string): AppendedRecord {
+function noAppend(code: number, text: string): AppendedRecord {
   return {
     code,
     text,
@@ -132,7 +138,7 @@ export function noAppend(code: number, text: string): AppendedRecord {
 }
 
 /** A read of which nothing is known but its outcome. */
-export function noRead(code: number, text: string): ReadRecord {
+function noRead(code: number, text: string): ReadRecord {
   return {
     code,
     text,
@@ -176,6 +182,10 @@ function fail(ticket: Ticket, text: string): void {
       return ticket.done({ code, text, offset: -1, timestamp: -1n, epoch: -1 })
     case 'marks':
       return ticket.done({ code, text, start: -1, end: -1, syncedEnd: -1 })
+    case 'dirt':
+      return ticket.done({ code, text, cleanBytes: 0, dirtyBytes: 0, overdueMs: 0 })
+    case 'cleaned':
+      return ticket.done({ code, text, cleanedTo: -1, readBytes: 0, writtenBytes: 0, keylessRecords: 0 })
     case 'file':
       return ticket.done({ code, text, content: NO_BYTES })
     case 'names':

@@ -6,6 +6,7 @@
  * them; each callback is called exactly once, also when the runtime closes (then with `Code.directoryOffline`). `code`
  * is a number of `engine-code.ts`, 0 = success, never Kafka's. An int64 is a number, saturated at 2^53-1.
  */
+import type { LogWriterKind, OwnedLog } from './owned-log.ts'
 
 /** Result of an engine command that has nothing else to say. `text` explains a failure; empty on success. */
 export interface Outcome {
@@ -82,6 +83,10 @@ export interface EngineLogConfig {
   /** Negative: no limit. */
   retentionBytes: number
   fileDeleteDelayMs: number
+  deleteRetentionMs: number
+  minCompactionLagMs: number
+  /** The largest integer: none. */
+  maxCompactionLagMs: number
   producerIdExpirationMs: number
 }
 
@@ -187,6 +192,35 @@ export interface MarksRecord extends Outcome {
   readonly start: number
   readonly end: number
   readonly syncedEnd: number
+}
+
+/** What the cleaner would find in a log. */
+export interface DirtRecord extends Outcome {
+  readonly cleanBytes: number
+  readonly dirtyBytes: number
+  /** For how long records wait beyond `max.compaction.lag.ms`; 0: none does. */
+  readonly overdueMs: number
+}
+
+export interface CleanOptions {
+  /** Memory for keys, 24 bytes each. */
+  readonly mapBytes: number
+  /** How full that may get, as a fraction. */
+  readonly loadFactor: number
+  /** Bytes read at once. */
+  readonly bufferBytes: number
+  /** Ceiling of what is read and written. */
+  readonly bytesPerSecond: number
+}
+
+/** What a pass of compaction did. */
+export interface CleanedRecord extends Outcome {
+  /** Everything below is clean now. */
+  readonly cleanedTo: number
+  readonly readBytes: number
+  readonly writtenBytes: number
+  /** Records that went because they had no key. */
+  readonly keylessRecords: number
 }
 
 export interface FileRecord extends Outcome {
@@ -325,6 +359,8 @@ export interface Runtime {
   /** From memory, but for one question to the file system. @throws EngineError when the directory is offline. */
   directoryUse(directory: number): DirectoryUse
   openLog(options: OpenLogOptions, sink: LogSink, done: (opened: OpenedLog) => void): LogHandle
+  /** Takes an open log out of the engine's hands into this thread's, which alone changes it from then on. */
+  ownLog(log: LogHandle, writer?: LogWriterKind): OwnedLog
   closeLog(log: LogHandle, clean: boolean, done: (outcome: Outcome) => void): void
   deleteLog(log: LogHandle, done: (outcome: Outcome) => void): void
   append(
@@ -334,11 +370,7 @@ export interface Runtime {
     done: (appended: AppendedRecord) => void,
     prepared?: PreparedAnswer | undefined,
   ): void
-  /** Waits for the lane on this thread, and for nothing else; for logs that this thread alone appends to. */
-  appendSync(log: LogHandle, batch: Batch, fields: AppendFields): AppendedRecord
   read(log: LogHandle, fields: ReadFields, done: (read: ReadRecord) => void): void
-  /** The same, waited for on this thread; for users of the log that have nobody else to serve. */
-  readSync(log: LogHandle, fields: ReadFields): ReadRecord
   watch(log: LogHandle, offset: number, limit: 'end' | 'synced'): void
   lookupTime(log: LogHandle, timestamp: bigint, limit: number, done: (found: FoundRecord) => void): void
   lookupMaxTime(log: LogHandle, limit: number, done: (found: FoundRecord) => void): void
@@ -349,6 +381,10 @@ export interface Runtime {
   roll(log: LogHandle, done: (marks: MarksRecord) => void): void
   /** Lets go of segments that retention no longer keeps. */
   retain(log: LogHandle, done: (marks: MarksRecord) => void): void
+  /** `limit`: nothing from there on may be cleaned. */
+  dirt(log: LogHandle, limit: number, done: (dirt: DirtRecord) => void): void
+  /** One pass of compaction, in the background. `Code.staleLog`: the log has changed meanwhile. */
+  clean(log: LogHandle, limit: number, options: CleanOptions, done: (cleaned: CleanedRecord) => void): void
   startEpoch(log: LogHandle, epoch: number, offset: number, done: (outcome: Outcome) => void): void
   setHighWatermark(log: LogHandle, offset: number): void
   configure(log: LogHandle, config: EngineLogConfig, done: (outcome: Outcome) => void): void

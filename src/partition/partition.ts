@@ -47,6 +47,15 @@ export interface PartitionSettings {
   readonly flush: 'group' | 'os'
   readonly minInSyncReplicas: number
   readonly timestampType: 'CreateTime' | 'LogAppendTime'
+  /** Absent: its log is not compacted. */
+  readonly compaction?: Compaction | undefined
+}
+
+/** When a compacted log is worth cleaning. */
+export interface Compaction {
+  /** `min.cleanable.dirty.ratio`. */
+  readonly minDirtyRatio: number
+  readonly minLagMs: number
 }
 
 /** What the metadata image says of the partition, as far as its replicas act on it. */
@@ -68,6 +77,7 @@ export class Partition implements LogListener {
   #countsToSyncedEnd = true
   #stampsBatches = false
   #minInSyncReplicas = 1
+  #compaction: Compaction | undefined
   #leadership: Leadership = { leader: -1, leaderEpoch: -1, isr: [], replicas: [] }
   /** The leadership that takes effect once the appends of the present one are completed. */
   #nextLeadership: Leadership | undefined
@@ -192,6 +202,7 @@ export class Partition implements LogListener {
   configure(settings: PartitionSettings): void {
     this.#countsToSyncedEnd = settings.flush === 'group'
     this.#minInSyncReplicas = settings.minInSyncReplicas
+    this.#compaction = settings.compaction
     this.#stampsBatches = settings.timestampType === 'LogAppendTime'
     this.#options = epochOptions(this.leaderEpoch, this.#countsToSyncedEnd)
   }
@@ -375,6 +386,11 @@ export class Partition implements LogListener {
   async retain(): Promise<void> {
     if (this.#log === undefined || this.unavailable !== 0) return
     this.#startMoved((await this.#log.retain()).startOffset)
+  }
+
+  /** undefined: its log is not compacted. Another object after each change of configs. */
+  get compaction(): Compaction | undefined {
+    return this.#compaction
   }
 
   /** Whoever waits below the new start is told so by reading again. */

@@ -78,6 +78,9 @@ const METADATA_LOG_CONFIG: LogConfig = {
   retentionMs: -1,
   retentionBytes: -1,
   fileDeleteDelayMs: 60_000,
+  deleteRetentionMs: 86_400_000,
+  minCompactionLagMs: 0,
+  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
   producerIdExpirationMs: 24 * 3600_000,
 }
 

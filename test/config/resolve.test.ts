@@ -128,10 +128,10 @@ resolution('a password is not repeated when its config is described or refused',
 })
 
 resolution('keys without effect are listed when they were changed', () => {
-  const given = { 'log.preallocate': 'true', 'log.cleaner.threads': '1', 'num.io.threads': '8', 'num.partitions': '2' }
+  const given = { 'log.preallocate': 'true', 'num.network.threads': '3', 'num.io.threads': '8', 'num.partitions': '2' }
   assert.equal(resolved(given).withoutEffect, ['log.preallocate'])
-  const tuned = { 'log.cleaner.threads': '2', 'num.io.threads': '4', 'offsets.topic.replication.factor': '1' }
-  assert.equal(resolved(tuned).withoutEffect, ['log.cleaner.threads', 'num.io.threads'])
+  const tuned = { 'num.network.threads': '2', 'num.io.threads': '4', 'offsets.topic.replication.factor': '1' }
+  assert.equal(resolved(tuned).withoutEffect, ['num.network.threads', 'num.io.threads'])
 })
 
 resolution('log.dir stands for log.dirs when it is given alone', () => {

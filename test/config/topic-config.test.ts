@@ -38,6 +38,9 @@ topics('a log has the defaults of Kafka when nothing is set', () => {
     retentionMs: 604_800_000,
     retentionBytes: -1,
     fileDeleteDelayMs: 60_000,
+    deleteRetentionMs: 86_400_000,
+    minCompactionLagMs: 0,
+    maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
     producerIdExpirationMs: 86_400_000,
   })
 })
@@ -140,7 +143,7 @@ topics('the cluster default tells only what was set while running when described
 
 topics('what nothing acts on is listed when asked for', () => {
   const { broker: brokers, topic } = storedOnly()
-  assert.ok(topic.includes('delete.retention.ms') && brokers.includes('log.cleaner.threads'))
+  assert.ok(topic.includes('preallocate') && brokers.includes('num.io.threads'))
   assert.not.ok(topic.includes('segment.bytes') || brokers.includes('num.partitions'))
 })
 

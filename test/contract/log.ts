@@ -38,6 +38,9 @@ export const plainConfig: LogConfig = {
   retentionMs: -1,
   retentionBytes: -1,
   fileDeleteDelayMs: 60_000,
+  deleteRetentionMs: 86_400_000,
+  minCompactionLagMs: 0,
+  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
   producerIdExpirationMs: 86_400_000,
 }
 

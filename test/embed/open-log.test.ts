@@ -1,3 +1,4 @@
+import { existsSync, writeFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ClosedError, ConfigError, type Log, openLog, StorageError, startBroker } from '../../src/index.ts'
@@ -254,6 +255,168 @@ test('a closed log says so, and closing twice is fine', async () => {
     () => log.read(0),
     (error: Error) => error instanceof ClosedError,
   )
+})
+
+test('many values at once and packed ones follow one another', () =>
+  using(folder(), log => {
+    assert.is(log.appendMany(['a', new Uint8Array([98]), '']), 0)
+    assert.is(log.appendMany(['c', null]), 3)
+    assert.is(log.appendMany([]), 5)
+    const packed = new TextEncoder().encode('onetwothree')
+    assert.is(log.appendPacked(packed, Uint32Array.of(3, 6, 6, 11)), 5)
+    assert.is(log.endOffset, 9)
+    const values = [...log].map(record => text(record.value))
+    assert.equal(values, ['a', 'b', '', 'c', null, 'one', 'two', '', 'three'])
+    assert.throws(() => log.appendPacked(packed, Uint32Array.of(3, 2)), /ends must ascend/)
+    assert.throws(() => log.appendPacked(packed, Uint32Array.of(3, 12)), /ends must ascend/)
+    assert.throws(() => log.appendPacked(packed, [1] as unknown as Uint32Array), /ends must be a Uint32Array/)
+    const large = new Uint8Array(2 << 20)
+    assert.throws(
+      () => log.appendMany(['small', large]),
+      (error: Error) => error instanceof RangeError,
+    )
+    assert.is(log.endOffset, 9)
+    const many = Array.from({ length: 20_000 }, (_, index) => `value ${index}`)
+    assert.is(log.appendMany(many), 9)
+    assert.is(text(log.read(9 + 12_345)?.value), 'value 12345')
+  }))
+
+test('a cursor steps through the log and goes on when more is appended', () =>
+  using(folder(), log => {
+    for (let index = 0; index < 500; index++)
+      log.append('x'.repeat(index * 20), { key: `k${index}`, timestamp: 1000 + index })
+    const cursor = log.cursor({ from: 100 })
+    let offset = 100
+    while (cursor.next()) {
+      assert.equal([cursor.offset, cursor.timestamp, text(cursor.key)], [offset, 1000 + offset, `k${offset}`])
+      assert.is(cursor.value?.length, offset * 20)
+      offset++
+    }
+    assert.is(offset, 500)
+    assert.is(cursor.next(), false)
+    log.append('more', { headers: { h: 'v' } })
+    assert.is(cursor.next(), true)
+    assert.equal([cursor.offset, text(cursor.value), cursor.headers.get('h')], [500, 'more', 'v'])
+    assert.is(log.cursor({ from: 'latest' }).next(), false)
+    assert.is(log.cursor({ from: 999 }).next(), false)
+    const late = log.cursor({ from: new Date(1300) })
+    late.next()
+    assert.is(late.offset, 300)
+  }))
+
+test('a moment finds the first record at or after it', () =>
+  using(folder(), log => {
+    for (const timestamp of [100, 200, 300]) log.append('x', { timestamp })
+    assert.equal(
+      [log.offsetFor(0), log.offsetFor(new Date(101)), log.offsetFor(300), log.offsetFor(301)],
+      [0, 1, 2, undefined],
+    )
+    assert.throws(() => log.offsetFor(Number.NaN), /time must be/)
+  }))
+
+for (const codec of ['gzip', 'snappy', 'lz4', 'zstd']) {
+  test(`records that ${codec} compressed are read like any others`, async () => {
+    const log = await openLog({ dir: folder(), config: { 'compression.type': codec } })
+    const values = Array.from({ length: 50 }, (_, index) => `${index}`.repeat(100))
+    for (const value of values) log.append(value)
+    log.appendMany(['a', 'b'])
+    assert.ok(log.sizeBytes < 50 * 180, `${log.sizeBytes}`)
+    assert.equal(
+      [...log].map(record => text(record.value)),
+      [...values, 'a', 'b'],
+    )
+    assert.is(text(log.read(51)?.value), 'b')
+    const later: unknown[] = []
+    for await (const record of log.records({ from: 49 })) later.push(text(record.value))
+    assert.equal(later, [values[49], 'a', 'b'])
+    await log.close()
+  })
+}
+
+test('a trim lets go of records, for good', async () => {
+  const dir = folder()
+  await using(dir, async log => {
+    for (let index = 0; index < 10; index++) log.append(`${index}`)
+    await log.trim(4)
+    assert.is(log.startOffset, 4)
+    assert.is(log.read(3), undefined)
+    assert.equal(
+      [...log].map(record => record.offset),
+      [4, 5, 6, 7, 8, 9],
+    )
+    for (const wrong of [-1, 11, 1.5, Number.NaN]) {
+      const failure = await log.trim(wrong).then(String, String)
+      assert.match(failure, /RangeError: before must be an offset up to 10/)
+    }
+  })
+  await using(dir, log => assert.equal([log.startOffset, log.endOffset], [4, 10]))
+})
+
+test('retention.bytes lets go of the oldest segments as the log grows', async () => {
+  const log = await openLog({
+    dir: folder(),
+    config: { 'segment.bytes': 1 << 20, 'retention.bytes': 3 << 20, 'file.delete.delay.ms': 0 },
+  })
+  const value = new Uint8Array(10_000)
+  for (let index = 0; index < 1000; index++) log.append(value)
+  assert.ok(log.startOffset > 500, `${log.startOffset}`)
+  assert.ok(log.sizeBytes < 5 << 20, `${log.sizeBytes}`)
+  assert.is([...log][0]!.offset, log.startOffset)
+  await log.close()
+})
+
+test('a stream gives the records, and can be cancelled while it waits for more', () =>
+  using(folder(), async log => {
+    log.appendMany(['a', 'b'])
+    const values: unknown[] = []
+    const whole = log.readable().getReader()
+    for (let step = await whole.read(); !step.done; step = await whole.read()) values.push(text(step.value.value))
+    assert.equal(values, ['a', 'b'])
+    const reader = log.readable({ from: 'latest', follow: true }).getReader()
+    const next = reader.read()
+    log.append('c')
+    assert.is(text((await next).value?.value), 'c')
+    await reader.cancel()
+  }))
+
+test('waiting can be given up', () =>
+  using(folder(), async log => {
+    const stop = new AbortController()
+    const following = log.records({ follow: true, signal: stop.signal }).next()
+    stop.abort(new Error('enough'))
+    assert.is(await following.then(String, String), 'Error: enough')
+    const late = log.records({ follow: true, timeoutMs: 5 }).next()
+    assert.match(await late.then(String, String), /took longer than 5 ms/)
+    assert.is(await log.appendDurable('a', { signal: stop.signal }).then(String, String), 'Error: enough')
+    assert.is(log.endOffset, 0)
+    assert.is(await log.appendDurable('a', { timeoutMs: 10_000, key: 'k' }), 0)
+    await log.flush({ timeoutMs: 10_000 })
+  }))
+
+test('texts of every length and alphabet come back as they were', () =>
+  using(folder(), log => {
+    const texts = ['', 'é', '€uro', '😀'.repeat(9000), 'x'.repeat(16_384), 'y'.repeat(16_385), '\ud800']
+    for (const value of texts) log.append(value)
+    assert.equal(
+      [...log].map(record => text(record.value)),
+      texts.map(value => decoder.decode(new TextEncoder().encode(value))),
+    )
+  }))
+
+test('a folder of a higher leader epoch goes on in that epoch', async () => {
+  const parent = temporaryFolder('open-log')
+  const dir = `${parent}/audit-0`
+  await using(dir, log => log.append('old'))
+  const file = `${dir}/leader-epoch-checkpoint`
+  writeFileSync(file, '0\n2\n0 0\n7 1\n')
+  await using(dir, log => {
+    assert.is(log.append('new'), 1)
+    assert.equal(
+      [...log].map(record => text(record.value)),
+      ['old', 'new'],
+    )
+  })
+  assert.ok(existsSync(file))
 })
 
 test.run()

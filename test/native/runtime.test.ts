@@ -36,6 +36,9 @@ const config: EngineLogConfig = {
   retentionMs: -1,
   retentionBytes: -1,
   fileDeleteDelayMs: 60_000,
+  deleteRetentionMs: 86_400_000,
+  minCompactionLagMs: 0,
+  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
   producerIdExpirationMs: 1000,
 }
 const fields = { leaderEpoch: 0, origin: 0, wake: 1, transactionVersion: 0, expectedBase: -1 }

@@ -30,6 +30,9 @@ const config: LogConfig = {
   retentionMs: -1,
   retentionBytes: -1,
   fileDeleteDelayMs: 60_000,
+  deleteRetentionMs: 86_400_000,
+  minCompactionLagMs: 0,
+  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
   producerIdExpirationMs: 1 << 30,
 }
 const HEAD = 4

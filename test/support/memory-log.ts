@@ -9,11 +9,13 @@ import type {
   Appended,
   AppendOptions,
   BatchSource,
+  Cleaned,
   DirectoryUse,
   Found,
   Log,
   LogConfig,
   LogDirectory,
+  LogDirt,
   LogListener,
   LogMarks,
   OpenOptions,
@@ -334,6 +336,14 @@ class MemoryLog implements Log {
 
   async retain(): Promise<LogMarks> {
     return this.#marks()
+  }
+
+  async dirt(): Promise<LogDirt> {
+    return { cleanBytes: 0, dirtyBytes: 0, overdueMs: 0 }
+  }
+
+  async clean(): Promise<Cleaned> {
+    return { cleanedTo: 0, readBytes: 0, writtenBytes: 0, keylessRecords: 0 }
   }
 
   #marks(): LogMarks {

@@ -1,6 +1,6 @@
 //! What JavaScript can call. `src/native/binding.ts` declares the same functions.
 
-use crate::{raw, runtime};
+use crate::{mapped, raw, runtime};
 use napi::bindgen_prelude::*;
 use napi::sys;
 use napi_derive::napi;
@@ -20,7 +20,11 @@ pub fn export_raw(exports: Object, env: Env) -> Result<()> {
         raw::export(env, exports, c"turn", turn)?;
         raw::export(env, exports, c"stage", stage)?;
         raw::export(env, exports, c"copyOut", copy_out)?;
-        raw::export(env, exports, c"waitFor", wait_for)
+        raw::export(env, exports, c"mappedAppend", mapped::mapped_append)?;
+        raw::export(env, exports, c"mappedAppendRecord", mapped::mapped_append_record)?;
+        raw::export(env, exports, c"mappedAppendPacked", mapped::mapped_append_packed)?;
+        raw::export(env, exports, c"mappedAppendBatch", mapped::mapped_append_batch)?;
+        raw::export(env, exports, c"mappedRead", mapped::mapped_read)
     }
 }
 
@@ -28,7 +32,7 @@ pub fn export_raw(exports: Object, env: Env) -> Result<()> {
 ///
 /// # Safety
 /// `env` is that of the call under way.
-unsafe fn answer(env: sys::napi_env, act: impl FnOnce() -> std::result::Result<f64, String>) -> sys::napi_value {
+pub unsafe fn answer(env: sys::napi_env, act: impl FnOnce() -> std::result::Result<f64, String>) -> sys::napi_value {
     let outcome = catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
@@ -43,7 +47,7 @@ unsafe fn answer(env: sys::napi_env, act: impl FnOnce() -> std::result::Result<f
     }
 }
 
-fn gone() -> String {
+pub fn gone() -> String {
     "the runtime is closed".into()
 }
 
@@ -106,25 +110,7 @@ unsafe extern "C" fn copy_out(env: sys::napi_env, info: sys::napi_callback_info)
     }
 }
 
-/// waitFor(runtime, ticket, timeoutMs, inbox): number
-unsafe extern "C" fn wait_for(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    // SAFETY: the values are those of this call, and the memory is not kept.
-    unsafe {
-        let [number, ticket, timeout_ms, inbox] = raw::arguments(env, info);
-        let (number, ticket) = (raw::u32(env, number), raw::u32(env, ticket));
-        let (timeout_ms, inbox) = (raw::u32(env, timeout_ms), raw::memory(env, inbox));
-        answer(env, || {
-            let (inbox, length) = inbox.ok_or("inbox must be a Uint8Array")?;
-            runtime::with(number, |runtime| {
-                let inbox = std::slice::from_raw_parts_mut(inbox, length);
-                runtime.wait_for(ticket, Duration::from_millis(u64::from(timeout_ms)), inbox) as f64
-            })
-            .ok_or_else(gone)
-        })
-    }
-}
-
-fn on<T>(number: u32, act: impl FnOnce(&mut runtime::Runtime) -> T) -> Result<T> {
+pub fn on<T>(number: u32, act: impl FnOnce(&mut runtime::Runtime) -> T) -> Result<T> {
     catch_unwind(AssertUnwindSafe(|| runtime::with(number, act)))
         .map_err(|_| Error::from_reason("a panic in native code"))?
         .ok_or_else(|| Error::from_reason(gone()))
@@ -301,7 +287,10 @@ pub fn create_memory_disk(runtime: u32) -> Result<u32> {
 /// Syncs every dirty log, within the time given; false if that failed.
 #[napi]
 pub fn flush_sync(runtime: u32, timeout_ms: u32) -> Result<bool> {
-    on(runtime, |runtime| runtime.engine().flush_all(u64::from(timeout_ms)))
+    on(runtime, |runtime| {
+        runtime.mapped.settle();
+        runtime.engine().flush_all(u64::from(timeout_ms))
+    })
 }
 
 /// Manual mode: one task of a role (0 lane, 1 sync, 2 read, 3 background); false if it had none.

@@ -284,8 +284,9 @@ impl<'a> Inbox<'a> {
         })
     }
 
-    /// u32 ticket, u32 code, u32 form, u32 handle, f64 x 3 (found: offset, epoch; marks: start, end, syncedEnd; file and
-    /// names: bytes behind the handle), u32 lo, u32 hi (found: timestamp), u32 textLength; text.
+    /// u32 ticket, u32 code, u32 form, u32 handle, f64 x 3 (found: offset, epoch; marks: start, end, syncedEnd; dirt:
+    /// clean bytes, dirty bytes, overdue; cleaned: cleaned to, bytes read, bytes written; file and names: bytes behind the
+    /// handle), u32 lo, u32 hi (found: timestamp; cleaned: records without a key), u32 textLength; text.
     fn encode_answer(&mut self, ticket: u32, outcome: &Result<Answer, Failure>) -> bool {
         let text = outcome.as_ref().err().map_or("", |failure| cut(&failure.text));
         if self.memory.len() - self.filled < HEADER_BYTES + 64 + text.len() + 8 {
@@ -304,6 +305,15 @@ impl<'a> Inbox<'a> {
             Ok(Answer::Marks { start, end, synced_end }) => {
                 values = [number(*start), number(*end), number(*synced_end)];
                 ANSWER_MARKS
+            }
+            Ok(Answer::Dirt { clean_bytes, dirty_bytes, overdue_ms }) => {
+                values = [count(*clean_bytes), count(*dirty_bytes), number(*overdue_ms)];
+                ANSWER_DIRT
+            }
+            Ok(Answer::Cleaned(info)) => {
+                values = [number(info.cleaned_to), count(info.read_bytes), count(info.written_bytes)];
+                timestamp = info.keyless_records as i64;
+                ANSWER_CLEANED
             }
             Ok(Answer::File(bytes)) => {
                 content = Some(bytes.clone());

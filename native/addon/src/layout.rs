@@ -49,6 +49,8 @@ pub const DELETE_LOG: u16 = 57;
 pub const ROLL: u16 = 58;
 pub const SET_ASIDE: u16 = 59;
 pub const PREPARE: u16 = 60;
+pub const DIRT: u16 = 70;
+pub const CLEAN: u16 = 71;
 
 // Flags, each of the kind in its name.
 /// The bytes are cut; the frame is held and the rest is copied out of it.
@@ -73,6 +75,8 @@ pub const ANSWER_FOUND: u32 = 1;
 pub const ANSWER_MARKS: u32 = 2;
 pub const ANSWER_FILE: u32 = 3;
 pub const ANSWER_NAMES: u32 = 4;
+pub const ANSWER_DIRT: u32 = 10;
+pub const ANSWER_CLEANED: u32 = 11;
 
 // What a part of a REPLY is.
 pub const PART_INLINE: u32 = 0;

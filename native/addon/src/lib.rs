@@ -12,6 +12,7 @@ mod calls;
 mod held;
 mod inbox;
 mod layout;
+mod mapped;
 mod news;
 mod outbox;
 mod pinned;

@@ -10,7 +10,7 @@ use odradek_engine::command::Completion;
 use odradek_reactor as net;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a call may go unanswered, and lazy news untold.
@@ -51,15 +51,11 @@ struct State {
     active_at: Instant,
     /// The reactor will look again within `PATIENCE` without being told.
     guarded: bool,
-    /// Threads in `wait_for`.
-    waiting: usize,
 }
 
 pub struct News {
     state: Mutex<State>,
     function: Mutex<Option<ThreadsafeFunction>>,
-    /// For a thread that waits for one completion.
-    arrived: Condvar,
     reactor: OnceLock<net::Handle>,
     pub counters: Counters,
 }
@@ -75,10 +71,8 @@ impl News {
                 oldest: None,
                 active_at: Instant::now(),
                 guarded: false,
-                waiting: 0,
             }),
             function: Mutex::new(None),
-            arrived: Condvar::new(),
             reactor: OnceLock::new(),
             counters: Counters::default(),
         }
@@ -126,9 +120,6 @@ impl News {
             let call = urgent && state.parked && state.called_at.is_none();
             if call {
                 state.called_at = Some(now);
-            }
-            if state.waiting > 0 {
-                self.arrived.notify_all();
             }
             (!std::mem::replace(&mut state.guarded, true), call)
         };
@@ -198,27 +189,5 @@ impl News {
         }
         state.called_at = Some(now);
         (Some(state.back_off), true)
-    }
-
-    /// Waits until a completion that `wanted` accepts is there and takes it alone out of the list.
-    pub fn wait_for(&self, wanted: impl Fn(&Item) -> bool, patience: Duration) -> Option<Item> {
-        let until = Instant::now() + patience;
-        let mut state = self.state();
-        loop {
-            if let Some(index) = state.items.iter().position(&wanted) {
-                let item = state.items.remove(index);
-                if state.items.is_empty() {
-                    state.oldest = None;
-                }
-                return item;
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return None;
-            }
-            state.waiting += 1;
-            state = self.arrived.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-            state.waiting -= 1;
-        }
     }
 }

@@ -11,7 +11,7 @@ use crate::pinned::Pinned;
 use crate::prepared::Prepared;
 use bytes::Bytes;
 use odradek_engine::command::{
-    AppendedInfo, Command, Completion, Failure, LogRef, Lookup, OpenLog, Origin, ReadFlags, Wake, WatchLimit,
+    AppendedInfo, CleanLog, Command, Completion, Failure, LogRef, Lookup, OpenLog, Origin, ReadFlags, Wake, WatchLimit,
 };
 use odradek_engine::config::{CompressionType, Flush, LogConfig, TimestampType};
 use odradek_engine::error::Code;
@@ -54,9 +54,13 @@ impl<'a> Reader<'a> {
         Some(self.u32()? as i32)
     }
 
+    fn f64(&mut self) -> Option<f64> {
+        Some(f64::from_le_bytes(self.bytes(8)?.try_into().ok()?))
+    }
+
     /// A number of JavaScript; 2^53-1 and above stand for the largest.
     fn i64(&mut self) -> Option<i64> {
-        let value = f64::from_le_bytes(self.bytes(8)?.try_into().ok()?);
+        let value = self.f64()?;
         Some(if value >= 9_007_199_254_740_991.0 { i64::MAX } else { value as i64 })
     }
 
@@ -178,6 +182,25 @@ fn decode_record(kind: u16, flags: u16, record: &[u8], held: &mut HeldTable, ord
         RETAIN => {
             let (ticket, _, now_ms) = ticket_offset_now(r)?;
             orders.engine.push(Command::Retain { log, ticket, now_ms });
+        }
+        DIRT => {
+            let (ticket, limit, now_ms) = ticket_offset_now(r)?;
+            orders.engine.push(Command::Dirt { log, ticket, limit, now_ms });
+        }
+        CLEAN => {
+            let (ticket, buffer_bytes) = (r.u32()?, r.u32()?);
+            let (limit, now_ms) = (r.i64()?, r.i64()?);
+            let map_bytes = u64::try_from(r.i64()?).ok()?;
+            orders.engine.push(Command::Clean(Box::new(CleanLog {
+                log,
+                ticket,
+                limit,
+                now_ms,
+                map_bytes,
+                load_factor: r.f64()?,
+                buffer_bytes,
+                bytes_per_second: r.f64()?,
+            })));
         }
         START_EPOCH => {
             let (ticket, epoch) = (r.u32()?, r.i32()?);
@@ -404,18 +427,10 @@ fn decode_config(r: &mut Reader<'_>) -> Option<LogConfig> {
         retention_ms: r.i64()?,
         retention_bytes: r.i64()?,
         file_delete_delay_ms: r.i64()?,
+        delete_retention_ms: r.i64()?,
+        min_compaction_lag_ms: r.i64()?,
+        max_compaction_lag_ms: r.i64()?,
     })
-}
-
-/// Whether a completion is the answer to this ticket.
-pub fn answers(completion: &Completion, wanted: u32) -> bool {
-    match completion {
-        Completion::Opened { ticket, .. }
-        | Completion::Appended { ticket, .. }
-        | Completion::ReadDone { ticket, .. }
-        | Completion::Answered { ticket, .. } => *ticket == wanted,
-        Completion::Synced { .. } | Completion::DirectoryFailed { .. } | Completion::Fatal { .. } => false,
-    }
 }
 
 /// For calls that fail before the engine sees them.

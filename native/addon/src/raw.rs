@@ -81,6 +81,23 @@ pub unsafe fn memory(env: sys::napi_env, value: sys::napi_value) -> Option<(*mut
     Some((data, length))
 }
 
+/// Address and length of a Uint32Array's memory, in words; None when it isn't one.
+///
+/// # Safety
+/// As `memory`.
+pub unsafe fn words(env: sys::napi_env, value: sys::napi_value) -> Option<(*const u32, usize)> {
+    let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
+    // SAFETY: by this function's contract.
+    let status = unsafe {
+        sys::napi_get_typedarray_info(env, value, &mut kind, &mut length, &mut data, ptr::null_mut(), ptr::null_mut())
+    };
+    if status != sys::Status::napi_ok || kind != sys::TypedarrayType::uint32_array {
+        return None;
+    }
+    let data = if data.is_null() { ptr::NonNull::<u32>::dangling().as_ptr().cast() } else { data };
+    Some((data.cast_const().cast(), length))
+}
+
 /// # Safety
 /// `env` is that of the call under way.
 pub unsafe fn number(env: sys::napi_env, value: f64) -> sys::napi_value {

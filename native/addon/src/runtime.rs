@@ -6,6 +6,7 @@
 
 use crate::held::{Held, HeldTable};
 use crate::inbox::Inbox;
+use crate::mapped::MappedLogs;
 use crate::news::{Item, News};
 use crate::outbox::{self, BadRecord, Orders};
 use crate::prepared::PreparedAnswers;
@@ -38,6 +39,8 @@ pub struct Runtime {
     taken: VecDeque<Item>,
     orders: Orders,
     disks: BTreeMap<u32, MemoryVfs>,
+    /// Logs that this thread owns itself.
+    pub mapped: MappedLogs,
     next_number: u32,
 }
 
@@ -161,6 +164,7 @@ impl Runtime {
             taken: VecDeque::new(),
             orders: Orders::default(),
             disks: BTreeMap::new(),
+            mapped: MappedLogs::default(),
             next_number: 1,
         })
     }
@@ -188,6 +192,7 @@ impl Runtime {
         if outbox.is_empty() {
             return Ok(());
         }
+        self.mapped.settle();
         let decoded = outbox::decode(outbox, &mut self.held, &mut self.orders);
         if !self.orders.net.is_empty() {
             match &self.sockets {
@@ -222,20 +227,6 @@ impl Runtime {
             self.taken.pop_front();
         }
         Ok(inbox.filled())
-    }
-
-    /// Waits for the answer to one ticket and encodes it alone. 0: it didn't come in time.
-    pub fn wait_for(&mut self, ticket: u32, patience: Duration, memory: &mut [u8]) -> usize {
-        let wanted = |item: &Item| matches!(item, Item::Engine(completion) if outbox::answers(completion, ticket));
-        let item = match self.taken.iter().position(wanted) {
-            Some(index) => self.taken.remove(index),
-            None => self.news.wait_for(wanted, patience),
-        };
-        let mut inbox = Inbox::new(memory, &mut self.held);
-        if let Some(item) = item {
-            inbox.encode(&item);
-        }
-        inbox.filled()
     }
 
     pub fn stage(&mut self, bytes: &[u8]) -> u32 {
@@ -292,6 +283,7 @@ impl Drop for Runtime {
         if let Some(sockets) = &mut self.sockets {
             sockets.stop();
         }
+        self.mapped.give_all_back();
         self.engine.stop();
     }
 }

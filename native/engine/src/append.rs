@@ -240,7 +240,7 @@ impl Log {
         self.written(&staged, pending, outcomes, &file)
     }
 
-    fn active_file(&mut self) -> io::Result<Arc<dyn File>> {
+    pub(crate) fn active_file(&mut self) -> io::Result<Arc<dyn File>> {
         match self.active.open_file() {
             Some(file) => Ok(file),
             None if self.active_size() == 0 => {

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 pub const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 pub const LOG_STARTS: &str = "log-start-offset-checkpoint";
 pub const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
+/// First offset of each log that was not cleaned yet.
+pub const CLEANED: &str = "cleaner-offset-checkpoint";
 pub const LEADER_EPOCHS: &str = "leader-epoch-checkpoint";
 pub const PARTITION_METADATA: &str = "partition.metadata";
 pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";

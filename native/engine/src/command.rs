@@ -93,6 +93,23 @@ pub struct OpenLog {
     pub now_ms: i64,
 }
 
+#[derive(Clone, Copy, Debug)]
+pub struct CleanLog {
+    pub log: LogRef,
+    pub ticket: u32,
+    /// Nothing from here on may be cleaned: the last stable offset.
+    pub limit: i64,
+    pub now_ms: i64,
+    /// Memory for keys, 24 bytes each.
+    pub map_bytes: u64,
+    /// How full that may get, as a fraction.
+    pub load_factor: f64,
+    /// Bytes read at once.
+    pub buffer_bytes: u32,
+    /// Ceiling of what is read and written; 0 or infinite: none.
+    pub bytes_per_second: f64,
+}
+
 #[derive(Clone, Debug)]
 pub enum Command {
     Open(Box<OpenLog>),
@@ -175,6 +192,18 @@ pub enum Command {
         ticket: u32,
         now_ms: i64,
     },
+    /// What the cleaner would find; answered by `Answer::Dirt`. Reads nothing.
+    Dirt {
+        log: LogRef,
+        ticket: u32,
+        /// Nothing from here on may be cleaned: the last stable offset.
+        limit: i64,
+        now_ms: i64,
+    },
+    /// One pass of compaction, in the background; answered when it is over by `Answer::Cleaned`. Refused with
+    /// `Code::Locked` while another one runs, with `Code::StaleLog` when the log changed meanwhile, with `Code::Damaged`
+    /// when a batch can't be read: then it will fail again.
+    Clean(Box<CleanLog>),
     Lookup {
         log: LogRef,
         ticket: u32,
@@ -283,9 +312,32 @@ pub struct ReadInfo {
     pub end: i64,
 }
 
+/// What a pass of compaction did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CleanInfo {
+    /// Everything below is clean now.
+    pub cleaned_to: i64,
+    pub read_bytes: u64,
+    pub written_bytes: u64,
+    /// Keys of the dirty part that the table took.
+    pub keys: u64,
+    pub records: u64,
+    pub kept_records: u64,
+    /// Records that went because they had no key.
+    pub keyless_records: u64,
+}
+
 #[derive(Clone, Debug)]
 pub enum Answer {
     None,
+    /// Bytes of the cleaned part and of the part that may be cleaned, and for how long records wait beyond
+    /// `max.compaction.lag.ms` (0: none does).
+    Dirt {
+        clean_bytes: u64,
+        dirty_bytes: u64,
+        overdue_ms: i64,
+    },
+    Cleaned(CleanInfo),
     /// A look-up: offset, timestamp, leader epoch (each -1 when there is none).
     Found {
         offset: i64,

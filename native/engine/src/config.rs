@@ -54,6 +54,12 @@ pub struct LogConfig {
     /// Negative: no limit.
     pub retention_bytes: i64,
     pub file_delete_delay_ms: i64,
+    /// How long a tombstone stays in a compacted log after it was first seen by the cleaner.
+    pub delete_retention_ms: i64,
+    /// Younger segments are left alone by the cleaner.
+    pub min_compaction_lag_ms: i64,
+    /// Older records are to be cleaned whatever their share; `i64::MAX`: never for that.
+    pub max_compaction_lag_ms: i64,
     pub producer_id_expiration_ms: i64,
 }
 
@@ -77,6 +83,9 @@ impl Default for LogConfig {
             retention_ms: 7 * 24 * 3600 * 1000,
             retention_bytes: -1,
             file_delete_delay_ms: 60_000,
+            delete_retention_ms: 86_400_000,
+            min_compaction_lag_ms: 0,
+            max_compaction_lag_ms: i64::MAX,
             producer_id_expiration_ms: 86_400_000,
         }
     }

@@ -5,6 +5,7 @@
 //! removal on disk before the next, so that no crash leaves a hole. The cut itself is on disk before anything new is
 //! appended.
 
+use crate::cleaner::Stop;
 use crate::command::Failure;
 use crate::error::Code;
 use crate::log::{Advanced, Log};
@@ -30,6 +31,7 @@ impl Log {
         if offset >= self.end {
             return Ok(());
         }
+        self.stop_cleaning(Stop::Cut)?;
         let state = self.shared.view.state();
         let Some(at) = state.segments.partition_point(|segment| segment.base <= offset).checked_sub(1) else {
             return self.restart_at(offset, now_ms);
@@ -107,6 +109,7 @@ impl Log {
 
     /// Drops everything and goes on at `offset`, empty.
     pub fn restart_at(&mut self, offset: i64, now_ms: i64) -> Result<(), Failure> {
+        self.stop_cleaning(Stop::Cut)?;
         let retired = self.shared.sync.take_retired();
         let lowest = offset.min(self.start);
         self.unsynced_indexes.extend(self.shared.sync.hold(lowest));

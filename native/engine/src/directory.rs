@@ -7,7 +7,7 @@
 //! possession (`claim`), and without one closing leaves all as it was. A directory that failed has a file that says so,
 //! until its next clean close: what the system's cache holds of it then is no proof of what the disk holds.
 
-use crate::checkpoint::{self, CLEAN_SHUTDOWN, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
+use crate::checkpoint::{self, CLEAN_SHUTDOWN, CLEANED, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
 use crate::command::{Completion, DirectoryId, Failure, Sink};
 use crate::error::Code;
 use crate::journal::{Journal, replay};
@@ -116,6 +116,11 @@ impl Directory {
                 points.load(kind, offsets);
             }
         }
+        // Without it everything counts as not yet cleaned, which costs time alone.
+        let cleaned = vfs::read_file(&*vfs, &path(directory, CLEANED))
+            .map_err(|error| failed("reading a checkpoint of", error))?
+            .unwrap_or_default();
+        points.load(Kind::Cleaned, checkpoint::decode_offsets(&cleaned).unwrap_or_default());
         let recovery_point = |name: &str| points.get(Kind::Recovery, name).unwrap_or(0);
         let replayed = replay::replay(&*vfs, directory, recovery_point).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => Failure { code: Code::Damaged, text: error.to_string() },
@@ -156,7 +161,7 @@ impl Directory {
         let mut unclaimed = lock(&self.unclaimed);
         let Some(found) = &*unclaimed else { return Ok(Vec::new()) };
         self.check()?;
-        for name in [RECOVERY_POINTS, LOG_STARTS, HIGH_WATERMARKS] {
+        for name in [RECOVERY_POINTS, LOG_STARTS, HIGH_WATERMARKS, CLEANED] {
             let file = path(&self.path, &format!("{name}.tmp"));
             remove_if_there(&*self.vfs, &file).map_err(|error| self.fail("tidying", &error))?;
         }
@@ -281,9 +286,24 @@ impl Directory {
         lock(&self.points).set(Kind::HighWatermark, folder, Some(offset));
     }
 
-    /// The files on disk have a recovery point or a start of it.
+    /// Where recovery would begin after a crash now.
+    pub fn recovery_on_disk(&self, folder: &str) -> i64 {
+        lock(&self.points).recovery_on_disk(folder).unwrap_or(0)
+    }
+
+    /// First offset that was not cleaned yet; None: none was.
+    pub fn cleaned(&self, folder: &str) -> Option<i64> {
+        lock(&self.points).get(Kind::Cleaned, folder)
+    }
+
+    pub fn set_cleaned(&self, folder: &str, offset: i64) {
+        lock(&self.points).set(Kind::Cleaned, folder, Some(offset));
+    }
+
+    /// The files on disk have a recovery point or a start of it, or say how far it is clean.
     pub fn has_points(&self, folder: &str) -> bool {
-        lock(&self.points).on_disk(folder, |_| true)
+        let points = lock(&self.points);
+        points.on_disk(folder, |_| true) || points.get(Kind::Cleaned, folder).is_some()
     }
 
     /// The log is gone; true if the files on disk still have a point of it.
@@ -292,7 +312,7 @@ impl Directory {
         for (_, kind) in CHECKPOINTS {
             points.set(kind, folder, None);
         }
-        points.on_disk(folder, |_| true)
+        points.set(Kind::Cleaned, folder, None) || points.on_disk(folder, |_| true)
     }
 
     pub fn checkpoints_changed(&self) -> bool {
@@ -307,12 +327,14 @@ impl Directory {
     pub fn lower_points(&self, folder: &str, offset: i64) -> Result<(), Failure> {
         let higher = {
             let points = &mut *lock(&self.points);
-            for kind in [Kind::Recovery, Kind::Start] {
+            let higher = points.on_disk(folder, |known| known > offset);
+            let cleaned_further = points.get(Kind::Cleaned, folder).is_some_and(|known| known > offset);
+            for kind in [Kind::Recovery, Kind::Start, Kind::Cleaned] {
                 if points.get(kind, folder).is_some_and(|known| known > offset) {
                     points.set(kind, folder, Some(offset));
                 }
             }
-            points.on_disk(folder, |known| known > offset)
+            higher || cleaned_further
         };
         if higher { self.write_checkpoints() } else { Ok(()) }
     }
@@ -329,17 +351,40 @@ impl Directory {
             CHECKPOINTS.map(|(name, kind)| (name, kind, points.encode(kind), points.pending(kind)))
         };
         for (name, kind, content, pending) in files {
-            match write_file_atomically(&*self.vfs, &self.path, name, &content) {
-                Ok(()) => lock(&self.points).written(kind, pending),
-                Err(error) if is_no_space(&error) => {
-                    lock(&self.points).changed = true;
-                    let text = format!("writing {name} in {}: {error}", self.path);
-                    return Err(Failure { code: Code::NoSpace, text });
-                }
-                Err(error) => return Err(self.fail(&format!("writing {name}"), &error)),
-            }
+            self.write_checkpoint(name, &content)?;
+            lock(&self.points).written(kind, pending);
         }
-        Ok(())
+        self.write_cleaned_now()
+    }
+
+    /// Writes how far each log is clean, if that has changed. Fails as `write_checkpoints` does.
+    pub fn write_cleaned(&self) -> Result<(), Failure> {
+        let _turn = lock(&self.writing);
+        self.check()?;
+        self.write_cleaned_now()
+    }
+
+    fn write_cleaned_now(&self) -> Result<(), Failure> {
+        let content = {
+            let points = &mut *lock(&self.points);
+            if !std::mem::take(&mut points.cleaned_changed) {
+                return Ok(());
+            }
+            points.encode(Kind::Cleaned)
+        };
+        self.write_checkpoint(CLEANED, &content).inspect_err(|_| lock(&self.points).cleaned_changed = true)
+    }
+
+    fn write_checkpoint(&self, name: &str, content: &[u8]) -> Result<(), Failure> {
+        match write_file_atomically(&*self.vfs, &self.path, name, content) {
+            Ok(()) => Ok(()),
+            Err(error) if is_no_space(&error) => {
+                lock(&self.points).changed = true;
+                let text = format!("writing {name} in {}: {error}", self.path);
+                Err(Failure { code: Code::NoSpace, text })
+            }
+            Err(error) => Err(self.fail(&format!("writing {name}"), &error)),
+        }
     }
 }
 

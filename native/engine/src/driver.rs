@@ -1,25 +1,31 @@
 //! Runs the engine: on threads, or stepped by hand. The only file of the crate that spawns or sleeps.
 //!
 //! Threads: one lane, up to four for each directory (syncs, its small files, openings), two for reads, one for
-//! deletions. Each runs one task at a time and catches its panic: the directories go offline, the host lives on.
+//! deletions, and for compaction as many as passes were asked for at once. Each runs one task at a time and catches its panic: the directories go offline, the host lives on.
 
-use crate::command::{Command, Completion, DirectoryId, Failure, Sink};
+use crate::cleaner::Cleaning;
+use crate::command::{Command, Completion, DirectoryId, Failure, LogRef, Sink};
 use crate::directory::Directory;
 use crate::error::Code;
-use crate::hub::{Hub, LaneItem, Queue, ReadTask, SYNC_THREADS, Site, Task, Tasks};
+use crate::hub::{Deletion, Hub, LaneItem, Queue, ReadTask, SYNC_THREADS, Site, Task, Tasks};
 use crate::journal::HALF_BYTES;
 use crate::lane::Lane;
 use crate::lock::{lock, read, write};
+use crate::log::{Log, LogShared};
+use crate::mapped::Piece;
 use crate::vfs::{self, Space, VfsKind};
 use crate::view::{Patience, ReadRequest};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 const READ_THREADS: usize = 2;
+/// Passes of compaction at once, whoever asks for how many.
+const CLEANER_THREADS: usize = 16;
 /// Active files that are open at once, unless it is said how many.
 const FEWEST_FILES: usize = 64;
 const MOST_FILES: usize = 4096;
@@ -52,7 +58,7 @@ pub enum Role {
     Sync,
     /// Reads that may wait for the disk.
     Read,
-    /// Opens logs, removes deleted ones.
+    /// Opens logs, removes deleted ones, compacts.
     Background,
 }
 
@@ -90,7 +96,10 @@ struct Inner {
     lane: Mutex<Lane>,
     next_directory: AtomicU32,
     stopping: AtomicBool,
+    cleaners: AtomicUsize,
     threads: Mutex<Vec<(Option<DirectoryId>, JoinHandle<()>)>>,
+    /// The thread that fills mapped files ahead runs.
+    filling: AtomicBool,
 }
 
 impl Engine {
@@ -107,7 +116,9 @@ impl Engine {
                 lane: Mutex::default(),
                 next_directory: AtomicU32::new(1),
                 stopping: AtomicBool::new(false),
+                cleaners: AtomicUsize::new(0),
                 threads: Mutex::default(),
+                filling: AtomicBool::new(false),
             }),
         };
         if !options.manual {
@@ -253,9 +264,31 @@ impl Engine {
             }
             _ => true,
         });
+        if commands.iter().any(|command| matches!(command, Command::Clean(_))) {
+            self.have_cleaner();
+        }
         if !commands.is_empty() {
             hub.lane.push_commands(commands);
         }
+    }
+
+    /// A thread for one more pass of compaction, unless one is free. There are none before the first pass.
+    fn have_cleaner(&self) {
+        if self.inner.manual || lock(&self.inner.hub.cleanings.items).sleeping > 0 {
+            return;
+        }
+        if self.inner.cleaners.fetch_add(1, Ordering::Relaxed) >= CLEANER_THREADS {
+            self.inner.cleaners.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        self.spawn("cleaner", None, |inner| {
+            while let Some(cleaning) = inner.wait(&inner.hub.cleanings) {
+                let mut next = Some(cleaning);
+                while let Some(cleaning) = next.take() {
+                    inner.guard(|| next = inner.clean(cleaning));
+                }
+            }
+        });
     }
 
     /// For the end of the process: syncs every dirty log, within the time given. False if it ran out or something
@@ -282,6 +315,64 @@ impl Engine {
         settled() && !hub.any_offline()
     }
 
+    /// Takes a log out of its lane's hands: from now on the caller alone changes it. None: it isn't open.
+    pub(crate) fn lend(&self, log: LogRef) -> Option<Box<Log>> {
+        let (to, lent) = sync_channel(1);
+        self.inner.hub.lane.push(LaneItem::Lend { log, to });
+        if self.inner.manual {
+            while self.step(Role::Lane) {}
+            return lent.try_recv().ok().flatten();
+        }
+        // An end of the engine drops the item, and the sender with it.
+        lent.recv().ok().flatten()
+    }
+
+    /// Fills the piece on another thread, which is started by the first one. Without threads nobody does: whoever needs it
+    /// fills it.
+    pub(crate) fn fill(&self, piece: Arc<Piece>) {
+        if self.inner.manual {
+            return;
+        }
+        if !self.inner.filling.swap(true, Ordering::Relaxed) {
+            self.spawn("fill", None, |inner| {
+                while let Some(piece) = inner.wait(&inner.hub.pieces) {
+                    // Who needs it meets the same outcome.
+                    inner.guard(|| drop(piece.fill()));
+                }
+            });
+        }
+        self.inner.hub.pieces.push(piece);
+    }
+
+    pub(crate) fn take_back(&self, log: Box<Log>) {
+        self.inner.hub.lane.push(LaneItem::TakeBack(log));
+    }
+
+    pub(crate) fn queue_sync(&self, shared: &Arc<LogShared>) {
+        self.inner.hub.queue_sync(shared);
+    }
+
+    pub(crate) fn delete(&self, deletion: Deletion) {
+        self.inner.hub.deletions.push(deletion);
+    }
+
+    /// Brings a log to disk on the caller's thread, or waits for the thread that is at it.
+    pub(crate) fn sync_here(&self, shared: &Arc<LogShared>) -> Result<(), Failure> {
+        let hub = &self.inner.hub;
+        loop {
+            shared.directory.check()?;
+            shared.sync.request(None);
+            self.inner.guard(|| hub.sync(shared));
+            if let Some(outcome) = shared.sync.outcome() {
+                return outcome;
+            }
+            let waiting = lock(&hub.settling);
+            if shared.sync.outcome().is_none() && !self.inner.manual {
+                drop(hub.settled.wait_timeout(waiting, Duration::from_millis(100)));
+            }
+        }
+    }
+
     /// Manual mode: runs one task of the role; false if it had none.
     pub fn step(&self, role: Role) -> bool {
         let (inner, hub) = (&self.inner, &self.inner.hub);
@@ -295,7 +386,17 @@ impl Engine {
             Role::Sync => of_a_site(Tasks::next_sync),
             Role::Read => hub.reads.pop().map(|task| inner.guard(|| hub.run_read(task))).is_some(),
             Role::Background => {
-                of_a_site(Tasks::next_open)
+                let cleaning = hub.cleanings.pop();
+                let cleaned = cleaning.is_some();
+                if let Some(cleaning) = cleaning {
+                    inner.guard(|| {
+                        if let Some((cleaning, _)) = hub.run_cleaning(cleaning) {
+                            hub.cleanings.push(cleaning);
+                        }
+                    });
+                }
+                cleaned
+                    || of_a_site(Tasks::next_open)
                     || hub.deletions.pop().map(|deletion| inner.guard(|| hub.run_deletion(deletion))).is_some()
             }
         }
@@ -312,6 +413,10 @@ impl Engine {
         hub.reads.filled.notify_all();
         drop(lock(&hub.deletions.items));
         hub.deletions.filled.notify_all();
+        drop(lock(&hub.cleanings.items));
+        hub.cleanings.filled.notify_all();
+        drop(lock(&hub.pieces.items));
+        hub.pieces.filled.notify_all();
         for site in read(&hub.sites).values() {
             drop(lock(&site.tasks));
             site.filled.notify_all();
@@ -372,6 +477,19 @@ impl Inner {
             }
             tasks = site.filled.wait(tasks).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// One step of a pass, and the wait that keeps it below its ceiling. None: it is the lane's, or all ends.
+    fn clean(&self, cleaning: Box<Cleaning>) -> Option<Box<Cleaning>> {
+        let per_second = cleaning.request.bytes_per_second;
+        let (cleaning, bytes) = self.hub.run_cleaning(cleaning)?;
+        let mut left_ms = if per_second > 0.0 { (bytes as f64 * 1000.0 / per_second) as u64 } else { 0 };
+        while left_ms > 0 && !self.stopping.load(Ordering::Acquire) {
+            let slice_ms = left_ms.min(100);
+            std::thread::sleep(Duration::from_millis(slice_ms));
+            left_ms -= slice_ms;
+        }
+        (!self.stopping.load(Ordering::Acquire)).then_some(cleaning)
     }
 
     /// Runs a task; its panic takes the directories offline and is told, it goes no further.

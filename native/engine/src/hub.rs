@@ -5,6 +5,7 @@
 //! another. Syncs come before openings, and one thread always stays free of openings, so that a long recovery holds up
 //! no acknowledgement. A condition variable is notified here and waited on in the driver alone.
 
+use crate::cleaner::{Cleaning, Progress};
 use crate::command::{Answer, Command, Completion, DirectoryId, Failure, LogRef, Lookup, OpenInfo, OpenLog, Sink};
 use crate::create::create_folders;
 use crate::directory::Directory;
@@ -13,12 +14,14 @@ use crate::files::{self, FileCommand};
 use crate::gather::{Gather, Sync};
 use crate::lock::{lock, read};
 use crate::log::{Log, LogShared};
+use crate::mapped::Piece;
 use crate::open;
 use crate::retire;
 use crate::vfs::{Vfs, path};
 use crate::view::{Patience, ReadRequest};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 
 /// Sync threads of one directory.
@@ -84,6 +87,15 @@ pub enum LaneItem {
     },
     /// Too many files were open, and syncs have ended since.
     CloseFiles,
+    /// A pass of compaction comes with an errand.
+    Cleaning(Box<Cleaning>),
+    /// Out of the lane's hands, to the thread that waits for it; None: it isn't open.
+    Lend {
+        log: LogRef,
+        to: SyncSender<Option<Box<Log>>>,
+    },
+    /// Into the lane's hands again.
+    TakeBack(Box<Log>),
     /// A reader opened the log's active file.
     Opens(LogRef),
     /// Queue every dirty log for a sync, then set the flag.
@@ -210,6 +222,9 @@ pub struct Hub {
     pub lane: Queue<LaneItem>,
     pub reads: Queue<ReadTask>,
     pub deletions: Queue<Deletion>,
+    pub cleanings: Queue<Box<Cleaning>>,
+    /// Parts of mapped files that are filled ahead.
+    pub pieces: Queue<Arc<Piece>>,
     /// Notified when a sync has ended.
     pub settled: Condvar,
     pub settling: Mutex<()>,
@@ -230,6 +245,8 @@ impl Hub {
             lane: Queue::new(),
             reads: Queue::new(),
             deletions: Queue::new(),
+            cleanings: Queue::new(),
+            pieces: Queue::new(),
             settled: Condvar::new(),
             settling: Mutex::new(()),
         }
@@ -376,6 +393,17 @@ impl Hub {
                 if shared.directory.check().is_ok() {
                     let _ = retire::remove(&*shared.directory.vfs, &shared.folder, &bases);
                 }
+            }
+        }
+    }
+
+    /// The next step of a pass: bytes that it moved, and the pass itself unless it is the lane's turn.
+    pub fn run_cleaning(&self, mut cleaning: Box<Cleaning>) -> Option<(Box<Cleaning>, u64)> {
+        match cleaning.step() {
+            Progress::More { bytes } => Some((cleaning, bytes)),
+            Progress::Lane => {
+                self.lane.push(LaneItem::Cleaning(cleaning));
+                None
             }
         }
     }

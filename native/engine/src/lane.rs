@@ -5,16 +5,18 @@
 //! log that is still opening wait for it.
 
 use crate::append::{Outcome, Pending};
-use crate::command::{Answer, AppendedInfo, Command, Completion, Failure, LogRef, Lookup, OpenInfo, OpenLog};
+use crate::cleaner::{Cleaning, Errand, Stop};
+use crate::command::{Answer, AppendedInfo, CleanLog, Command, Completion, Failure, LogRef, Lookup, OpenInfo, OpenLog};
 use crate::directory::deleted_name;
 use crate::error::Code;
 use crate::files::FileCommand;
 use crate::hub::{Deletion, Hub, LaneItem, ReadTask, stale};
 use crate::lock::{read, write};
-use crate::log::{ADVANCE_MS, Log};
+use crate::log::{ADVANCE_MS, Log, LogShared};
 use crate::open_files::OpenFiles;
 use crate::vfs::path;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 #[derive(Default)]
@@ -31,8 +33,13 @@ pub struct Lane {
 }
 
 enum Slot {
-    Opening { request: Box<OpenLog>, waiting: Vec<Command> },
+    Opening {
+        request: Box<OpenLog>,
+        waiting: Vec<Command>,
+    },
     Open(Box<Log>),
+    /// Another thread has it; readers and syncs go on.
+    Lent(Arc<LogShared>),
 }
 
 impl Slot {
@@ -40,6 +47,7 @@ impl Slot {
         match self {
             Slot::Opening { request, .. } => request.log,
             Slot::Open(log) => log.shared().log,
+            Slot::Lent(shared) => shared.log,
         }
     }
 }
@@ -53,17 +61,27 @@ impl Lane {
             LaneItem::Commands(commands) => self.drain(commands, hub),
             LaneItem::Opened { log, ticket, outcome } => self.opened(log, ticket, outcome, hub),
             LaneItem::CloseFiles => self.close_files(hub),
+            LaneItem::Cleaning(cleaning) => self.cleaning(cleaning, hub),
+            LaneItem::Lend { log, to } => {
+                // Who asked waits for it.
+                let _ = to.send(self.lend(log));
+            }
+            LaneItem::TakeBack(log) => {
+                let at = log.shared().log;
+                if self.logs.get(&at.slot).is_some_and(|slot| slot.log() == at) {
+                    self.logs.insert(at.slot, Slot::Open(log));
+                    self.used.insert(at.slot);
+                }
+            }
             LaneItem::Opens(log) => {
                 if self.open_log(log).is_some() && self.open_files.used(log.slot, hub.open_files) {
                     self.close_files(hub);
                 }
             }
             LaneItem::Flush(done) => {
-                for slot in self.logs.values() {
-                    if let Slot::Open(log) = slot
-                        && log.shared().sync.request(None)
-                    {
-                        hub.queue_sync(log.shared());
+                for shared in read(&hub.logs).values() {
+                    if shared.sync.request(None) {
+                        hub.queue_sync(shared);
                     }
                 }
                 done.store(true, Ordering::Release);
@@ -251,25 +269,41 @@ impl Lane {
                 });
                 self.remove_expired(log, now_ms, hub);
             }
+            Command::Dirt { ticket, limit, now_ms, .. } => self.change(log, ticket, hub, |owned| {
+                let range = owned.clean_range(limit, now_ms);
+                Ok((owned.dirt(&range, now_ms)?, false))
+            }),
+            Command::Clean(request) => self.clean(*request, hub),
             Command::Roll { ticket, now_ms, .. } => self.change(log, ticket, hub, |owned| {
                 owned.roll(-1, now_ms)?;
                 let queue = owned.rolled_by_hand(now_ms);
                 Ok((marks(owned), queue))
             }),
-            Command::Sync { ticket, .. } => match self.open_log(log) {
-                Some(owned) if owned.shared().sync.request(Some(ticket)) => hub.queue_sync(owned.shared()),
-                Some(_) => {}
-                None => hub.answer(ticket, Err(stale(log))),
+            Command::Sync { ticket, .. } => match hub.log(log) {
+                Ok(shared) if shared.sync.request(Some(ticket)) => hub.queue_sync(&shared),
+                Ok(_) => {}
+                Err(failure) => hub.answer(ticket, Err(failure)),
             },
-            Command::Lookup { ticket, lookup, limit, .. } => match self.open_log(log) {
-                Some(owned) => {
-                    let task = ReadTask::Lookup { shared: owned.shared().clone(), ticket, lookup, limit };
+            Command::Lookup { ticket, lookup, limit, .. } => match hub.log(log) {
+                Ok(shared) => {
+                    let task = ReadTask::Lookup { shared, ticket, lookup, limit };
                     // The epochs are in memory.
                     if matches!(lookup, Lookup::EpochEnd { .. }) { hub.run_read(task) } else { hub.reads.push(task) }
                 }
-                None => hub.answer(ticket, Err(stale(log))),
+                Err(failure) => hub.answer(ticket, Err(failure)),
             },
             _ => {}
+        }
+    }
+
+    fn lend(&mut self, log: LogRef) -> Option<Box<Log>> {
+        let owned = self.open_log(log)?;
+        // It is about to be written to.
+        owned.wake().ok()?;
+        let shared = owned.shared().clone();
+        match self.logs.insert(log.slot, Slot::Lent(shared)) {
+            Some(Slot::Open(owned)) => Some(owned),
+            _ => None,
         }
     }
 
@@ -301,6 +335,44 @@ impl Lane {
         let bases = owned.take_expired(now_ms);
         if !bases.is_empty() {
             hub.deletions.push(Deletion::Segments { shared: owned.shared().clone(), bases });
+        }
+    }
+
+    /// Begins a pass of compaction. It answers when it is over.
+    fn clean(&mut self, request: CleanLog, hub: &Hub) {
+        let (log, ticket) = (request.log, request.ticket);
+        self.now_ms = self.now_ms.max(request.now_ms);
+        let Some(owned) = self.open_log(log) else { return hub.answer(ticket, Err(stale(log))) };
+        match owned.begin_cleaning(&request) {
+            Ok((found, queue)) => {
+                if queue {
+                    hub.queue_sync(owned.shared());
+                }
+                hub.cleanings.push(Box::new(Cleaning::new(log, request, found)));
+            }
+            Err(failure) => hub.answer(ticket, Err(failure)),
+        }
+    }
+
+    fn cleaning(&mut self, mut cleaning: Box<Cleaning>, hub: &Hub) {
+        let (log, ticket) = (cleaning.log, cleaning.request.ticket);
+        let owned = self.open_log(log);
+        match (cleaning.errand.take(), owned) {
+            (Some(Errand::End(outcome)), owned) => {
+                if let Some(owned) = owned {
+                    owned.end_cleaning();
+                }
+                hub.answer(ticket, outcome.map(Answer::Cleaned));
+            }
+            (Some(Errand::Adopt(replacement)), Some(owned)) => {
+                cleaning.adopted(owned.adopt(&replacement));
+                hub.cleanings.push(cleaning);
+            }
+            (Some(Errand::Adopted), Some(owned)) => {
+                owned.adopted();
+                hub.cleanings.push(cleaning);
+            }
+            (_, None) | (None, _) => hub.answer(ticket, Err(stale(log))),
         }
     }
 
@@ -360,8 +432,8 @@ impl Lane {
                 owned.shared().directory.release_log(&owned.shared().name);
                 Some(owned)
             }
-            opening => {
-                self.logs.insert(log.slot, opening);
+            not_here => {
+                self.logs.insert(log.slot, not_here);
                 None
             }
         }
@@ -370,9 +442,11 @@ impl Lane {
     fn close(&mut self, log: LogRef, ticket: u32, clean: bool, hub: &Hub) {
         let Some(mut owned) = self.take(log, hub) else { return hub.answer(ticket, Err(stale(log))) };
         let shared = owned.shared().clone();
-        if !clean {
+        // Afterwards the folder may be opened again.
+        let settled = owned.stop_cleaning(Stop::Closed);
+        if !clean || settled.is_err() {
             // What counts as synced is found again when the log is next opened.
-            let outcome = shared.directory.check().and_then(|()| shared.sync_journaled());
+            let outcome = settled.and_then(|()| shared.directory.check()).and_then(|()| shared.sync_journaled());
             shared.sync.abandon(stale(log));
             shared.directory.journal.drained(log);
             return hub.answer(ticket, outcome.map(|()| Answer::None));
@@ -385,8 +459,11 @@ impl Lane {
 
     /// None: the background answers when the new name is on disk.
     fn delete(&mut self, log: LogRef, ticket: u32, hub: &Hub) -> Option<Result<Answer, Failure>> {
-        let Some(owned) = self.take(log, hub) else { return Some(Err(stale(log))) };
+        let Some(mut owned) = self.take(log, hub) else { return Some(Err(stale(log))) };
         let shared = owned.shared().clone();
+        if let Err(failure) = owned.stop_cleaning(Stop::Closed) {
+            return Some(Err(failure));
+        }
         let directory = &shared.directory;
         if let Err(failure) = directory.check() {
             return Some(Err(failure));
@@ -464,6 +541,7 @@ fn unique_of(name: &str, log: LogRef) -> u128 {
 fn log_of(command: &Command) -> Option<LogRef> {
     match command {
         Command::Open(request) => Some(request.log),
+        Command::Clean(request) => Some(request.log),
         Command::Close { log, .. }
         | Command::Delete { log, .. }
         | Command::Append { log, .. }
@@ -476,6 +554,7 @@ fn log_of(command: &Command) -> Option<LogRef> {
         | Command::AdvanceStart { log, .. }
         | Command::Roll { log, .. }
         | Command::Retain { log, .. }
+        | Command::Dirt { log, .. }
         | Command::Lookup { log, .. }
         | Command::Sync { log, .. } => Some(*log),
         Command::WriteFile { .. }

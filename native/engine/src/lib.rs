@@ -3,6 +3,7 @@
 mod append;
 pub mod batch;
 mod checkpoint;
+mod cleaner;
 pub mod codec;
 pub mod command;
 pub mod config;
@@ -21,6 +22,7 @@ mod load;
 mod lock;
 mod log;
 mod lookup;
+pub mod mapped;
 mod offset_index;
 mod open;
 mod open_files;

@@ -68,6 +68,7 @@ fn view_of(segments: Vec<Arc<Segment>>, start: i64, end: i64, bytes_end: u64) ->
         bytes_at_open: bytes_end,
         epochs: Arc::default(),
         truncations: 0,
+        replacements: 0,
     }
 }
 

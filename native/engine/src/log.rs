@@ -5,6 +5,7 @@
 //! back; if that fails too, the directory is offline. Nothing is cut before a recovery point at or below the cut is on
 //! disk.
 
+use crate::cleaner::{Replacement, Token};
 use crate::command::{Failure, LogRef};
 use crate::config::{Flush, LogConfig};
 use crate::directory::Directory;
@@ -72,6 +73,14 @@ pub struct Log {
     pub(crate) advanced: Advanced,
     /// Segments that left the log, and when their files may go.
     pub(crate) expiring: VecDeque<(i64, i64)>,
+    /// Ends the cleaning that runs.
+    pub(crate) cleaning: Option<Arc<Token>>,
+    /// When it began.
+    pub(crate) cleaned_ms: i64,
+    /// A cleaned segment that readers see and whose files don't have their names yet.
+    pub(crate) replacing: Option<Arc<Replacement>>,
+    /// How long the active segment's file is while room is reserved behind its batches.
+    pub(crate) reserved: u64,
 }
 
 /// Where the last recovery point was begun.
@@ -119,6 +128,7 @@ impl Log {
         if self.active_size() == 0 {
             return if base > self.end { self.rebase(base, now_ms) } else { Ok(()) };
         }
+        self.cut_reserve()?;
         let directory = self.shared.directory.clone();
         let folder = self.shared.folder.clone();
         let sealed = self.active.clone();
@@ -155,6 +165,21 @@ impl Log {
         Ok(())
     }
 
+    /// The active segment's file ends where its batches do.
+    pub(crate) fn cut_reserve(&mut self) -> Result<(), Failure> {
+        if std::mem::take(&mut self.reserved) <= self.active_size() {
+            return Ok(());
+        }
+        let cut = self.active.file().and_then(|file| {
+            file.set_len(self.active_size())?;
+            Ok(file)
+        });
+        let file = cut.map_err(|error| self.write_failed(&error))?;
+        // The cut has to be on disk before anything that comes to stand behind it in the next segment.
+        self.shared.sync.written(self.end, &file, None, false, false, false);
+        Ok(())
+    }
+
     pub(crate) fn advance_if_due(&mut self, now_ms: i64) -> bool {
         // Under flush=os a sealed segment goes to the disk at its roll, as Kafka's does, and no sooner.
         let rolled = std::mem::take(&mut self.rolled);
@@ -178,6 +203,11 @@ impl Log {
             self.expiring.shrink_to_fit();
         }
         false
+    }
+
+    /// The index entries are in memory again, as whoever writes needs them.
+    pub fn wake(&self) -> io::Result<()> {
+        self.active.wake()
     }
 
     /// The active segment's file is closed until somebody needs it. All of it must be on disk.

@@ -39,6 +39,7 @@ impl LogView {
         loop {
             let state = self.state();
             match find(&state) {
+                Ok(_) if self.state().replacements != state.replacements => {}
                 Ok(answer) => return Ok(answer),
                 Err(_) if self.state().truncations != state.truncations => {}
                 Err(error) => return Err(Failure { code: Code::Io, text: format!("looking a timestamp up: {error}") }),

@@ -153,6 +153,10 @@ impl<'a> Opening<'a> {
             loose_snapshots,
             advanced: Advanced { end: if settled { end } else { -1 }, bytes: bytes_end },
             expiring: Default::default(),
+            cleaning: None,
+            cleaned_ms: 0,
+            replacing: None,
+            reserved: 0,
         });
         if start > end {
             // Records up to the start were deleted, and a crash took the rest: the log goes on at its start.

@@ -20,6 +20,8 @@ struct Entry {
     start: i64,
     start_on_disk: i64,
     high_watermark: i64,
+    /// First offset that was not cleaned yet.
+    cleaned: i64,
     open: bool,
 }
 
@@ -31,13 +33,16 @@ impl Entry {
             start: NONE,
             start_on_disk: NONE,
             high_watermark: NONE,
+            cleaned: NONE,
             open: false,
         }
     }
 
     fn is_empty(&self) -> bool {
-        let points = [self.recovery, self.recovery_on_disk, self.start, self.start_on_disk, self.high_watermark];
-        !self.open && points.iter().all(|point| *point == NONE)
+        let points = [self.recovery, self.recovery_on_disk, self.start, self.start_on_disk];
+        let others = [self.high_watermark, self.cleaned];
+        let mut points = points.into_iter().chain(others);
+        !self.open && points.all(|point| point == NONE)
     }
 }
 
@@ -47,6 +52,7 @@ pub enum Kind {
     Recovery,
     Start,
     HighWatermark,
+    Cleaned,
 }
 
 #[derive(Default)]
@@ -56,6 +62,8 @@ pub struct Points {
     pub changed: bool,
     /// Among it a recovery point.
     pub recovery_changed: bool,
+    /// Or how far a log is clean.
+    pub cleaned_changed: bool,
 }
 
 fn some(point: i64) -> Option<i64> {
@@ -71,6 +79,7 @@ impl Points {
                 Kind::Recovery => (entry.recovery, entry.recovery_on_disk) = (offset, offset),
                 Kind::Start => (entry.start, entry.start_on_disk) = (offset, offset),
                 Kind::HighWatermark => entry.high_watermark = offset,
+                Kind::Cleaned => entry.cleaned = offset,
             }
         }
     }
@@ -81,6 +90,7 @@ impl Points {
             Kind::Recovery => entry.recovery,
             Kind::Start => entry.start,
             Kind::HighWatermark => entry.high_watermark,
+            Kind::Cleaned => entry.cleaned,
         })
     }
 
@@ -98,6 +108,7 @@ impl Points {
             Kind::Recovery => &mut entry.recovery,
             Kind::Start => &mut entry.start,
             Kind::HighWatermark => &mut entry.high_watermark,
+            Kind::Cleaned => &mut entry.cleaned,
         };
         let moved = std::mem::replace(point, value) != value;
         if entry.is_empty() {
@@ -105,7 +116,12 @@ impl Points {
         }
         self.changed |= moved;
         self.recovery_changed |= moved && kind == Kind::Recovery;
+        self.cleaned_changed |= moved && kind == Kind::Cleaned;
         moved
+    }
+
+    pub fn recovery_on_disk(&self, folder: &str) -> Option<i64> {
+        some(self.logs.get(folder)?.recovery_on_disk)
     }
 
     /// True if the files on disk have a recovery point or a start for which `is` holds.
@@ -120,6 +136,7 @@ impl Points {
             Kind::Recovery => entry.recovery,
             Kind::Start => entry.start,
             Kind::HighWatermark => entry.high_watermark,
+            Kind::Cleaned => entry.cleaned,
         };
         checkpoint::encode_offsets(
             self.logs.iter().filter_map(|(folder, entry)| some(offset_of(entry)).map(|offset| (&**folder, offset))),
@@ -131,7 +148,7 @@ impl Points {
         let differs = |entry: &Entry| match kind {
             Kind::Recovery => (entry.recovery != entry.recovery_on_disk).then_some(entry.recovery),
             Kind::Start => (entry.start != entry.start_on_disk).then_some(entry.start),
-            Kind::HighWatermark => None,
+            Kind::HighWatermark | Kind::Cleaned => None,
         };
         self.logs.iter().filter_map(|(folder, entry)| Some((folder.clone(), differs(entry)?))).collect()
     }
@@ -142,7 +159,7 @@ impl Points {
             match kind {
                 Kind::Recovery => entry.recovery_on_disk = point,
                 Kind::Start => entry.start_on_disk = point,
-                Kind::HighWatermark => {}
+                Kind::HighWatermark | Kind::Cleaned => {}
             }
             if entry.is_empty() {
                 self.logs.remove(&folder);

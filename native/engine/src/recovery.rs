@@ -189,7 +189,9 @@ impl Recovery<'_> {
         let continues = bad.position > 0 || segments[bad.at].base == self.next_offset;
         for (at, segment) in segments.iter().enumerate().skip(bad.at).rev() {
             let from = if at == bad.at { bad.position } else { 0 };
-            let whole = self.whole_batches(segment, from, sizes[at])?;
+            // Zeros, as of room that was made and never used, hold no batch.
+            let blank = is_blank(&*segment.file()?, from, sizes[at])?;
+            let whole = if blank { 0 } else { self.whole_batches(segment, from, sizes[at])? };
             self.report.cut_bytes += sizes[at] - from;
             self.report.cut_records += whole;
             if whole > 0 {
@@ -254,6 +256,20 @@ fn plausible(bytes: &[u8], base: i64) -> bool {
 
 pub fn damaged(text: String) -> Failure {
     Failure { code: Code::Damaged, text }
+}
+
+/// Nothing but zeros from `at` to `end`.
+fn is_blank(file: &dyn File, mut at: u64, end: u64) -> io::Result<bool> {
+    let mut buffer = vec![0; (end - at).min(WINDOW as u64) as usize];
+    while at < end {
+        let want = (end - at).min(WINDOW as u64) as usize;
+        read_exact_at(file, &mut buffer[..want], at)?;
+        if buffer[..want].iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        at += want as u64;
+    }
+    Ok(true)
 }
 
 fn copy(vfs: &dyn Vfs, from: &dyn File, mut at: u64, end: u64, to: &str) -> io::Result<()> {

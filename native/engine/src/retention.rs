@@ -101,7 +101,7 @@ impl Log {
 
     /// The oldest `count` segments leave the log; at least one stays. True if the log has to be queued.
     fn let_go(&mut self, count: usize, now_ms: i64) -> bool {
-        if count == 0 {
+        if count == 0 || self.settle_names().is_err() {
             return false;
         }
         let state = self.shared.view.state();
@@ -130,6 +130,10 @@ impl Log {
 
 /// The largest timestamp of its records; without any, when its file was last written, where the file system knows.
 fn newest(segment: &Segment) -> io::Result<Option<i64>> {
+    if segment.size() == 0 && !segment.is_active() {
+        // Compaction has taken all that was in it.
+        return Ok(Some(i64::MIN));
+    }
     match segment.largest().timestamp {
         timestamp if timestamp >= 0 => Ok(Some(timestamp)),
         _ => segment.file()?.modified_ms(),

@@ -12,7 +12,7 @@ use crate::vfs::{Vfs, path, remove_if_there};
 use std::io;
 
 /// As Kafka names what it is about to delete.
-const LAST_SUFFIX: &str = ".deleted";
+pub const LAST_SUFFIX: &str = ".deleted";
 
 /// Segments whose files have to be renamed, oldest first, and the base of the first that stays.
 #[derive(Debug, Default)]

@@ -124,6 +124,11 @@ impl Segment {
         Ok(file)
     }
 
+    /// Reads go to this open file, whatever its name is, until it is released.
+    pub fn pin(&self, file: Arc<dyn File>) {
+        *lock(&self.handle) = Some(file);
+    }
+
     /// Closes the file until somebody needs it.
     pub fn release_file(&self) {
         *lock(&self.handle) = None;
@@ -153,6 +158,10 @@ impl Segment {
 
     pub fn add_aborted(&self, transaction: AbortedTransaction) {
         lock(&self.inner).aborted.push(transaction);
+    }
+
+    pub fn aborted(&self) -> Vec<AbortedTransaction> {
+        lock(&self.inner).aborted.clone()
     }
 
     /// As `txn_index::collect`.

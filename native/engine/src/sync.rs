@@ -249,6 +249,16 @@ impl LogSync {
         state.queue()
     }
 
+    /// Whether everything written before is on disk; None while it isn't.
+    pub fn outcome(&self) -> Option<Result<(), Failure>> {
+        let state = lock(&self.state);
+        match &state.failed {
+            Some(failure) => Some(Err(failure.clone())),
+            None if state.synced >= state.written && !state.names => Some(Ok(())),
+            None => None,
+        }
+    }
+
     /// Every name made for the log is on disk.
     pub fn names_are_durable(&self) -> bool {
         let state = lock(&self.state);

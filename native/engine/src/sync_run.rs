@@ -56,7 +56,7 @@ impl Hub {
         }
     }
 
-    /// Runs the sync of one log, unless another thread is at it.
+    /// Runs the log's sync if it is queued; otherwise somebody is at it, or has been.
     pub fn sync(&self, shared: &Arc<LogShared>) {
         let directory = &shared.directory;
         let Some(mut job) = shared.sync.begin() else { return };

@@ -1,5 +1,7 @@
 //! Finishes or undoes what was under way in a partition's folder when the process ended, by Kafka's rules for the
 //! suffixes that its cleaner and its deletions leave.
+//!
+//! Invariant: each step is on disk before the next, so that a crash in here leaves what the next opening judges alike.
 
 use crate::scan::{Scan, Step};
 use crate::vfs::{DirectoryEntry, OpenMode, Vfs, path};
@@ -20,6 +22,7 @@ pub fn tidy(vfs: &dyn Vfs, folder: &str) -> io::Result<Vec<DirectoryEntry>> {
     let mut entries = vfs.list(folder)?;
     let names: Vec<String> = entries.iter().filter(|e| !e.folder).map(|e| e.name.clone()).collect();
     let mut gone: Vec<&str> = Vec::new();
+    let mut undone: Vec<&str> = Vec::new();
     let mut swaps: Vec<(i64, &str)> = Vec::new();
     let cleaned =
         names.iter().filter(|name| name.ends_with(".cleaned")).filter_map(|name| parse(name)).map(|(b, _)| b).min();
@@ -31,50 +34,67 @@ pub fn tidy(vfs: &dyn Vfs, folder: &str) -> io::Result<Vec<DirectoryEntry>> {
             _ if temporary || deleted || name.ends_with(".cleaned") => gone.push(name),
             Some((base, rest)) if rest.ends_with(".swap") => match cleaned {
                 // The cleaner had not finished: its result is undone.
-                Some(least) if base >= least => gone.push(name),
+                Some(least) if base >= least => undone.push(name),
                 _ => swaps.push((base, name)),
             },
             _ => {}
         }
     }
-    for name in &gone {
-        vfs.remove_file(&path(folder, name))?;
-    }
+    let mut changed = remove(vfs, folder, &undone)?;
+    changed |= remove(vfs, folder, &gone)?;
     // The cleaner had finished: its result replaces the segments that it was made from.
+    let mut replaced: Vec<&str> = Vec::new();
     for (base, name) in swaps.iter().filter(|(_, name)| name.ends_with(".log.swap")) {
         let end = end_offset(vfs, &path(folder, name), *base)?;
-        for old in &names {
-            let replaced = parse(old).is_some_and(|(at, rest)| {
+        replaced.extend(names.iter().map(String::as_str).filter(|old| {
+            parse(old).is_some_and(|(at, rest)| {
                 at >= *base && at < end && matches!(rest, ".log" | ".index" | ".timeindex" | ".txnindex")
-            });
-            if replaced {
-                vfs.remove_file(&path(folder, old))?;
-            }
+            })
+        }));
+    }
+    changed |= remove(vfs, folder, &replaced)?;
+    // While there is a `.log.swap`, index files without a suffix count as old ones.
+    for batches in [true, false] {
+        let mut renamed = false;
+        for (_, name) in swaps.iter().filter(|(_, name)| name.ends_with(".log.swap") == batches) {
+            let target = name.trim_end_matches(".swap");
+            vfs.rename(&path(folder, name), &path(folder, target))?;
+            renamed = true;
+        }
+        if renamed {
+            vfs.sync_folder(folder)?;
+            changed = true;
         }
     }
-    for (_, name) in &swaps {
-        let target = name.trim_end_matches(".swap");
-        vfs.rename(&path(folder, name), &path(folder, target))?;
-    }
-    let mut orphans = 0;
-    if !gone.is_empty() || !swaps.is_empty() {
+    if changed {
         entries = vfs.list(folder)?;
     }
-    for entry in &entries {
-        if let Some((_, rest @ (".index" | ".timeindex" | ".txnindex"))) = parse(&entry.name) {
-            let log = format!("{}.log", &entry.name[..entry.name.len() - rest.len()]);
-            if !entries.iter().any(|other| other.name == log) {
-                vfs.remove_file(&path(folder, &entry.name))?;
-                orphans += 1;
+    let orphans: Vec<&str> = entries
+        .iter()
+        .filter(|entry| match parse(&entry.name) {
+            Some((_, rest @ (".index" | ".timeindex" | ".txnindex"))) => {
+                let log = format!("{}.log", &entry.name[..entry.name.len() - rest.len()]);
+                !entries.iter().any(|other| other.name == log)
             }
-        }
-    }
-    let changed = !gone.is_empty() || !swaps.is_empty() || orphans > 0;
-    if changed {
-        vfs.sync_folder(folder)?;
+            _ => false,
+        })
+        .map(|entry| entry.name.as_str())
+        .collect();
+    if remove(vfs, folder, &orphans)? {
         entries = vfs.list(folder)?;
     }
     Ok(entries)
+}
+
+/// Removes the files durably; true if there were any.
+fn remove(vfs: &dyn Vfs, folder: &str, names: &[&str]) -> io::Result<bool> {
+    for name in names {
+        vfs.remove_file(&path(folder, name))?;
+    }
+    if !names.is_empty() {
+        vfs.sync_folder(folder)?;
+    }
+    Ok(!names.is_empty())
 }
 
 fn end_offset(vfs: &dyn Vfs, log: &str, base: i64) -> io::Result<i64> {

@@ -33,6 +33,8 @@ pub struct ViewState {
     pub epochs: Arc<LeaderEpochs>,
     /// Counts truncations, so that a reader notices one.
     pub truncations: u64,
+    /// Counts cleaned segments that came in the place of others: a name may mean another file since.
+    pub replacements: u64,
 }
 
 pub struct LogView {
@@ -82,6 +84,8 @@ impl LogView {
             let state = self.state();
             match state.read(request, patience) {
                 Ok(None) => return None,
+                // What was found by name may have been half of the one file and half of the other.
+                Ok(Some(_)) if lock(&self.state).replacements != state.replacements => {}
                 Ok(Some(outcome)) => return Some(outcome),
                 // The file was cut or removed under us: look again. Otherwise the error is real.
                 Err(_) if lock(&self.state).truncations != state.truncations => {}

@@ -14,17 +14,17 @@ cordoned.log.dirs | LIST |  | list | medium | per-broker | stored | Data directo
 create.topic.policy.class.name | CLASS | null |  | low | read-only | stored | Java class that decides whether a topic may be created.
 default.replication.factor | INT | 1 |  | medium | read-only | works | Replicas of a topic that is created without saying how many.
 delete.topic.enable | BOOLEAN | true |  | high | read-only | works | Whether topics can be deleted.
-log.cleaner.backoff.ms | LONG | 15000 | >=0 | medium | cluster-wide | stored | Pause of the cleaner when it found nothing to do, in milliseconds.
-log.cleaner.dedupe.buffer.size | LONG | 134217728 |  | medium | cluster-wide | stored | Memory of the cleaner for keys, all threads together, in bytes.
-log.cleaner.delete.retention.ms | LONG | 86400000 | >=0 | medium | cluster-wide | stored | How long a tombstone stays in a compacted topic, in milliseconds.
-log.cleaner.enable | BOOLEAN | true |  | medium | read-only | stored | Whether compacted topics are cleaned.
-log.cleaner.io.buffer.load.factor | DOUBLE | 0.9 |  | medium | cluster-wide | stored | How full the cleaner fills its key table, as a fraction.
-log.cleaner.io.buffer.size | INT | 524288 | >=0 | medium | cluster-wide | stored | Memory of the cleaner for reading and writing, all threads together, in bytes.
-log.cleaner.io.max.bytes.per.second | DOUBLE | 1.7976931348623157E308 |  | medium | cluster-wide | stored | Ceiling of the cleaner's reading and writing, in bytes a second.
-log.cleaner.max.compaction.lag.ms | LONG | 9223372036854775807 | >=1 | medium | cluster-wide | stored | After this age a record must become cleanable, in milliseconds.
-log.cleaner.min.cleanable.ratio | DOUBLE | 0.5 | 0..1 | medium | cluster-wide | stored | Share of a log that must be dirty before it is cleaned.
-log.cleaner.min.compaction.lag.ms | LONG | 0 | >=0 | medium | cluster-wide | stored | Before this age a record is left alone by the cleaner, in milliseconds.
-log.cleaner.threads | INT | 1 | >=0 | medium | cluster-wide | stored | Threads that clean.
+log.cleaner.backoff.ms | LONG | 15000 | >=0 | medium | cluster-wide | works | Pause of the cleaner when it found nothing to do, in milliseconds.
+log.cleaner.dedupe.buffer.size | LONG | 134217728 |  | medium | cluster-wide | works | Memory of the cleaner for keys, all threads together, in bytes.
+log.cleaner.delete.retention.ms | LONG | 86400000 | >=0 | medium | cluster-wide | works | How long a tombstone stays in a compacted topic, in milliseconds.
+log.cleaner.enable | BOOLEAN | true |  | medium | read-only | works | Whether compacted topics are cleaned.
+log.cleaner.io.buffer.load.factor | DOUBLE | 0.9 |  | medium | cluster-wide | works | How full the cleaner fills its key table, as a fraction.
+log.cleaner.io.buffer.size | INT | 524288 | >=0 | medium | cluster-wide | works | Memory of the cleaner for reading and writing, all threads together, in bytes.
+log.cleaner.io.max.bytes.per.second | DOUBLE | 1.7976931348623157E308 |  | medium | cluster-wide | works | Ceiling of the cleaner's reading and writing, in bytes a second.
+log.cleaner.max.compaction.lag.ms | LONG | 9223372036854775807 | >=1 | medium | cluster-wide | works | After this age a record must become cleanable, in milliseconds.
+log.cleaner.min.cleanable.ratio | DOUBLE | 0.5 | 0..1 | medium | cluster-wide | works | Share of a log that must be dirty before it is cleaned.
+log.cleaner.min.compaction.lag.ms | LONG | 0 | >=0 | medium | cluster-wide | works | Before this age a record is left alone by the cleaner, in milliseconds.
+log.cleaner.threads | INT | 1 | >=0 | medium | cluster-wide | works | Threads that clean.
 log.cleanup.policy | LIST | delete | list compact/delete | medium | cluster-wide | works | What happens to old segments: delete, compact, both, or nothing.
 log.dir | LIST | ./data | list nonempty | high | read-only | works | Data directory, used when log.dirs is not set.
 log.dir.failure.timeout.ms | LONG | 30000 | >=1 | low | read-only | stored | How long a broker with a failed directory that holds leaders waits for the controller before it stops, in milliseconds.

@@ -9,7 +9,7 @@ compression.gzip.level | INT | -1 | 1..9 or -1 | medium | works | Level of gzip,
 compression.lz4.level | INT | 9 | 1..17 | medium | works | Level of lz4, where compression.type is lz4.
 compression.type | STRING | producer | uncompressed/zstd/lz4/snappy/gzip/producer | medium | works | Codec that batches are stored with; \`producer\` keeps what the client sent.
 compression.zstd.level | INT | 3 | -131072..22 | medium | works | Level of zstd, where compression.type is zstd.
-delete.retention.ms | LONG | 86400000 | >=0 | medium | stored | How long a tombstone stays in a compacted topic, in milliseconds.
+delete.retention.ms | LONG | 86400000 | >=0 | medium | works | How long a tombstone stays in a compacted topic, in milliseconds.
 file.delete.delay.ms | LONG | 60000 | >=0 | medium | works | How long a segment that was removed from the log stays on disk, in milliseconds.
 flush.messages | LONG | 9223372036854775807 | >=1 | medium | stored | Messages after which the log is flushed to disk.
 flush.ms | LONG | 9223372036854775807 | >=0 | medium | stored | Age at which an unflushed message is flushed to disk, in milliseconds.
@@ -19,13 +19,13 @@ internal.segment.bytes | INT | null |  | medium | internal | Size at which a seg
 leader.replication.throttled.replicas | LIST |  | replicas | medium | stored | Replicas that are throttled as leaders, as partition:broker, or \`*\`.
 local.retention.bytes | LONG | -2 | >=-2 | medium | stored | Bytes of a tiered partition kept on local disk; -2 follows retention.bytes.
 local.retention.ms | LONG | -2 | >=-2 | medium | stored | Age up to which a tiered segment is kept on local disk, in milliseconds; -2 follows retention.ms.
-max.compaction.lag.ms | LONG | 9223372036854775807 | >=1 | medium | stored | After this age a record must become cleanable, in milliseconds.
+max.compaction.lag.ms | LONG | 9223372036854775807 | >=1 | medium | works | After this age a record must become cleanable, in milliseconds.
 max.message.bytes | INT | 1048588 | >=0 | medium | works | Largest record batch that is accepted, after compression, in bytes.
 message.timestamp.after.max.ms | LONG | 3600000 | >=0 | medium | works | How far ahead of the broker's clock a record's timestamp may lie, in milliseconds.
 message.timestamp.before.max.ms | LONG | 9223372036854775807 | >=0 | medium | works | How far behind the broker's clock a record's timestamp may lie, in milliseconds.
 message.timestamp.type | STRING | CreateTime | CreateTime/LogAppendTime | medium | works | Whether a record carries the time of its creation or of its arrival.
-min.cleanable.dirty.ratio | DOUBLE | 0.5 | 0..1 | medium | stored | Share of the log that must be dirty before it is cleaned.
-min.compaction.lag.ms | LONG | 0 | >=0 | medium | stored | Before this age a record is left alone by the cleaner, in milliseconds.
+min.cleanable.dirty.ratio | DOUBLE | 0.5 | 0..1 | medium | works | Share of the log that must be dirty before it is cleaned.
+min.compaction.lag.ms | LONG | 0 | >=0 | medium | works | Before this age a record is left alone by the cleaner, in milliseconds.
 min.insync.replicas | INT | 1 | >=1 | medium | works | Replicas that must be in sync for acks=all to be accepted.
 preallocate | BOOLEAN | false |  | medium | stored | Whether a new segment's file gets its full size at once.
 remote.log.copy.disable | BOOLEAN | false |  | medium | stored | Whether no more segments are copied to tiered storage.

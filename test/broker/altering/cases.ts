@@ -21,7 +21,6 @@ function edit(
 
 const THROTTLED = 'leader.replication.throttled.replicas'
 const thenStuck = 'Kafka takes it, and from then on no topic with configs can be created or altered'
-const noListener = 'nobody here listens to it while the broker runs, so it is read-only'
 
 export const cases: readonly Case[] = [
   edit(topic, PLAIN, 'retention.ms', set, '1000', 'topic: a value is set'),
@@ -211,8 +210,8 @@ export const cases: readonly Case[] = [
     null,
     'all brokers: the assignment interval is unset',
   ),
-  edit(broker, '', 'log.cleaner.threads', set, '2', 'all brokers: a key without a listener', noListener),
-  edit(broker, '', 'log.cleaner.threads', remove, null, 'all brokers: a key without a listener is unset'),
+  edit(broker, '', 'log.cleaner.threads', set, '2', 'all brokers: threads of the cleaner'),
+  edit(broker, '', 'log.cleaner.threads', remove, null, 'all brokers: threads of the cleaner are unset'),
   edit(broker, '', 'no.such.key', set, '1', 'all brokers: an unknown key', 'there are no plug-ins that could read it'),
   edit(broker, '', 'no.such.key', remove, null, 'all brokers: an unknown key is unset'),
   {

@@ -16,4 +16,4 @@ pub use control::control_record;
 pub use header::{HEADER_BYTES, Header, LOG_OVERHEAD, add_sequence, attributes, crc_of_parts, patch, verify_crc};
 pub use records::{INFLATED_MAX_BYTES, RecordMeta, Records};
 pub use rewrite::{Rewriter, Rewritten};
-pub use walk::{Record, Tee, Walk, WalkError};
+pub use walk::{Record, Tee, Walk, WalkError, get_varint, put_varint, put_varlong};

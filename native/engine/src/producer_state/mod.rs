@@ -90,6 +90,14 @@ impl Producer {
     }
 }
 
+/// What compaction has to leave of a producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastRecord {
+    pub epoch: i16,
+    /// Of its last batch; None when only markers are known of it.
+    pub offset: Option<i64>,
+}
+
 /// The producers of one log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProducerStates {
@@ -209,6 +217,15 @@ impl ProducerStates {
     /// First offset of the oldest open transaction.
     pub fn oldest_open_transaction(&self) -> Option<i64> {
         self.open_transactions.keys().next().copied()
+    }
+
+    /// The last record of each producer.
+    pub fn last_records(&self) -> BTreeMap<i64, LastRecord> {
+        let last = |producer: &Producer| LastRecord {
+            epoch: producer.epoch,
+            offset: producer.batches.back().map(|batch| batch.last_offset),
+        };
+        self.producers.iter().map(|(id, producer)| (*id, last(producer))).collect()
     }
 
     /// Forgets everything; the caller then loads a snapshot and applies the batches after it.

@@ -29,6 +29,10 @@ pub enum Operation {
     Read,
     SyncData,
     SetLen,
+    /// Of a map's range.
+    Populate,
+    /// Through a map; one that fails breaks it.
+    Store,
 }
 
 /// A file system in memory. Clones share it.

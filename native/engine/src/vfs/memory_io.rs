@@ -2,8 +2,9 @@
 
 use super::durability::{ByteChange, Folder, Inode, NameChange, Node, Random};
 use super::memory::{MemoryVfs, Operation, Shared, lock, split};
+use super::memory_map::MemoryMap;
 use super::pages::gather;
-use super::{DirectoryEntry, File, Lock, LockFailure, OpenMode, Space, Vfs};
+use super::{DirectoryEntry, File, Lock, LockFailure, Map, OpenMode, Space, Vfs};
 use std::io::{self, IoSlice};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -241,6 +242,10 @@ impl File for MemoryFile {
             self.shared.used.fetch_sub(before - length, Ordering::AcqRel);
         }
         Ok(())
+    }
+
+    fn map(&self, length: u64) -> io::Result<Box<dyn Map>> {
+        Ok(Box::new(MemoryMap::new(self.shared.clone(), self.inode.clone(), length)))
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -11,8 +11,13 @@
 //! - Paths are strings with `/` between the parts; `path` joins them. No path is built from an unchecked name.
 
 mod durability;
+#[cfg(target_os = "linux")]
+mod guard;
+#[cfg(target_os = "linux")]
+mod map;
 mod memory;
 mod memory_io;
+mod memory_map;
 mod pages;
 mod platform;
 mod posix;
@@ -116,6 +121,8 @@ pub trait File: Send + Sync {
     /// Lets the system begin to write what is dirty, without waiting; a sync that follows has less to do.
     fn begin_writing(&self);
     fn set_len(&self, length: u64) -> io::Result<()>;
+    /// The first `length` bytes for stores, more than the file need have. `Unsupported` where stores could fail.
+    fn map(&self, length: u64) -> io::Result<Box<dyn Map>>;
     fn len(&self) -> io::Result<u64>;
     fn is_empty(&self) -> io::Result<bool> {
         Ok(self.len()? == 0)
@@ -128,6 +135,20 @@ pub trait File: Send + Sync {
     fn modified_ms(&self) -> io::Result<Option<i64>>;
     /// For `sendfile`; none for a file in memory.
     fn raw_fd(&self) -> Option<i32>;
+}
+
+/// A file's bytes as memory to store to. One owner; the file's length is the owner's care.
+pub trait Map: Send {
+    /// Makes a range of file positions, all of them written before, ready for stores; what was ready before and doesn't touch
+    /// it no longer is.
+    fn populate(&mut self, at: u64, length: u64) -> io::Result<()>;
+    /// No store goes below this position any more.
+    fn leave(&mut self, until: u64);
+    /// The bytes of a range that is ready. Panics outside of it.
+    fn bytes(&mut self, at: u64, length: usize) -> &mut [u8];
+    /// These bytes were stored: whatever ends the process, they are in the file before those that a later call tells of.
+    /// False: they aren't, and nothing that is stored here will be.
+    fn stored(&mut self, at: u64, length: usize) -> bool;
 }
 
 /// Joins a folder and a name.

@@ -1,7 +1,7 @@
 //! The one file of this crate with calls that belong to one operating system. Each has a portable second form, which
 //! is correct and merely slower or more cautious.
 
-use super::Space;
+use super::{Map, Space};
 use std::fs::File;
 use std::io;
 
@@ -113,6 +113,17 @@ pub fn raw_fd(file: &File) -> Option<i32> {
 #[cfg(not(unix))]
 pub fn raw_fd(_file: &File) -> Option<i32> {
     None
+}
+
+/// The file's first bytes for stores.
+#[cfg(target_os = "linux")]
+pub fn map(file: &File, length: u64) -> io::Result<Box<dyn Map>> {
+    Ok(Box::new(super::map::PosixMap::new(file, length)?))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn map(_file: &File, _length: u64) -> io::Result<Box<dyn Map>> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Begins to write the file's dirty pages.

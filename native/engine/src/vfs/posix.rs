@@ -1,6 +1,6 @@
 //! The operating system's files, through std and libc.
 
-use super::{DirectoryEntry, File, Lock, LockFailure, OpenMode, Space, Vfs, path, platform};
+use super::{DirectoryEntry, File, Lock, LockFailure, Map, OpenMode, Space, Vfs, path, platform};
 use std::collections::BTreeSet;
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -181,6 +181,10 @@ impl File for PosixFile {
 
     fn set_len(&self, length: u64) -> io::Result<()> {
         self.file.set_len(length)
+    }
+
+    fn map(&self, length: u64) -> io::Result<Box<dyn Map>> {
+        platform::map(&self.file, length)
     }
 
     fn len(&self) -> io::Result<u64> {

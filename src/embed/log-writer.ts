@@ -1,0 +1,134 @@
+/**
+ * Appends to a log that this thread owns: one call of the engine for each, and its offset is the answer.
+ *
+ * Invariants: what has its offset is in the log's file, whatever ends the process. Durable appends and flushes that are
+ * asked for within one job of the event loop share one sync. Nothing is kept of the arrays that are passed.
+ */
+import type { Host } from '../host/host.ts'
+import { LogError, logErrorCode } from '../log/log-errors.ts'
+import { Code } from '../native/engine-code.ts'
+import type { OwnedLog } from '../native/owned-log.ts'
+import type { Outcome } from '../native/types.ts'
+import { buildBatch } from '../records/builder.ts'
+import { StorageError } from './errors.ts'
+import type { AppendOptions } from './log-options.ts'
+import { failed } from './log-reader.ts'
+import { type Bytes, toBytes } from './record.ts'
+
+/** Texts up to so many UTF-16 units are encoded into a memory that is used again and again. */
+const SCRATCH_UNITS = 16 << 10
+const NO_BYTES = new Uint8Array(0)
+const encoder = new TextEncoder()
+
+export class LogWriter {
+  readonly dir: string
+  readonly owned: OwnedLog
+  /** Offset after the last record. */
+  end: number
+  readonly #host: Host
+  /** Three bytes of UTF-8 for each unit at most. */
+  readonly #scratch = new Uint8Array(3 * SCRATCH_UNITS)
+  /** The sync that those who ask for one now will share. */
+  #sync: Promise<void> | undefined
+
+  constructor(dir: string, owned: OwnedLog, host: Host) {
+    this.dir = dir
+    this.owned = owned
+    this.end = owned.marks.end
+    this.#host = host
+  }
+
+  /** The record's offset. */
+  append(value: Bytes | null, options?: AppendOptions): number {
+    const nowMs = this.#host.clock.wallMs()
+    if (options !== undefined) return this.#told(this.#appendRecord(value, options, nowMs), 1)
+    let bytes: Uint8Array
+    let length: number
+    if (typeof value === 'string' && value.length <= SCRATCH_UNITS) {
+      bytes = this.#scratch
+      length = encoder.encodeInto(value, bytes).written
+    } else if (value === null) {
+      bytes = NO_BYTES
+      length = -1
+    } else {
+      bytes = value instanceof Uint8Array ? value : toBytes(value)
+      length = bytes.length
+    }
+    return this.#told(this.owned.append(bytes, length, nowMs), 1)
+  }
+
+  #appendRecord(value: Bytes | null, options: AppendOptions, nowMs: number): number {
+    const { key = null, headers, timestamp } = options
+    const at = timestamp === undefined ? nowMs : Math.trunc(Number(timestamp))
+    if (!Number.isFinite(at)) throw new TypeError(`timestamp must be a Date or milliseconds, not ${timestamp}`)
+    if (headers === undefined) return this.owned.appendRecord(toBytes(key), toBytes(value), at, nowMs)
+    const entries = Symbol.iterator in headers ? [...headers] : Object.entries(headers)
+    const record = {
+      key: toBytes(key),
+      value: toBytes(value),
+      headers: entries.map(([name, content]) => ({ key: toBytes(name), value: toBytes(content) })),
+    }
+    const batch = buildBatch([record], { baseOffset: 0, leaderEpoch: 0, timestamp: BigInt(at) })
+    return this.owned.appendBatch(batch, nowMs)
+  }
+
+  /** The first offset. */
+  appendMany(values: readonly (Bytes | null)[]): number {
+    const nowMs = this.#host.clock.wallMs()
+    const parts = Array.from(values, value => toBytes(value))
+    const present = parts.filter(part => part !== null)
+    // Packed values have no way to be absent.
+    if (present.length < parts.length) {
+      const records = parts.map(value => ({ key: null, value }))
+      const batch = buildBatch(records, { baseOffset: 0, leaderEpoch: 0, timestamp: BigInt(nowMs) })
+      return this.#told(this.owned.appendBatch(batch, nowMs), records.length)
+    }
+    const ends = new Uint32Array(present.length)
+    let bytes = 0
+    for (const [index, part] of present.entries()) {
+      bytes += part.length
+      ends[index] = bytes
+    }
+    if (bytes > 0xffffffff) throw new RangeError(`${bytes} bytes at once are more than appendMany takes`)
+    const packed = new Uint8Array(bytes)
+    for (const [index, part] of present.entries()) packed.set(part, (ends[index] ?? 0) - part.length)
+    return this.appendPacked(packed, ends)
+  }
+
+  /** The first offset. */
+  appendPacked(packed: Uint8Array, ends: Uint32Array): number {
+    return this.#told(this.owned.appendPacked(packed, ends, this.#host.clock.wallMs()), ends.length)
+  }
+
+  /** Resolves when everything appended before is on disk. */
+  sync(): Promise<void> {
+    this.#sync ??= new Promise((resolve, reject) => {
+      this.#host.loop.microtask(() => {
+        this.#sync = undefined
+        const done = (outcome: Outcome) => {
+          if (outcome.code === 0) resolve()
+          else reject(new StorageError(this.dir, new LogError(logErrorCode(outcome.code), outcome.text)))
+        }
+        try {
+          this.owned.sync(done)
+        } catch (error) {
+          reject(error)
+        }
+      })
+    })
+    return this.#sync
+  }
+
+  #told(offset: number, count: number): number {
+    if (offset >= 0) {
+      this.end = offset + count
+      return offset
+    }
+    // Of packed values a part may be there.
+    this.end = this.owned.marks.end
+    const error = this.owned.failure()
+    if (error.engineCode === Code.tooLarge || error.engineCode === Code.largerThanSegment)
+      throw new RangeError(error.message)
+    throw failed(this, error)
+  }
+}
