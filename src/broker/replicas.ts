@@ -39,6 +39,21 @@ interface Topic {
   waiting: (() => void)[]
 }
 
+/** A log that waits to be opened. There may be a hundred thousand of them at a start: no closure, no configs. */
+interface Opening {
+  readonly directory: LogDirectory
+  readonly topic: Topic
+  readonly partition: Partition
+  /** The first try. */
+  readonly isFirst: boolean
+  /** A copy of it that was under way to another directory. */
+  readonly future?: Folder | undefined
+  /** The copy's folder, which takes the partition's name first. */
+  readonly promoted?: string | undefined
+}
+
+type Task = Opening | (() => Promise<void>)
+
 /** What a topic's configs and the broker's make together. */
 interface Settings {
   readonly configs: ReadonlyMap<string, string>
@@ -67,13 +82,6 @@ export interface ReplicasOptions {
 }
 
 /** How a log is opened: again after a full disk, with a move to go on with, or from a copy whose move was all but done. */
-interface Opening {
-  readonly isFirst: boolean
-  readonly future?: Folder | undefined
-  /** The copy's folder, which takes the partition's name first. */
-  readonly promoted?: string | undefined
-}
-
 function offlineDirectory(path: string): LogDirectoryContent {
   return { path, errorCode: ErrorCode.KAFKA_STORAGE_ERROR, logs: [], totalBytes: -1, usableBytes: -1 }
 }
@@ -89,7 +97,7 @@ export class Replicas implements ReplicaPort {
   /** What lies on the disks is all taken: what comes from now on is new. */
   #started = false
   readonly #logsIn = new Map<LogDirectory, number>()
-  #queue: (() => Promise<void>)[] = []
+  #queue: Task[] = []
   /** Tasks of the queue that have been taken. */
   #taken = 0
   #running = 0
@@ -229,10 +237,10 @@ export class Replicas implements ReplicaPort {
     for (const topic of delta.deletedTopics.values()) this.#delete(topic)
     for (const id of delta.changedTopics) {
       const topic = image.topicsById.get(id)
-      if (topic !== undefined) this.#follow(topic, image)
+      if (topic !== undefined) this.#follow(topic)
     }
     for (const key of delta.changedConfigs) {
-      if (key.startsWith('topic:')) this.#reconfigureTopic(key.slice('topic:'.length), image)
+      if (key.startsWith('topic:')) this.#reconfigureTopic(key.slice('topic:'.length))
     }
   }
 
@@ -244,18 +252,21 @@ export class Replicas implements ReplicaPort {
       image.configs.get('broker:') ?? none,
       image.configs.get(own) ?? none,
     )
-    for (const name of this.#topics.keys()) this.#reconfigureTopic(name, image)
+    for (const name of this.#topics.keys()) this.#reconfigureTopic(name)
   }
 
-  #reconfigureTopic(name: string, image: MetadataImage): void {
+  #reconfigureTopic(name: string): void {
     for (const partition of this.#topics.get(name)?.partitions ?? []) {
-      if (partition?.log === undefined) continue
-      const config = this.#logConfig(name, image)
-      partition.configure(this.#partitionSettings(name, image))
-      partition.log
-        .configure(config)
-        .catch(error => this.#say(error, `${name}-${partition.index} keeps its old configs`))
+      if (partition?.log !== undefined) this.#reconfigure(partition)
     }
+  }
+
+  #reconfigure(partition: Partition): void {
+    const image = this.#image as MetadataImage
+    partition.configure(this.#partitionSettings(partition.topic, image))
+    partition.log
+      ?.configure(this.#logConfig(partition.topic, image))
+      .catch(error => this.#say(error, `${partition.topic}-${partition.index} keeps its old configs`))
   }
 
   /** With the jitter of one log. */
@@ -283,7 +294,7 @@ export class Replicas implements ReplicaPort {
     return this.#settings
   }
 
-  #follow(image: TopicImage, metadata: MetadataImage): void {
+  #follow(image: TopicImage): void {
     let topic = this.#topics.get(image.name)
     if (topic === undefined) {
       topic = { id: image.id, partitions: [], opening: 0, waiting: [] }
@@ -298,18 +309,18 @@ export class Replicas implements ReplicaPort {
         partition = new Partition(image.name, image.id, index, this.#options.nodeId)
         topic.partitions[index] = partition
         partition.lead(state)
-        this.#open(topic, partition, state.directories[place], metadata)
+        this.#open(topic, partition, state.directories[place])
       } else partition.lead(state)
     }
   }
 
-  #open(topic: Topic, partition: Partition, directoryId: string | undefined, image: MetadataImage): void {
+  #open(topic: Topic, partition: Partition, directoryId: string | undefined): void {
     const folder = `${partition.topic}-${partition.index}`
     const named = this.#withId(directoryId)
     const promoted = named && this.#folders.takeAbandoned(folder, named)
     if (promoted !== undefined) {
       this.#countLog(promoted.directory, 1)
-      this.#openIn(promoted.directory, topic, partition, image, { isFirst: true, promoted: promoted.name })
+      this.#openSoon({ directory: promoted.directory, topic, partition, isFirst: true, promoted: promoted.name })
       return
     }
     const existing = this.#folders.take(folder, partition.topicId, named)
@@ -326,44 +337,42 @@ export class Replicas implements ReplicaPort {
     }
     const directory = existing ?? this.#moves.takePreferred(folder) ?? this.#directoryFor(directoryId)
     this.#countLog(directory, 1)
-    this.#openIn(directory, topic, partition, image, { isFirst: true, future })
+    this.#openSoon({ directory, topic, partition, isFirst: true, future })
   }
 
-  #openIn(
-    directory: LogDirectory,
-    topic: Topic,
-    partition: Partition,
-    image: MetadataImage,
-    { isFirst, future, promoted }: Opening,
-  ): void {
+  #openSoon(opening: Opening): void {
+    opening.topic.opening++
+    this.#enqueue(opening)
+  }
+
+  async #openOne({ directory, topic, partition, isFirst, future, promoted }: Opening): Promise<void> {
     const folder = `${partition.topic}-${partition.index}`
-    const config = this.#logConfig(partition.topic, image)
-    const settings = this.#partitionSettings(partition.topic, image)
-    topic.opening++
-    this.#enqueue(async () => {
-      try {
-        if (promoted !== undefined) await directory.setAside(promoted, folder)
-        const log = await this.#openLog(directory, folder, { config, topicId: partition.topicId })
-        if (log.opened.recoveredSegments > 0) {
-          this.#recovered.logs++
-          this.#recovered.cutRecords += log.opened.cutRecords
-          this.#recovered.cutBytes += log.opened.cutBytes
-        }
-        partition.attach(log, settings)
-        this.#tell(partition, directory)
-        if (future !== undefined) this.#moves.begin(partition, future)
-      } catch (error) {
-        partition.fail(error instanceof LogError ? clientErrorCode(error.code) : ErrorCode.KAFKA_STORAGE_ERROR)
-        const noSpace = error instanceof LogError && error.noSpace
-        if (isFirst || !noSpace) this.#say(error, `${folder} is offline`)
-        if (noSpace) this.#openLater(directory, topic, partition, promoted)
+    try {
+      if (promoted !== undefined) await directory.setAside(promoted, folder)
+      const settings = this.#settingsOf(partition.topic, this.#image as MetadataImage)
+      const config = this.#logConfig(partition.topic, this.#image as MetadataImage)
+      const log = await this.#openLog(directory, folder, { config, topicId: partition.topicId })
+      if (log.opened.recoveredSegments > 0) {
+        this.#recovered.logs++
+        this.#recovered.cutRecords += log.opened.cutRecords
+        this.#recovered.cutBytes += log.opened.cutBytes
       }
-      if (--topic.opening === 0) {
-        const { waiting } = topic
-        topic.waiting = []
-        for (const resolve of waiting) resolve()
-      }
-    })
+      partition.attach(log, settings.partition)
+      this.#tell(partition, directory)
+      const { configs, broker } = this.#settingsOf(partition.topic, this.#image as MetadataImage)
+      if (configs !== settings.configs || broker !== settings.broker) this.#reconfigure(partition)
+      if (future !== undefined) this.#moves.begin(partition, future)
+    } catch (error) {
+      partition.fail(error instanceof LogError ? clientErrorCode(error.code) : ErrorCode.KAFKA_STORAGE_ERROR)
+      const noSpace = error instanceof LogError && error.noSpace
+      if (isFirst || !noSpace) this.#say(error, `${folder} is offline`)
+      if (noSpace) this.#openLater(directory, topic, partition, promoted)
+    }
+    if (--topic.opening === 0) {
+      const { waiting } = topic
+      topic.waiting = []
+      for (const resolve of waiting) resolve()
+    }
   }
 
   /** A topic that was created on a full disk is served as soon as there is room, without a restart. */
@@ -372,7 +381,7 @@ export class Replicas implements ReplicaPort {
     const timer = timers.at(clock.monotonicMs() + AGAIN_MS, () => {
       this.#again.delete(timer)
       if (this.#topics.get(partition.topic) !== topic || directory.offline) return
-      this.#openIn(directory, topic, partition, this.#image as MetadataImage, { isFirst: false, promoted })
+      this.#openSoon({ directory, topic, partition, isFirst: false, promoted })
     })
     this.#again.add(timer)
   }
@@ -476,14 +485,15 @@ export class Replicas implements ReplicaPort {
     return clean
   }
 
-  #enqueue(task: () => Promise<void>): void {
+  #enqueue(task: Task): void {
     if (this.#running < AT_ONCE) void this.#run(task)
     else this.#queue.push(task)
   }
 
-  async #run(first: () => Promise<void>): Promise<void> {
+  async #run(first: Task): Promise<void> {
     this.#running++
-    for (let task: (() => Promise<void>) | undefined = first; task !== undefined; task = this.#next()) await task()
+    for (let task: Task | undefined = first; task !== undefined; task = this.#next())
+      await (typeof task === 'function' ? task() : this.#openOne(task))
     if (--this.#running > 0) return
     const waiting = this.#idleWaiting
     this.#idleWaiting = []
@@ -491,7 +501,7 @@ export class Replicas implements ReplicaPort {
   }
 
   /** From an index, because taking the first of a long array moves all the others. */
-  #next(): (() => Promise<void>) | undefined {
+  #next(): Task | undefined {
     const task = this.#queue[this.#taken]
     if (task !== undefined) {
       this.#taken++

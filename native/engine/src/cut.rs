@@ -10,7 +10,8 @@ use crate::command::Failure;
 use crate::error::Code;
 use crate::log::{Advanced, Log};
 use crate::planted::{Bug, planted};
-use crate::recovery::{load_producers, measure};
+use crate::recovery::measure;
+use crate::recovery_producers::load_producers;
 use crate::scan::{Scan, Step};
 use crate::segment::{Largest, Segment, file_name, find_batch, parse_name};
 use crate::vfs::{Vfs, path, remove_if_there};
@@ -200,9 +201,11 @@ impl Log {
         };
         let state = self.shared.view.state();
         let expiration_ms = self.config.producer_id_expiration_ms;
-        let loaded =
-            load_producers(&*self.shared.directory.vfs, &self.shared.folder, &state, self.end, now_ms, expiration_ms)
-                .map_err(failed)?;
+        let (vfs, folder) = (&*self.shared.directory.vfs, &*self.shared.folder);
+        let entries = vfs.list(folder).map_err(failed)?;
+        let snapshots = entries.iter().filter_map(|entry| parse_name(&entry.name, ".snapshot"));
+        let snapshots = snapshots.filter(|offset| *offset <= self.end).collect();
+        let loaded = load_producers(vfs, folder, &state, snapshots, self.end, now_ms, expiration_ms).map_err(failed)?;
         self.producers = loaded.producers;
         self.loose_snapshots = loaded.loose;
         self.unindexed = 0;
