@@ -59,6 +59,7 @@ impl Log {
             return self.restart_at(offset.min(self.start), now_ms);
         }
         self.unsynced_indexes.extend(self.shared.sync.hold(end));
+        self.forget_journaled()?;
         if !planted(Bug::CutBeforeLowering) {
             self.shared.directory.lower_points(&self.shared.name, end)?;
         }
@@ -86,7 +87,6 @@ impl Log {
         let removed: Vec<i64> = state.segments[at + 1..].iter().map(|segment| segment.base).collect();
         self.cut_files(&segment, position, &removed, end)
             .map_err(|error| self.shared.directory.fail(&format!("truncating {}", self.shared.name), &error))?;
-        self.forget_journaled()?;
         self.shared.sync.truncated(end);
         self.after_cut(now_ms)
     }
@@ -121,6 +121,7 @@ impl Log {
         let retired = self.shared.sync.take_retired();
         let lowest = offset.min(self.start);
         self.unsynced_indexes.extend(self.shared.sync.hold(lowest));
+        self.forget_journaled()?;
         self.shared.directory.lower_points(&self.shared.name, lowest)?;
         let state = self.shared.view.state();
         let (vfs, folder) = (self.shared.directory.vfs.clone(), self.shared.folder.clone());
@@ -153,17 +154,24 @@ impl Log {
             vfs.sync_folder(folder)
         };
         cut().map_err(|error| self.shared.directory.fail(&format!("restarting {}", self.shared.name), &error))?;
-        self.forget_journaled()?;
         self.shared.sync.restarted(offset);
         self.after_cut(now_ms)
     }
 
-    /// What was cut does not come back out of the journal; what stays does not need it.
+    /// After `hold`: what is cut does not come back out of the journal, and what stays does not need it. Before the recovery
+    /// point is lowered: below it the journal's bytes may be of segments that were cleaned since.
     fn forget_journaled(&self) -> Result<(), Failure> {
         let shared = &self.shared;
-        shared.sync_journaled()?;
-        shared.directory.journal.drained(shared.log);
-        shared.directory.journal.forget(&shared.directory, &[&shared.name])
+        if shared.directory.journal.is_used() {
+            if let Some(file) = self.active.open_file() {
+                let failed = |error| shared.directory.fail(&format!("syncing a segment of {}", shared.name), &error);
+                file.sync_data().map_err(failed)?;
+            }
+            shared.sync_journaled()?;
+            shared.directory.journal.drained(shared.log);
+            shared.directory.journal.forget(&shared.directory, &[&shared.name])?;
+        }
+        Ok(())
     }
 
     /// The active segment is empty: it begins at `base` instead. A log without any record begins there too.

@@ -150,6 +150,11 @@ impl Journal {
         }
     }
 
+    /// Whether it was prepared: a run may have begun.
+    pub fn is_used(&self) -> bool {
+        lock(&self.writer).is_some()
+    }
+
     /// Whether it has entries of a log in this folder.
     pub fn holds(&self, name: &str) -> bool {
         lock(&self.held).iter().any(|held| held.names.contains(name))
