@@ -13,6 +13,7 @@ mod directory;
 pub mod driver;
 pub mod error;
 mod files;
+pub mod formats;
 mod gather;
 mod hub;
 pub mod inspect;

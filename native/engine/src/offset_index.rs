@@ -37,7 +37,7 @@ impl OffsetIndex {
         self.entries.shrink_to_fit();
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 

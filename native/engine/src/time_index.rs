@@ -35,7 +35,7 @@ impl TimeIndex {
         self.entries.shrink_to_fit();
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 

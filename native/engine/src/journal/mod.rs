@@ -12,7 +12,7 @@
 //! retention change lies below the recovery point on disk, where nothing is put back. After a failed sync nothing is
 //! written any more: the directory is offline. The lock is held over I/O: whoever cuts a log waits for the run before it.
 
-mod record;
+pub mod record;
 pub mod replay;
 mod writer;
 

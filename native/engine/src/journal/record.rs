@@ -33,6 +33,12 @@ pub struct Writer {
     entries: u32,
 }
 
+impl Default for Writer {
+    fn default() -> Writer {
+        Writer::new()
+    }
+}
+
 impl Writer {
     pub fn new() -> Writer {
         Writer { bytes: vec![0; HEADER_BYTES], entries: 0 }

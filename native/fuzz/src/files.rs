@@ -1,0 +1,227 @@
+//! The files beside the batches. What is decoded and encoded again is the front of what was there, or says the same.
+
+use crate::{Choices, batches};
+use odradek_engine::batch::Header;
+use odradek_engine::command::Origin;
+use odradek_engine::formats::*;
+use odradek_engine::producer_state::ProducerStates;
+use odradek_engine::vfs::{File, MemoryVfs, OpenMode, Vfs, write_all_at};
+use std::sync::Arc;
+
+const NOW: i64 = 1_700_000_000_000;
+const DAY_MS: i64 = 86_400_000;
+
+fn file_of(bytes: &[u8]) -> Arc<dyn File> {
+    let file = MemoryVfs::new().open("f", OpenMode::Create).expect("a file in memory");
+    write_all_at(&*file, bytes, 0).expect("room in memory");
+    file
+}
+
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
+}
+
+pub fn offset_index(input: &[u8]) {
+    let mut choices = Choices(input);
+    let (relative, position) = (choices.u64() as u32, choices.u64() >> 30);
+    let bytes = choices.0;
+    let (mut index, sound) = OffsetIndex::decode(bytes, 1 << 31);
+    let encoded = index.encode();
+    assert!(bytes.starts_with(&encoded));
+    assert_eq!(sound, is_blank(&bytes[encoded.len()..]));
+    assert_eq!(OffsetIndex::decode(&encoded, 1 << 31), (index.clone(), true));
+    let file = file_of(if sound { bytes } else { &encoded });
+    assert_eq!(offset_floor_in_file(&*file, relative).expect("read"), index.floor(relative));
+    assert_eq!(floor_position_in_file(&*file, position).expect("read"), index.floor_position(position));
+    // Damage leads astray, no more.
+    let damaged = file_of(bytes);
+    offset_floor_in_file(&*damaged, relative).expect("read");
+    floor_position_in_file(&*damaged, position).expect("read");
+    index.truncate(relative);
+    assert!(index.last().is_none_or(|last| last.relative < relative));
+}
+
+pub fn time_index(input: &[u8]) {
+    let mut choices = Choices(input);
+    let (timestamp, relative) = (choices.u64() as i64, choices.u64() as u32);
+    let bytes = choices.0;
+    let (mut index, sound) = TimeIndex::decode(bytes);
+    let encoded = index.encode();
+    assert!(bytes.starts_with(&encoded));
+    assert_eq!(sound, is_blank(&bytes[encoded.len()..]));
+    assert_eq!(TimeIndex::decode(&encoded), (index.clone(), true));
+    if index.last().is_some() {
+        let file = file_of(if sound { bytes } else { &encoded });
+        assert_eq!(time_floor_in_file(&*file, timestamp).expect("read"), index.floor(timestamp));
+    }
+    time_floor_in_file(&*file_of(bytes), timestamp).expect("read");
+    index.truncate(relative);
+    assert!(index.last().is_none_or(|last| last.relative < relative));
+}
+
+pub fn txn_index(input: &[u8]) {
+    let entries = decode_txn_index(input);
+    let encoded = encode_txn_index(&entries);
+    assert!(input.starts_with(&encoded));
+    assert_eq!(decode_txn_index(&encoded), entries);
+    assert!(entries.iter().all(|entry| entry.first_offset < entry.last_offset));
+}
+
+pub fn snapshot(input: &[u8]) {
+    let mut bytes = input.to_vec();
+    let _ = ProducerStates::new().decode_snapshot(&bytes, NOW, DAY_MS);
+    if bytes.len() >= 6 {
+        let crc = crc_fast::crc32_iscsi(&bytes[6..]);
+        bytes[2..6].copy_from_slice(&crc.to_be_bytes());
+    }
+    let _ = ProducerStates::new().decode_snapshot(&bytes, NOW, DAY_MS);
+    let mut states = ProducerStates::new();
+    if states.decode_snapshot(&bytes, 0, i64::MAX).is_err() {
+        assert_eq!(states, ProducerStates::new(), "something of a bad snapshot was kept");
+        return;
+    }
+    let encoded = states.encode_snapshot();
+    assert!(encoded.len() <= bytes.len());
+    let mut again = ProducerStates::new();
+    again.decode_snapshot(&encoded, 0, i64::MAX).expect("our own");
+    assert_eq!(again.encode_snapshot(), encoded);
+    states.oldest_open_transaction();
+    states.last_records();
+    for batch in batches::seeds() {
+        let header = Header::read(&batch).expect("a header");
+        for origin in [Origin::Client, Origin::Marker] {
+            let _ = states.check(&header, &batch[61..], origin, 2);
+        }
+        let _ = states.apply(&header, &batch[61..]);
+    }
+    states.expire(NOW, DAY_MS);
+    states.encode_snapshot();
+}
+
+pub fn leader_epochs(input: &[u8]) {
+    let mut choices = Choices(input);
+    let (epoch, offset) = (choices.byte() as i32 - 1, i64::from(choices.byte()));
+    let Ok(mut epochs) = LeaderEpochs::decode(choices.0) else { return };
+    assert_eq!(LeaderEpochs::decode(&epochs.encode()), Ok(epochs.clone()));
+    for epoch in [epoch, epochs.latest(), epochs.latest() - 1, i32::MAX] {
+        let (found, end) = epochs.end_offset_for(epoch, i64::MAX);
+        assert!(found <= epoch.max(-1) && end >= -1);
+    }
+    epochs.truncate_from_start(offset);
+    epochs.assign(epoch, offset);
+    epochs.truncate_from_end(offset);
+    assert_eq!(LeaderEpochs::decode(&epochs.encode()), Ok(epochs));
+}
+
+pub fn checkpoint(input: &[u8]) {
+    if let Ok(offsets) = decode_offsets(input) {
+        let encoded = encode_offsets(offsets.iter().map(|(folder, offset)| (folder.as_str(), *offset)));
+        assert_eq!(decode_offsets(&encoded), Ok(offsets));
+    }
+    if let Ok(id) = decode_partition_metadata(input) {
+        assert_eq!(decode_partition_metadata(&encode_partition_metadata(&id)), Ok(id));
+    }
+    let epoch = decode_clean_shutdown(input);
+    assert_eq!(decode_clean_shutdown(&encode_clean_shutdown(epoch)), epoch);
+}
+
+/// Where the checksum of a journal's record stands.
+const JOURNAL_SUM: usize = 8;
+
+pub fn journal(input: &[u8]) {
+    let _ = read_journal(input);
+    let mut bytes = input.to_vec();
+    let length = bytes.get(12..16).map_or(0, |raw| u32::from_be_bytes([raw[0], raw[1], raw[2], raw[3]]) as usize);
+    if (28..=bytes.len()).contains(&length) {
+        let crc = crc_fast::crc32_iscsi(&bytes[12..length]);
+        bytes[JOURNAL_SUM..12].copy_from_slice(&crc.to_be_bytes());
+    }
+    let Some(found) = read_journal(&bytes) else { return };
+    let mut writer = JournalWriter::new();
+    for entry in &found.entries {
+        match entry {
+            Entry::Forget(name) => writer.forget(name),
+            Entry::Bytes(place, content) => {
+                let filled = writer.add(place, content.len(), |into| {
+                    into.copy_from_slice(content);
+                    Ok::<(), ()>(())
+                });
+                filled.expect("it was filled");
+            }
+        }
+    }
+    let written = writer.finish(found.sequence);
+    let again = read_journal(&written).expect("our own");
+    assert_eq!((again.sequence, &again.entries), (found.sequence, &found.entries));
+    assert_eq!(again.padded, written.len());
+}
+
+fn behind(choices: usize, content: Vec<u8>) -> Vec<u8> {
+    [vec![1; choices], content].concat()
+}
+
+pub fn offset_index_seeds() -> Vec<Vec<u8>> {
+    let mut index = OffsetIndex::default();
+    for n in 1..40 {
+        index.append(n * 9, n * 4096);
+    }
+    let whole = index.encode();
+    let blank = [&whole[..], &[0; 64]].concat();
+    vec![Vec::new(), behind(16, whole), behind(16, blank)]
+}
+
+pub fn time_index_seeds() -> Vec<Vec<u8>> {
+    let mut index = TimeIndex::default();
+    for n in 1..40 {
+        index.append(NOW + i64::from(n) * 100, n * 9);
+    }
+    let whole = index.encode();
+    let blank = [&whole[..], &[0; 60]].concat();
+    vec![Vec::new(), behind(16, whole), behind(16, blank)]
+}
+
+pub fn txn_index_seeds() -> Vec<Vec<u8>> {
+    let entry = |n: i64| AbortedTransaction {
+        producer_id: n,
+        first_offset: n * 10,
+        last_offset: n * 10 + 7,
+        last_stable_offset: n * 10 + 8,
+    };
+    vec![Vec::new(), encode_txn_index(&(0..6).map(entry).collect::<Vec<_>>())]
+}
+
+pub fn snapshot_seeds() -> Vec<Vec<u8>> {
+    let mut states = ProducerStates::new();
+    let empty = states.encode_snapshot();
+    for batch in batches::seeds() {
+        states.apply(&Header::read(&batch).expect("a header"), &batch[61..]);
+    }
+    vec![empty, states.encode_snapshot()]
+}
+
+pub fn leader_epochs_seeds() -> Vec<Vec<u8>> {
+    let entries = [(0, 0), (1, 15), (4, 16), (9, 200)].map(|(epoch, start)| EpochEntry { epoch, start });
+    vec![behind(2, LeaderEpochs::default().encode()), behind(2, LeaderEpochs::from_entries(entries).encode())]
+}
+
+pub fn checkpoint_seeds() -> Vec<Vec<u8>> {
+    vec![
+        encode_offsets([("t-0", 5), ("a-b-11", i64::MAX)].into_iter()),
+        encode_partition_metadata("AAAAAAAAAAAAAAAAAAAAAA"),
+        encode_clean_shutdown(42),
+        Vec::new(),
+    ]
+}
+
+pub fn journal_seeds() -> Vec<Vec<u8>> {
+    let mut writer = JournalWriter::new();
+    let place = Place { name: "t-0", topic_id: "AAAAAAAAAAAAAAAAAAAAAA", base: 7, position: 100, end: 12 };
+    let batch = &batches::seeds()[0];
+    let filled = writer.add(&place, batch.len(), |into| {
+        into.copy_from_slice(batch);
+        Ok::<(), ()>(())
+    });
+    filled.expect("it was filled");
+    writer.forget("gone-1");
+    vec![JournalWriter::new().finish(1), writer.finish(5)]
+}
