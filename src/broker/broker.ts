@@ -23,8 +23,10 @@ import type { Connection, Listener, ListenerHandler } from '../net/net.ts'
 import { listen } from '../net/reactor-listener.ts'
 import { produce } from '../protocol/apis/00-produce.ts'
 import { offsetCommit } from '../protocol/apis/08-offset-commit.ts'
+import { ErrorCode } from '../protocol/error-codes.ts'
 import { findApi } from '../protocol/registry.ts'
 import { skimProgram } from '../protocol/skim.ts'
+import { Assignments } from './assignments.ts'
 import { Cleaner } from './cleaner.ts'
 import type { BrokerPorts, Endpoint } from './context.ts'
 import { Deadlines } from './deadlines.ts'
@@ -35,6 +37,7 @@ import { GROUPS_TOPIC, GroupCoordinators } from './group-coordinators.ts'
 import { handlers } from './handlers/index.ts'
 import type { BrokerLifecycle } from './lifecycle.ts'
 import { previousBrokerEpoch, startLifecycle } from './lifecycle.ts'
+import { LostDirectories } from './lost-directories.ts'
 import { LogPartitionWriter } from './partition-writer.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { Replicas } from './replicas.ts'
@@ -160,15 +163,21 @@ async function start(
   const nodeId = config.number('node.id')
   runtime.onFatal(text => options.onFailed?.(text))
 
-  for (const path of config.list('log.dirs')) {
-    const directory = openEngineDirectory(runtime, path, options.disk)
+  const paths = metadataFirst(config.list('log.dirs'), config.text('metadata.log.dir'))
+  const unusable = new LostDirectories(logger)
+  for (const path of paths) {
+    const directory = unusable.tryUse(path, path === paths[0], () => openEngineDirectory(runtime, path, options.disk))
+    if (directory === undefined) continue
     parts.directories.push(directory)
-    directory.onFailed((_code, text) => logger.error(text))
+    directory.onFailed((_code, text) => {
+      logger.error(text)
+      directoryFailed(parts)
+    })
   }
   const node = await startMetadata({
     host,
     logger,
-    directories: metadataFirst(parts.directories, config.text('metadata.log.dir')),
+    directories: parts.directories,
     nodeId,
     ...(options.clusterId === undefined ? {} : { clusterId: options.clusterId }),
     controllerListener: {
@@ -181,6 +190,7 @@ async function start(
   parts.node = node
   node.onFailed(text => options.onFailed?.(text))
 
+  const assignments = new Assignments(node.controller, nodeId, logger)
   const flushing = new Flushing({
     host,
     directories: parts.directories,
@@ -197,7 +207,9 @@ async function start(
     config,
     nodeId,
     directories: node.directoryIds,
-    allDirectories: parts.directories,
+    allDirectories: parts.directories.filter(directory => node.directoryIds.has(directory)),
+    unusable: [...unusable.paths, ...node.unusable.map(directory => directory.path)],
+    assign: (topicId, index, directoryId) => assignments.assign(topicId, index, directoryId),
     onFlushMs: flushMs => flushing.expect(flushMs),
   })
   parts.replicas = replicas
@@ -254,7 +266,9 @@ async function start(
     logDirs: [...node.directoryIds.values()],
     previousBrokerEpoch: previousBrokerEpoch(node.image(), nodeId, parts.directories, config.flush),
     heartbeatIntervalMs: config.number('broker.heartbeat.interval.ms'),
+    offlineLogDirs: () => [...node.directoryIds].flatMap(([directory, id]) => (directory.offline ? [id] : [])),
   })
+  assignments.start(parts.lifecycle.brokerEpoch)
   await parts.lifecycle.unfence()
   await replicas.whenIdle()
   parts.retention = new Retention({
@@ -277,9 +291,23 @@ async function start(
 }
 
 /** The metadata log lives in the first directory of log.dirs, or in the one that metadata.log.dir names. */
-function metadataFirst(directories: readonly LogDirectory[], path: string | null): LogDirectory[] {
-  const named = directories.filter(directory => directory.path === path)
-  return [...named, ...directories.filter(directory => !named.includes(directory))]
+function metadataFirst(paths: readonly string[], named: string | null): string[] {
+  return [...paths.filter(path => path === named), ...paths.filter(path => path !== named)]
+}
+
+/** The controller hears of it at once; a broker that can't tell it in time stops, for it would be thought to lead. */
+function directoryFailed(parts: Parts): void {
+  const { lifecycle, options } = parts
+  if (lifecycle === undefined) return
+  const { clock, timers } = options.host
+  const limitMs = options.config.number('log.dir.failure.timeout.ms')
+  const timer = timers.at(clock.monotonicMs() + limitMs, () => {
+    options.onFailed?.(`the controller did not hear within ${limitMs} ms that a log directory is offline`)
+  })
+  parts.unsubscribe.push(() => timers.cancel(timer))
+  void lifecycle.heartbeat().then(({ errorCode }) => {
+    if (errorCode === ErrorCode.NONE) timers.cancel(timer)
+  })
 }
 
 /** Every step is tried, whatever became of the ones before it; the first failure is passed on at the end. */

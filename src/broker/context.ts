@@ -47,13 +47,24 @@ export interface ReplicaPort {
   whenReady(topic: string): Promise<void>
   /** Every configured log directory, and the partitions' logs that it holds. */
   logDirectories(): readonly LogDirectoryContent[]
+  /** Lets the replica go to the directory at `path`. Resolves to Kafka's code when that has begun. */
+  move(topic: string, index: number, path: string): Promise<KafkaErrorCode>
+}
+
+/** A log in a directory. */
+export interface LogContent {
+  readonly topic: string
+  readonly index: number
+  readonly bytes: number
+  /** Records that a copy on its way to this directory lacks; undefined: it is no copy. */
+  readonly futureLag?: number
 }
 
 export interface LogDirectoryContent {
   readonly path: string
   /** 0, or why nothing else is known of it. */
   readonly errorCode: KafkaErrorCode
-  readonly logs: readonly { readonly topic: string; readonly index: number; readonly bytes: number }[]
+  readonly logs: readonly LogContent[]
   /** Of the volume; -1 where it isn't known. */
   readonly totalBytes: number
   readonly usableBytes: number
@@ -121,6 +132,8 @@ export interface RequestContext {
    * `UNKNOWN_OFFSET` there and no handles. `answeredAhead` must follow when it has left, an answer when it has not.
    */
   prepare(response: object): PreparedAnswer
+  /** What lies in the frame is needed after `handle` has returned: it stays until the returned function is called. */
+  keepFrame(): () => void
   /** The prepared answer has left. */
   answeredAhead(): void
   /** Closes the connection instead of answering. */

@@ -41,6 +41,8 @@ export interface LifecycleOptions {
   /** See `previousBrokerEpoch`. */
   readonly previousBrokerEpoch: number
   readonly heartbeatIntervalMs: number
+  /** directory.id of those that went offline since. */
+  readonly offlineLogDirs: () => readonly string[]
 }
 
 /**
@@ -137,8 +139,8 @@ export class BrokerLifecycle {
 
   /** One heartbeat now; the next follows after the interval. */
   async heartbeat(): Promise<BrokerHeartbeatResponse> {
-    await this.#underWay
-    const { host, controller, loader, nodeId, logger, heartbeatIntervalMs } = this.#options
+    while (this.#underWay !== undefined) await this.#underWay
+    const { host, controller, loader, nodeId, logger, heartbeatIntervalMs, offlineLogDirs } = this.#options
     host.timers.cancel(this.#timer)
     const request = {
       brokerId: nodeId,
@@ -146,7 +148,7 @@ export class BrokerLifecycle {
       currentMetadataOffset: loader.image().offset,
       wantFence: this.#wantFence,
       wantShutDown: this.#wantShutDown,
-      offlineLogDirs: [],
+      offlineLogDirs: offlineLogDirs(),
       // What is cordoned is known only once the broker's own configs are.
       cordonedLogDirs: this.#caughtUp ? [] : null,
     }

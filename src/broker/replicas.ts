@@ -13,22 +13,23 @@ import { drawJitter, logConfigFor, topicValue } from '../config/topic-config.ts'
 import type { Host, TimerId } from '../host/host.ts'
 import type { Log, LogConfig, LogDirectory, OpenOptions } from '../log/log.ts'
 import { clientErrorCode, LogError } from '../log/log-errors.ts'
-import { topicIdIn } from '../log/topic-id.ts'
 import type { MetadataDelta } from '../metadata/delta.ts'
+import { METADATA_VERSION, recordVersions } from '../metadata/features.ts'
 import type { MetadataImage, TopicImage } from '../metadata/image.ts'
 import { topicConfigs } from '../metadata/image.ts'
 import { DirectoryId } from '../metadata/records.ts'
 import { Partition, type PartitionSettings } from '../partition/partition.ts'
+import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import { METADATA_FOLDER } from '../raft/survey.ts'
-import type { LogDirectoryContent, ReplicaPort } from './context.ts'
+import type { LogContent, LogDirectoryContent, ReplicaPort } from './context.ts'
+import { type Folder, Folders, strayName } from './folders.ts'
+import { ReplicaMoves } from './replica-moves.ts'
 
 /** Logs that are opened, or closed, at once: enough for every thread of the engine to take many together. */
 const AT_ONCE = 512
 /** A log that found the disk full is opened again after so long. */
 const AGAIN_MS = 2_000
-/** Bytes of a folder's name. */
-const LONGEST_NAME = 255
 
 interface Topic {
   readonly id: string
@@ -38,14 +39,22 @@ interface Topic {
   waiting: (() => void)[]
 }
 
-/** What a topic's configs and the broker's make together. */
-/** A folder found at start. */
-interface Place {
+/** A log that waits to be opened. There may be a hundred thousand of them at a start: no closure, no configs. */
+interface Opening {
   readonly directory: LogDirectory
-  /** Whose it is, where several folders have its name. */
-  topicId: string | undefined
+  readonly topic: Topic
+  readonly partition: Partition
+  /** The first try. */
+  readonly isFirst: boolean
+  /** A copy of it that was under way to another directory. */
+  readonly future?: Folder | undefined
+  /** The copy's folder, which takes the partition's name first. */
+  readonly promoted?: string | undefined
 }
 
+type Task = Opening | (() => Promise<void>)
+
+/** What a topic's configs and the broker's make together. */
 interface Settings {
   readonly configs: ReadonlyMap<string, string>
   readonly broker: BrokerConfig
@@ -66,6 +75,15 @@ export interface ReplicasOptions {
   readonly allDirectories: readonly LogDirectory[]
   /** A log of the page cache has this `flush.ms`. */
   readonly onFlushMs: (flushMs: number) => void
+  /** Paths of directories that could not be used at start. */
+  readonly unusable: readonly string[]
+  /** Tells the controller where a replica lies; resolves to Kafka's code. */
+  assign(topicId: string, index: number, directoryId: string): Promise<number>
+}
+
+/** How a log is opened: again after a full disk, with a move to go on with, or from a copy whose move was all but done. */
+function offlineDirectory(path: string): LogDirectoryContent {
+  return { path, errorCode: ErrorCode.KAFKA_STORAGE_ERROR, logs: [], totalBytes: -1, usableBytes: -1 }
 }
 
 export class Replicas implements ReplicaPort {
@@ -74,9 +92,12 @@ export class Replicas implements ReplicaPort {
   #config: BrokerConfig
   readonly #topics = new Map<string, Topic>()
   /** Folders that lie on a disk and whose partition the image has not named (yet), and where. */
-  readonly #folders = new Map<string, Place[]>()
+  #folders = new Folders()
+  readonly #moves: ReplicaMoves
+  /** What lies on the disks is all taken: what comes from now on is new. */
+  #started = false
   readonly #logsIn = new Map<LogDirectory, number>()
-  #queue: (() => Promise<void>)[] = []
+  #queue: Task[] = []
   /** Tasks of the queue that have been taken. */
   #taken = 0
   #running = 0
@@ -91,22 +112,30 @@ export class Replicas implements ReplicaPort {
   private constructor(options: ReplicasOptions) {
     this.#options = options
     this.#config = options.config
+    this.#moves = new ReplicaMoves({
+      host: options.host,
+      logger: options.logger,
+      directories: options.directories,
+      unusable: options.unusable,
+      configOf: topic => this.#logConfig(topic, this.#image as MetadataImage),
+      bytesPerSecond: () => Math.max(1, this.#config.number('replica.alter.log.dirs.io.max.bytes.per.second')),
+      assign: options.assign,
+      onMoved: (_partition, from, to) => {
+        for (const directory of options.directories.keys()) if (directory.id === from) this.#countLog(directory, -1)
+        this.#countLog(to, 1)
+      },
+    })
+  }
+
+  #countLog(directory: LogDirectory, more: number): void {
+    this.#logsIn.set(directory, (this.#logsIn.get(directory) ?? 0) + more)
   }
 
   /** Reads what lies in the directories; opens nothing before the first `publish`. */
   static async create(options: ReplicasOptions): Promise<Replicas> {
     const replicas = new Replicas(options)
-    for (const directory of options.directories.keys()) {
-      replicas.#logsIn.set(directory, 0)
-      for (const folder of await directory.partitionFolders()) {
-        if (folder === METADATA_FOLDER) continue
-        replicas.#folders.set(folder, [...(replicas.#folders.get(folder) ?? []), { directory, topicId: undefined }])
-      }
-    }
-    for (const [folder, places] of replicas.#folders) {
-      if (places.length === 1) continue
-      for (const place of places) place.topicId = await topicIdIn(place.directory, folder)
-    }
+    for (const directory of options.directories.keys()) replicas.#logsIn.set(directory, 0)
+    replicas.#folders = await Folders.read(options.directories.keys())
     return replicas
   }
 
@@ -132,22 +161,19 @@ export class Replicas implements ReplicaPort {
    */
   async setStraysAside(): Promise<string[]> {
     const names: string[] = []
-    const strays = [...this.#folders].flatMap(([folder, places]) => places.map(place => [folder, place] as const))
-    this.#folders.clear()
-    for (const [folder, { directory }] of strays) {
+    this.#started = true
+    for (const { directory, name } of this.#folders.takeRest()) {
       try {
-        names.push(await this.#setAside(directory, folder))
+        names.push(await this.#setAside(directory, name))
       } catch (error) {
-        this.#say(error, `${folder} belongs to no topic and could not be renamed`)
+        this.#say(error, `${name} belongs to no topic and could not be renamed`)
       }
     }
     return names
   }
 
   async #setAside(directory: LogDirectory, folder: string): Promise<string> {
-    const unique = Array.from(this.#options.host.random.bytes(16), byte => byte.toString(16).padStart(2, '0')).join('')
-    const suffix = `.${unique}-stray`
-    const name = folder.slice(0, LONGEST_NAME - suffix.length) + suffix
+    const name = strayName(this.#options.host, folder)
     await directory.setAside(folder, name)
     return name
   }
@@ -163,21 +189,34 @@ export class Replicas implements ReplicaPort {
   }
 
   logDirectories(): LogDirectoryContent[] {
-    return this.#options.allDirectories.map(directory => {
+    const unusable = this.#options.unusable.map(offlineDirectory)
+    const opened = this.#options.allDirectories.map(directory => {
       const { path } = directory
       try {
         const { names, sizes, totalBytes, usableBytes } = directory.use()
-        const logs = names.flatMap((folder, at) => {
-          if (folder === METADATA_FOLDER) return []
-          const dash = folder.lastIndexOf('-')
-          return [{ topic: folder.slice(0, dash), index: Number(folder.slice(dash + 1)), bytes: sizes[at] as number }]
-        })
+        const logs = names.flatMap((folder, at) => this.#logContent(folder, sizes[at] as number))
         return { path, errorCode: ErrorCode.NONE, logs, totalBytes, usableBytes }
       } catch (error) {
         this.#say(error, `${path} can't be described`)
-        return { path, errorCode: ErrorCode.KAFKA_STORAGE_ERROR, logs: [], totalBytes: -1, usableBytes: -1 }
+        return offlineDirectory(path)
       }
     })
+    return [...opened, ...unusable]
+  }
+
+  #logContent(folder: string, bytes: number): LogContent[] {
+    if (folder === METADATA_FOLDER) return []
+    const copy = this.#moves.find(folder)
+    if (copy !== undefined) {
+      const { topic, index } = copy.partition
+      return [{ topic, index, bytes, futureLag: copy.move.lag }]
+    }
+    const dash = folder.lastIndexOf('-')
+    return [{ topic: folder.slice(0, dash), index: Number(folder.slice(dash + 1)), bytes }]
+  }
+
+  move(topic: string, index: number, path: string): Promise<KafkaErrorCode> {
+    return this.#moves.alter(topic, index, path, () => this.partition(topic, index))
   }
 
   whenReady(name: string): Promise<void> {
@@ -198,10 +237,10 @@ export class Replicas implements ReplicaPort {
     for (const topic of delta.deletedTopics.values()) this.#delete(topic)
     for (const id of delta.changedTopics) {
       const topic = image.topicsById.get(id)
-      if (topic !== undefined) this.#follow(topic, image)
+      if (topic !== undefined) this.#follow(topic)
     }
     for (const key of delta.changedConfigs) {
-      if (key.startsWith('topic:')) this.#reconfigureTopic(key.slice('topic:'.length), image)
+      if (key.startsWith('topic:')) this.#reconfigureTopic(key.slice('topic:'.length))
     }
   }
 
@@ -213,18 +252,21 @@ export class Replicas implements ReplicaPort {
       image.configs.get('broker:') ?? none,
       image.configs.get(own) ?? none,
     )
-    for (const name of this.#topics.keys()) this.#reconfigureTopic(name, image)
+    for (const name of this.#topics.keys()) this.#reconfigureTopic(name)
   }
 
-  #reconfigureTopic(name: string, image: MetadataImage): void {
+  #reconfigureTopic(name: string): void {
     for (const partition of this.#topics.get(name)?.partitions ?? []) {
-      if (partition?.log === undefined) continue
-      const config = this.#logConfig(name, image)
-      partition.configure(this.#partitionSettings(name, image))
-      partition.log
-        .configure(config)
-        .catch(error => this.#say(error, `${name}-${partition.index} keeps its old configs`))
+      if (partition?.log !== undefined) this.#reconfigure(partition)
     }
+  }
+
+  #reconfigure(partition: Partition): void {
+    const image = this.#image as MetadataImage
+    partition.configure(this.#partitionSettings(partition.topic, image))
+    partition.log
+      ?.configure(this.#logConfig(partition.topic, image))
+      .catch(error => this.#say(error, `${partition.topic}-${partition.index} keeps its old configs`))
   }
 
   /** With the jitter of one log. */
@@ -252,7 +294,7 @@ export class Replicas implements ReplicaPort {
     return this.#settings
   }
 
-  #follow(image: TopicImage, metadata: MetadataImage): void {
+  #follow(image: TopicImage): void {
     let topic = this.#topics.get(image.name)
     if (topic === undefined) {
       topic = { id: image.id, partitions: [], opening: 0, waiting: [] }
@@ -267,72 +309,79 @@ export class Replicas implements ReplicaPort {
         partition = new Partition(image.name, image.id, index, this.#options.nodeId)
         topic.partitions[index] = partition
         partition.lead(state)
-        this.#open(topic, partition, state.directories[place], metadata)
+        this.#open(topic, partition, state.directories[place])
       } else partition.lead(state)
     }
   }
 
-  #open(topic: Topic, partition: Partition, directoryId: string | undefined, image: MetadataImage): void {
+  #open(topic: Topic, partition: Partition, directoryId: string | undefined): void {
     const folder = `${partition.topic}-${partition.index}`
-    const existing = this.#take(folder, partition.topicId, directoryId)
-    if (existing === undefined && this.#isElsewhere(directoryId)) {
+    const named = this.#withId(directoryId)
+    const promoted = named && this.#folders.takeAbandoned(folder, named)
+    if (promoted !== undefined) {
+      this.#countLog(promoted.directory, 1)
+      this.#openSoon({ directory: promoted.directory, topic, partition, isFirst: true, promoted: promoted.name })
+      return
+    }
+    const existing = this.#folders.take(folder, partition.topicId, named)
+    const future = existing && this.#folders.takeFuture(folder, existing)
+    const unusable = this.#options.unusable.length > 0 && !this.#started
+    if (existing === undefined && (this.#isElsewhere(directoryId) || (unusable && named === undefined))) {
       // An empty log in its place would hide what it holds.
       partition.fail(ErrorCode.KAFKA_STORAGE_ERROR)
-      const text = `it lies in the directory with directory.id=${directoryId}, which log.dirs lacks`
+      const text = this.#isElsewhere(directoryId)
+        ? `it lies in the directory with directory.id=${directoryId}, which is offline or which log.dirs lacks`
+        : 'it may lie in a directory that is offline'
       this.#options.logger.error(`${folder} is offline: ${text}`)
       return
     }
-    const directory = existing ?? this.#directoryFor(directoryId)
-    this.#logsIn.set(directory, (this.#logsIn.get(directory) ?? 0) + 1)
-    this.#openIn(directory, topic, partition, image, true)
+    const directory = existing ?? this.#moves.takePreferred(folder) ?? this.#directoryFor(directoryId)
+    this.#countLog(directory, 1)
+    this.#openSoon({ directory, topic, partition, isFirst: true, future })
   }
 
-  /** Where the partition's folder lies. Of several with its name it is the one of this topic; the others are strays. */
-  #take(folder: string, topicId: string, directoryId: string | undefined): LogDirectory | undefined {
-    const places = this.#folders.get(folder)
-    if (places === undefined) return undefined
-    const named = places.findIndex(({ directory }) => this.#options.directories.get(directory) === directoryId)
-    const own = places.findIndex(place => place.topicId === topicId)
-    const [place] = places.splice(Math.max(own >= 0 ? own : named, 0), 1)
-    if (places.length === 0) this.#folders.delete(folder)
-    return place?.directory
+  #openSoon(opening: Opening): void {
+    opening.topic.opening++
+    this.#enqueue(opening)
   }
 
-  #openIn(directory: LogDirectory, topic: Topic, partition: Partition, image: MetadataImage, isFirst: boolean): void {
+  async #openOne({ directory, topic, partition, isFirst, future, promoted }: Opening): Promise<void> {
     const folder = `${partition.topic}-${partition.index}`
-    const config = this.#logConfig(partition.topic, image)
-    const settings = this.#partitionSettings(partition.topic, image)
-    topic.opening++
-    this.#enqueue(async () => {
-      try {
-        const log = await this.#openLog(directory, folder, { config, topicId: partition.topicId })
-        if (log.opened.recoveredSegments > 0) {
-          this.#recovered.logs++
-          this.#recovered.cutRecords += log.opened.cutRecords
-          this.#recovered.cutBytes += log.opened.cutBytes
-        }
-        partition.attach(log, settings)
-      } catch (error) {
-        partition.fail(error instanceof LogError ? clientErrorCode(error.code) : ErrorCode.KAFKA_STORAGE_ERROR)
-        const noSpace = error instanceof LogError && error.noSpace
-        if (isFirst || !noSpace) this.#say(error, `${folder} is offline`)
-        if (noSpace) this.#openLater(directory, topic, partition)
+    try {
+      if (promoted !== undefined) await directory.setAside(promoted, folder)
+      const settings = this.#settingsOf(partition.topic, this.#image as MetadataImage)
+      const config = this.#logConfig(partition.topic, this.#image as MetadataImage)
+      const log = await this.#openLog(directory, folder, { config, topicId: partition.topicId })
+      if (log.opened.recoveredSegments > 0) {
+        this.#recovered.logs++
+        this.#recovered.cutRecords += log.opened.cutRecords
+        this.#recovered.cutBytes += log.opened.cutBytes
       }
-      if (--topic.opening === 0) {
-        const { waiting } = topic
-        topic.waiting = []
-        for (const resolve of waiting) resolve()
-      }
-    })
+      partition.attach(log, settings.partition)
+      this.#tell(partition, directory)
+      const { configs, broker } = this.#settingsOf(partition.topic, this.#image as MetadataImage)
+      if (configs !== settings.configs || broker !== settings.broker) this.#reconfigure(partition)
+      if (future !== undefined) this.#moves.begin(partition, future)
+    } catch (error) {
+      partition.fail(error instanceof LogError ? clientErrorCode(error.code) : ErrorCode.KAFKA_STORAGE_ERROR)
+      const noSpace = error instanceof LogError && error.noSpace
+      if (isFirst || !noSpace) this.#say(error, `${folder} is offline`)
+      if (noSpace) this.#openLater(directory, topic, partition, promoted)
+    }
+    if (--topic.opening === 0) {
+      const { waiting } = topic
+      topic.waiting = []
+      for (const resolve of waiting) resolve()
+    }
   }
 
   /** A topic that was created on a full disk is served as soon as there is room, without a restart. */
-  #openLater(directory: LogDirectory, topic: Topic, partition: Partition): void {
+  #openLater(directory: LogDirectory, topic: Topic, partition: Partition, promoted: string | undefined): void {
     const { clock, timers } = this.#options.host
     const timer = timers.at(clock.monotonicMs() + AGAIN_MS, () => {
       this.#again.delete(timer)
       if (this.#topics.get(partition.topic) !== topic || directory.offline) return
-      this.#openIn(directory, topic, partition, this.#image as MetadataImage, false)
+      this.#openSoon({ directory, topic, partition, isFirst: false, promoted })
     })
     this.#again.add(timer)
   }
@@ -349,11 +398,28 @@ export class Replicas implements ReplicaPort {
     }
   }
 
+  /** The metadata has to know where a replica lies, to know what an offline directory takes with it. */
+  #tell(partition: Partition, directory: LogDirectory): void {
+    const { directories, unusable, nodeId } = this.#options
+    const image = this.#image as MetadataImage
+    const several = directories.size + unusable.length > 1
+    if (!several || !recordVersions(image.features.get(METADATA_VERSION) ?? 0).directories) return
+    const state = image.topicsById.get(partition.topicId)?.partitions[partition.index]
+    const id = directories.get(directory) as string
+    if (state === undefined || state.directories[state.replicas.indexOf(nodeId)] === id) return
+    void this.#options.assign(partition.topicId, partition.index, id)
+  }
+
+  #withId(id: string | undefined): LogDirectory | undefined {
+    for (const [directory, itsId] of this.#options.directories) if (itsId === id) return directory
+    return undefined
+  }
+
   /** The image names a directory, and it is none of this start. */
   #isElsewhere(id: string | undefined): boolean {
     const reserved: readonly string[] = Object.values(DirectoryId)
     if (id === undefined || reserved.includes(id)) return false
-    return ![...this.#options.directories.values()].includes(id)
+    return this.#withId(id) === undefined
   }
 
   /** The directory that the image names, or the one with the fewest logs. */
@@ -379,6 +445,7 @@ export class Replicas implements ReplicaPort {
           if (topic.opening === 0) resolve()
           else topic.waiting.push(resolve)
         })
+        await this.#moves.stop(partition, false)
         try {
           await partition.log?.delete()
         } catch (error) {
@@ -391,6 +458,7 @@ export class Replicas implements ReplicaPort {
   /** Closes every log. @returns false when one of them could not be closed cleanly. */
   async close(): Promise<boolean> {
     await this.whenIdle()
+    await this.#moves.close()
     for (const timer of this.#again) this.#options.host.timers.cancel(timer)
     this.#again.clear()
     let clean = true
@@ -417,14 +485,15 @@ export class Replicas implements ReplicaPort {
     return clean
   }
 
-  #enqueue(task: () => Promise<void>): void {
+  #enqueue(task: Task): void {
     if (this.#running < AT_ONCE) void this.#run(task)
     else this.#queue.push(task)
   }
 
-  async #run(first: () => Promise<void>): Promise<void> {
+  async #run(first: Task): Promise<void> {
     this.#running++
-    for (let task: (() => Promise<void>) | undefined = first; task !== undefined; task = this.#next()) await task()
+    for (let task: Task | undefined = first; task !== undefined; task = this.#next())
+      await (typeof task === 'function' ? task() : this.#openOne(task))
     if (--this.#running > 0) return
     const waiting = this.#idleWaiting
     this.#idleWaiting = []
@@ -432,7 +501,7 @@ export class Replicas implements ReplicaPort {
   }
 
   /** From an index, because taking the first of a long array moves all the others. */
-  #next(): (() => Promise<void>) | undefined {
+  #next(): Task | undefined {
     const task = this.#queue[this.#taken]
     if (task !== undefined) {
       this.#taken++

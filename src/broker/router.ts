@@ -135,6 +135,8 @@ class Request implements RequestContext {
   #body: never | undefined
   #answered = false
   #abandoned: (() => void) | undefined
+  /** A frame that outlives the request's handling. */
+  #kept: { readonly frame: number; holders: number } | undefined
 
   constructor(router: Router, broker: BrokerPorts, route: Route, header: RequestHeader, incoming: IncomingRequest) {
     this.#router = router
@@ -195,6 +197,16 @@ class Request implements RequestContext {
     const [bytes] = this.#router.encode(this.#route.api, this.version, this.correlationId, response)
     assert(bytes instanceof Uint8Array, 'a prepared answer is all bytes')
     return this.connection.prepare(this.#sequence, bytes, unknownOffsetAt(bytes))
+  }
+
+  keepFrame(): () => void {
+    this.#kept ??= { frame: this.frame, holders: 0 }
+    this.frame = 0
+    const kept = this.#kept
+    kept.holders++
+    return () => {
+      if (--kept.holders === 0) this.connection.releaseFrame(kept.frame)
+    }
   }
 
   answeredAhead(): void {

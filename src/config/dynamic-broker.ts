@@ -12,6 +12,7 @@ import { parseValue } from './value.ts'
 
 /** Read anew each time: by logs when they are configured, by the group coordinator, by the cleaner. */
 const heard = [
+  'replica.alter.log.dirs.io.max.bytes.per.second',
   'producer.id.expiration.ms',
   'group.consumer.assignment.interval.ms',
   'log.cleaner.backoff.ms',

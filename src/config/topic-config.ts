@@ -131,6 +131,7 @@ export function logConfigFor(overrides: ReadonlyMap<string, string>, broker: Bro
 
 /** `config` with its jitter drawn: `random` is uniform in [0, 2^32). */
 export function drawJitter(config: LogConfig, random: () => number): LogConfig {
+  if (config.segmentJitterMs === 0) return config
   const most = Math.min(config.segmentJitterMs, config.segmentMs)
   return { ...config, segmentJitterMs: most === 0 ? 0 : random() % most }
 }

@@ -8,9 +8,11 @@ import type { IncrementalAlterConfigsRequest } from '../protocol/apis/44-increme
 import type { BrokerRegistrationRequest } from '../protocol/apis/62-broker-registration.ts'
 import type { BrokerHeartbeatRequest } from '../protocol/apis/63-broker-heartbeat.ts'
 import type { AllocateProducerIdsRequest } from '../protocol/apis/67-allocate-producer-ids.ts'
+import type { AssignReplicasToDirsRequest } from '../protocol/apis/73-assign-replicas-to-dirs.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 import { allocateProducerIds } from './allocate-producer-ids.ts'
 import { alterConfigs, failedAlterations, incrementalAlterConfigs } from './alter-configs.ts'
+import { assignReplicasToDirs } from './assign-replicas-to-dirs.ts'
 import { brokerHeartbeat } from './broker-heartbeat.ts'
 import { createPartitions } from './create-partitions.ts'
 import { createTopics } from './create-topics.ts'
@@ -63,5 +65,9 @@ export const controllerApis: ReadonlyMap<number, ControllerApi> = new Map([
       producerIdStart: 0n,
       producerIdLen: 0,
     })),
+  ],
+  [
+    73,
+    api<AssignReplicasToDirsRequest>(assignReplicasToDirs, (_request, errorCode) => ({ errorCode, directories: [] })),
   ],
 ])

@@ -28,32 +28,41 @@ export function electionRecords(
   move: BrokerMove,
   affected: (partition: PartitionImage) => boolean,
 ): NewRecord[] {
-  const { removed = NO_LEADER, added = NO_LEADER, unclean = NO_LEADER } = move
-  const { image } = context.state
   const records: NewRecord[] = []
-  for (const topic of image.topicsById.values()) {
-    const configs = topicConfigs(image, topic.name)
+  for (const topic of context.state.image.topicsById.values()) {
     for (const [partitionId, partition] of topic.partitions.entries()) {
       if (!affected(partition)) continue
-      const data = changePartition({
-        partition,
-        isr: partition.isr.filter(replica => replica !== removed && replica !== unclean),
-        mayLead: replica =>
-          replica !== removed &&
-          replica !== unclean &&
-          (replica === added || isActive(context, replica)) &&
-          isOnline(context, partition, replica),
-        minInsyncReplicas: minInsyncReplicas(context, topic, configs),
-        elrEnabled: context.elrEnabled,
-        uncleanElection: topicValue('unclean.leader.election.enable', configs, context.config) === true,
-        uncleanReplica: unclean,
-      })
+      const data = leaderChange(context, topic, partition, move)
       if (data === undefined) continue
       const version = context.versions.partitionChange
       records.push({ name: 'PartitionChangeRecord', version, data: { ...data, topicId: topic.id, partitionId } })
     }
   }
   return records
+}
+
+/** What becomes of one partition's leader and ISR after `move`; undefined when nothing does. */
+export function leaderChange(
+  context: OperationContext,
+  topic: TopicImage,
+  partition: PartitionImage,
+  move: BrokerMove,
+): ReturnType<typeof changePartition> {
+  const { removed = NO_LEADER, added = NO_LEADER, unclean = NO_LEADER } = move
+  const configs = topicConfigs(context.state.image, topic.name)
+  return changePartition({
+    partition,
+    isr: partition.isr.filter(replica => replica !== removed && replica !== unclean),
+    mayLead: replica =>
+      replica !== removed &&
+      replica !== unclean &&
+      (replica === added || isActive(context, replica)) &&
+      isOnline(context, partition, replica),
+    minInsyncReplicas: minInsyncReplicas(context, topic, configs),
+    elrEnabled: context.elrEnabled,
+    uncleanElection: topicValue('unclean.leader.election.enable', configs, context.config) === true,
+    uncleanReplica: unclean,
+  })
 }
 
 /** Whether `brokerId` leads any partition. */

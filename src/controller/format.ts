@@ -23,7 +23,9 @@ const FORMATTED_KRAFT_VERSION = 1
 
 export interface Identity {
   readonly clusterId: string
-  readonly directoryIds: ReadonlyMap<LogDirectory, string>
+  readonly directoryIds: Map<LogDirectory, string>
+  /** Directories that the system does not let us use; never the first. */
+  readonly lost: LogDirectory[]
   /** Directories that have yet to be formatted. */
   readonly unformatted: readonly LogDirectory[]
   /** None was formatted: this is the node's first start. */
@@ -42,8 +44,15 @@ export async function identify(
 ): Promise<Identity> {
   if (clusterId !== undefined && clusterId === '') throw new MetadataError('the cluster id is empty')
   const found = new Map<LogDirectory, MetaProperties>()
+  const lost: LogDirectory[] = []
   for (const directory of directories) {
-    const content = await directory.readFile(META_PROPERTIES)
+    let content: Uint8Array | undefined
+    try {
+      content = await directory.readFile(META_PROPERTIES)
+    } catch (error) {
+      if (directory === directories[0]) throw unreadable(directory, error)
+      lost.push(directory)
+    }
     if (content === undefined) continue
     const path = `${directory.path}/${META_PROPERTIES}`
     const meta = parseMetaProperties(path, content)
@@ -51,7 +60,8 @@ export async function identify(
     found.set(directory, meta)
   }
   const directoryIds = new Map<LogDirectory, string>()
-  for (const directory of directories) {
+  const usable = directories.filter(directory => !lost.includes(directory))
+  for (const directory of usable) {
     const known = found.get(directory)?.directoryId
     const path = `${directory.path}/${META_PROPERTIES}`
     if (known !== undefined && !isUuid(known)) {
@@ -67,9 +77,14 @@ export async function identify(
   return {
     clusterId: first?.clusterId ?? clusterId ?? randomUuid(host.random),
     directoryIds,
-    unformatted: directories.filter(directory => found.get(directory)?.directoryId === undefined),
+    lost,
+    unformatted: usable.filter(directory => found.get(directory)?.directoryId === undefined),
     firstStart: found.size === 0,
   }
+}
+
+function unreadable({ path }: LogDirectory, error: unknown): MetadataError {
+  return new MetadataError(`${path}/${META_PROPERTIES} can't be read: ${(error as Error).message}`, { cause: error })
 }
 
 function checkMeta(path: string, meta: MetaProperties, nodeId: number, clusterId: string | undefined): void {
@@ -91,23 +106,40 @@ function checkMeta(path: string, meta: MetaProperties, nodeId: number, clusterId
 export async function format(host: Host, identity: Identity, nodeId: number, self: Voter, metadata: LogDirectory) {
   const nowMs = host.clock.wallMs()
   for (const directory of identity.unformatted) {
-    if (identity.firstStart) {
-      const records = FORMATTED_FEATURES.map(([name, featureLevel]) => {
-        const record: NewRecord = { name: 'FeatureLevelRecord', version: 0, data: { name, featureLevel } }
-        return encodeRecord(record)
-      })
-      const bootstrap = { lastContainedTimestampMs: 0, quorum: undefined, records }
-      const files: [string, Uint8Array][] = [[BOOTSTRAP_FILE, buildSnapshot(FIRST_SNAPSHOT, bootstrap, nowMs)]]
-      if (directory === metadata) {
-        const quorum = { kraftVersion: FORMATTED_KRAFT_VERSION, voters: [self] }
-        const first = { lastContainedTimestampMs: nowMs, quorum, records: [] }
-        const path = `${METADATA_FOLDER}/${snapshotName(FIRST_SNAPSHOT)}`
-        files.push([path, buildSnapshot(FIRST_SNAPSHOT, first, nowMs)])
-      }
-      await Promise.all(files.map(([path, content]) => directory.writeFile(path, content)))
+    try {
+      await formatOne(identity, directory, nodeId, self, directory === metadata, nowMs)
+    } catch (error) {
+      if (directory === metadata) throw error
+      identity.directoryIds.delete(directory)
+      identity.lost.push(directory)
     }
-    const directoryId = identity.directoryIds.get(directory)
-    const content = formatMetaProperties({ clusterId: identity.clusterId, nodeId, directoryId })
-    await directory.writeFile(META_PROPERTIES, content)
   }
+}
+
+async function formatOne(
+  identity: Identity,
+  directory: LogDirectory,
+  nodeId: number,
+  self: Voter,
+  isMetadata: boolean,
+  nowMs: number,
+): Promise<void> {
+  if (identity.firstStart) {
+    const records = FORMATTED_FEATURES.map(([name, featureLevel]) => {
+      const record: NewRecord = { name: 'FeatureLevelRecord', version: 0, data: { name, featureLevel } }
+      return encodeRecord(record)
+    })
+    const bootstrap = { lastContainedTimestampMs: 0, quorum: undefined, records }
+    const files: [string, Uint8Array][] = [[BOOTSTRAP_FILE, buildSnapshot(FIRST_SNAPSHOT, bootstrap, nowMs)]]
+    if (isMetadata) {
+      const quorum = { kraftVersion: FORMATTED_KRAFT_VERSION, voters: [self] }
+      const first = { lastContainedTimestampMs: nowMs, quorum, records: [] }
+      const path = `${METADATA_FOLDER}/${snapshotName(FIRST_SNAPSHOT)}`
+      files.push([path, buildSnapshot(FIRST_SNAPSHOT, first, nowMs)])
+    }
+    await Promise.all(files.map(([path, content]) => directory.writeFile(path, content)))
+  }
+  const directoryId = identity.directoryIds.get(directory)
+  const content = formatMetaProperties({ clusterId: identity.clusterId, nodeId, directoryId })
+  await directory.writeFile(META_PROPERTIES, content)
 }

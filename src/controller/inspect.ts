@@ -6,6 +6,7 @@
  */
 import type { Logger } from '../base/logger.ts'
 import { silentLogger } from '../base/logger.ts'
+import { futureOf } from '../log/folder-names.ts'
 import type { LogDirectory } from '../log/log.ts'
 import { topicIdIn } from '../log/topic-id.ts'
 import { KRAFT_VERSION, METADATA_VERSION, SUPPORTED_FEATURES } from '../metadata/features.ts'
@@ -29,7 +30,7 @@ export async function inspect(
 ): Promise<void> {
   const metadata = directories[0]!
   const path = `${metadata.path}/${METADATA_FOLDER}`
-  await checkFolders(directories, identity)
+  const twice = await checkFolders(directories, identity)
   let found: Survey
   let image: MetadataImage
   try {
@@ -39,6 +40,7 @@ export async function inspect(
     const { message } = error as Error
     throw new MetadataError(message.includes(path) ? message : `${path}: ${message}`, { cause: error })
   }
+  checkTwice(twice, image, identity, self.voterId)
   if (identity.firstStart) {
     if (found.endOffset === 0) return
     throw new MetadataError(
@@ -67,18 +69,25 @@ export async function inspect(
   }
 }
 
+interface Twice {
+  readonly folder: string
+  readonly directories: readonly LogDirectory[]
+}
+
 /**
- * No partition lies in two directories, and none in a directory whose metadata log is elsewhere. Two topics may have had one
- * name, one after the other: while the directory of the first was offline, the second came to lie in another.
+ * No directory has partitions without the metadata log. Two topics may have had one name, one after the other: while the
+ * directory of the first was offline, the second came to lie in another.
+ * @returns the partitions that lie in two
  */
-async function checkFolders(directories: readonly LogDirectory[], identity: Identity): Promise<void> {
+async function checkFolders(directories: readonly LogDirectory[], identity: Identity): Promise<Twice[]> {
   const seen = new Map<string, LogDirectory>()
+  const twice: Twice[] = []
   for (const directory of directories) {
     for (const folder of await directory.partitionFolders()) {
+      if (futureOf(folder) !== undefined) continue
       const other = seen.get(folder)
-      if (other !== undefined && !(await areOfTwoTopics(folder, other, directory))) {
-        throw new MetadataError(`${folder} lies in ${other.path} and in ${directory.path}; move one of them away`)
-      }
+      if (other !== undefined && !(await areOfTwoTopics(folder, other, directory)))
+        twice.push({ folder, directories: [other, directory] })
       seen.set(folder, directory)
     }
   }
@@ -90,7 +99,7 @@ async function checkFolders(directories: readonly LogDirectory[], identity: Iden
         `name it first in log.dirs, or set metadata.log.dir=${home.path}`,
     )
   }
-  if (home !== undefined || seen.size === 0) return
+  if (home !== undefined || seen.size === 0) return twice
   const [folder, directory] = [...seen][0]!
   throw new MetadataError(
     identity.firstStart
@@ -99,6 +108,18 @@ async function checkFolders(directories: readonly LogDirectory[], identity: Iden
       : `${directory.path} holds partitions (${folder}) but no directory has the metadata log (${METADATA_FOLDER}): ` +
           'add the one that has it to log.dirs, in the first place',
   )
+}
+
+/** A partition may lie in two directories after a move that broke off at its end: the metadata names the one that counts. */
+function checkTwice(twice: readonly Twice[], image: MetadataImage, identity: Identity, nodeId: number): void {
+  for (const { folder, directories } of twice) {
+    const dash = folder.lastIndexOf('-')
+    const state = image.topicsByName.get(folder.slice(0, dash))?.partitions[Number(folder.slice(dash + 1))]
+    const named = state?.directories[state.replicas.indexOf(nodeId)]
+    if (directories.some(directory => identity.directoryIds.get(directory) === named)) continue
+    const [one, other] = directories.map(({ path }) => path)
+    throw new MetadataError(`${folder} lies in ${one} and in ${other}; move one of them away`)
+  }
 }
 
 async function areOfTwoTopics(folder: string, one: LogDirectory, other: LogDirectory): Promise<boolean> {

@@ -42,6 +42,8 @@ export interface MetadataNode {
   readonly firstStart: boolean
   /** directory.id of each directory's meta.properties. */
   readonly directoryIds: ReadonlyMap<LogDirectory, string>
+  /** Directories that are offline since the start. */
+  readonly unusable: readonly LogDirectory[]
   readonly kraftVersion: number
   readonly controller: Controller
   readonly loader: MetadataLoader
@@ -65,7 +67,7 @@ export async function startMetadata(options: MetadataOptions): Promise<MetadataN
     endpoints: [controllerListener],
     kRaftVersionFeature: { minSupportedVersion: 0, maxSupportedVersion: 1 },
   }
-  await inspect(options.logger, directories, self, identity)
+  await inspect(options.logger, [...identity.directoryIds.keys()], self, identity)
   const log = await openMetadataLog(metadata)
   try {
     await format(host, identity, nodeId, self, metadata)
@@ -146,6 +148,7 @@ async function lead(
     clusterId,
     firstStart: identity.firstStart,
     directoryIds: identity.directoryIds,
+    unusable: identity.lost,
     kraftVersion: raft.kraftVersion,
     controller,
     loader,

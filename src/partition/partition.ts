@@ -25,6 +25,11 @@ import { OffsetWaiters } from './waiters.ts'
 export interface AppendSink {
   /** Exactly once for each append that `Partition.append` accepted. */
   appended(slot: number, result: Appended): void
+  /**
+   * A batch that lies in a request's frame has to wait: the frame stays until the returned function is called. A sink that
+   * lacks this gives no such batches.
+   */
+  keepFrame?(): () => void
 }
 
 /** A delayed fetch: told of everything that can end its wait. It removes itself. */
@@ -97,6 +102,10 @@ export class Partition implements LogListener {
   #oldestOpenTransaction = -1
   #watchedFrom = -1
   #tenant: TenantListener | undefined
+  /** Appends that wait for `resume`; undefined: none has to. */
+  #held: (() => void)[] | undefined
+  /** `pause` waits for the appends in flight. */
+  #drained: (() => void) | undefined
   #options: EpochOptions = epochOptions(-1, true)
 
   // What an idle partition has none of: there may be a hundred thousand of them.
@@ -225,7 +234,8 @@ export class Partition implements LogListener {
    * acknowledged, and a client that were told otherwise would send them again.
    */
   lead(leadership: Leadership): void {
-    if (this.#log !== undefined && this.#owesAppends && leadership.leaderEpoch !== this.leaderEpoch) {
+    const busy = this.#owesAppends || this.#held !== undefined
+    if (this.#log !== undefined && busy && leadership.leaderEpoch !== this.leaderEpoch) {
       this.#nextLeadership = leadership
       return
     }
@@ -283,6 +293,12 @@ export class Partition implements LogListener {
     const all = requiredAcks === -1
     const refused = this.#refusesAppend(all)
     if (refused !== 0) return refused
+    if (this.#held !== undefined) {
+      const release = batch instanceof Uint8Array ? undefined : sink.keepFrame?.()
+      const kept = batch instanceof Uint8Array ? batch.slice() : batch
+      const again = () => this.append(kept, requiredAcks, sink, slot, prepared)
+      return this.#hold(sink, slot, again, release)
+    }
     this.#appendsInFlight++
     const completed = (result: Appended) => {
       this.#completed(result)
@@ -314,7 +330,8 @@ export class Partition implements LogListener {
   }
 
   #assumeNext(): void {
-    if (this.#nextLeadership !== undefined && !this.#owesAppends) this.#assume(this.#nextLeadership)
+    const busy = this.#owesAppends || this.#held !== undefined
+    if (this.#nextLeadership !== undefined && !busy) this.#assume(this.#nextLeadership)
   }
 
   /**
@@ -333,6 +350,10 @@ export class Partition implements LogListener {
     const refused = this.#refusesAppend(true)
     if (refused !== 0) return refused
     if (leaderEpoch !== this.leaderEpoch) return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    if (this.#held !== undefined) {
+      const again = () => this.appendAsCoordinator(batch, leaderEpoch, expectedBase, sink, slot)
+      return this.#hold(sink, slot, again)
+    }
     this.#appendsInFlight++
     const options = { ...this.#options.awaitingSync, origin: Origin.coordinator, expectedBase }
     ;(this.#log as Log).append(batch, options, result => {
@@ -341,6 +362,49 @@ export class Partition implements LogListener {
       this.#assumeNext()
     })
     return 0
+  }
+
+  #hold(sink: AppendSink, slot: number, append: () => KafkaErrorCode, release?: () => void): KafkaErrorCode {
+    this.#held?.push(() => {
+      const refused = append()
+      release?.()
+      if (refused !== 0) sink.appended(slot, refusedAppend(refused))
+    })
+    return 0
+  }
+
+  /** From now on appends wait, and a new leadership too. Resolves when those under way are written. */
+  pause(): Promise<void> {
+    this.#held = []
+    if (this.#appendsInFlight === 0) return Promise.resolve()
+    return new Promise(resolve => {
+      this.#drained = resolve
+    })
+  }
+
+  /** Carries out what waited; in `log`, if there is one: it has the same records and takes the place of the paused one. */
+  resume(log?: Log): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    if (log !== undefined) this.#replaceLog(log)
+    this.#assumeNext()
+    for (const append of held) append()
+  }
+
+  #replaceLog(log: Log): void {
+    assert(log.endOffset === this.#end, 'a replica that takes the place of another ends where that does')
+    this.#log?.setListener(DEAF)
+    this.#log = log
+    this.#start = Math.max(this.#start, log.startOffset)
+    this.#oldestOpenTransaction = log.opened.oldestOpenTransaction
+    this.#bytesToHighWatermark = log.opened.bytesEnd
+    this.#marks = undefined
+    if (this.#highWatermark < this.#end) this.#mark(this.#end, log.opened.bytesEnd)
+    this.#watchedFrom = -1
+    log.setListener(this)
+    log.setHighWatermark(this.#highWatermark)
+    this.#advance()
+    this.#interruptFetches()
   }
 
   /** One coordinator lives here until its leadership ends, or the returned function is called. */
@@ -373,6 +437,8 @@ export class Partition implements LogListener {
     const refused = this.access(-1, true)
     if (refused !== 0) return refused
     if (offset < 0 || offset > this.#highWatermark) return ErrorCode.OFFSET_OUT_OF_RANGE
+    // Its log is about to be replaced: the client asks again.
+    if (this.#held !== undefined) return ErrorCode.NOT_LEADER_OR_FOLLOWER
     const log = this.#log as Log
     try {
       this.#startMoved((await log.advanceStart(offset)).startOffset)
@@ -384,7 +450,7 @@ export class Partition implements LogListener {
 
   /** Lets the log go of what its topic's retention no longer keeps. @throws LogError when the log fails. */
   async retain(): Promise<void> {
-    if (this.#log === undefined || this.unavailable !== 0) return
+    if (this.#log === undefined || this.unavailable !== 0 || this.#held !== undefined) return
     this.#startMoved((await this.#log.retain()).startOffset)
   }
 
@@ -450,6 +516,10 @@ export class Partition implements LogListener {
 
   #completed(result: Appended): void {
     this.#appendsInFlight--
+    if (this.#appendsInFlight === 0 && this.#drained !== undefined) {
+      this.#drained()
+      this.#drained = undefined
+    }
     if (result.code !== 0 || result.duplicate) return
     assert(result.end > this.#end, 'an append moves the end forward')
     this.#end = result.end
@@ -566,6 +636,25 @@ class DelayedAppend implements OffsetWaiter {
 }
 
 const NOBODY: ReadonlySet<FetchWaiter> = new Set()
+
+/** Of a log that was replaced. */
+const DEAF: LogListener = { onAppended() {}, onSynced() {}, onFailed() {} }
+
+function refusedAppend(code: KafkaErrorCode): Appended {
+  return {
+    code,
+    base: -1,
+    end: -1,
+    logAppendTime: -1,
+    logStart: -1,
+    bytesEnd: -1,
+    oldestOpenTransaction: -1,
+    closedTransactionFirst: -1,
+    duplicate: false,
+    answered: false,
+    recordErrors: [],
+  }
+}
 
 /** How a partition appends in one leader epoch; one for all that are in it. */
 interface EpochOptions {

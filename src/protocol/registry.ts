@@ -21,6 +21,7 @@ import { initProducerId } from './apis/22-init-producer-id.ts'
 import { offsetForLeaderEpoch } from './apis/23-offset-for-leader-epoch.ts'
 import { describeConfigs } from './apis/32-describe-configs.ts'
 import { alterConfigs } from './apis/33-alter-configs.ts'
+import { alterReplicaLogDirs } from './apis/34-alter-replica-log-dirs.ts'
 import { describeLogDirs } from './apis/35-describe-log-dirs.ts'
 import { createPartitions } from './apis/37-create-partitions.ts'
 import { deleteGroups } from './apis/42-delete-groups.ts'
@@ -32,6 +33,7 @@ import { brokerHeartbeat } from './apis/63-broker-heartbeat.ts'
 import { allocateProducerIds } from './apis/67-allocate-producer-ids.ts'
 import { consumerGroupHeartbeat } from './apis/68-consumer-group-heartbeat.ts'
 import { consumerGroupDescribe } from './apis/69-consumer-group-describe.ts'
+import { assignReplicasToDirs } from './apis/73-assign-replicas-to-dirs.ts'
 import { listConfigResources } from './apis/74-list-config-resources.ts'
 import { describeTopicPartitions } from './apis/75-describe-topic-partitions.ts'
 
@@ -57,6 +59,7 @@ export const apis: readonly Api[] = [
   offsetForLeaderEpoch,
   describeConfigs,
   alterConfigs,
+  alterReplicaLogDirs,
   describeLogDirs,
   createPartitions,
   deleteGroups,
@@ -68,6 +71,7 @@ export const apis: readonly Api[] = [
   allocateProducerIds,
   consumerGroupHeartbeat,
   consumerGroupDescribe,
+  assignReplicasToDirs,
   listConfigResources,
   describeTopicPartitions,
 ]

@@ -116,6 +116,7 @@ test('whoever looks for a coordinator on an offline directory hears of it at onc
       partition: (_, index) => partitions[index],
       whenReady: () => Promise.resolve(),
       logDirectories: () => [],
+      move: async () => 0,
     },
     writer: {} as never,
     listenFirst: { whenHeard: unused },

@@ -51,7 +51,12 @@ const open = async (more: { loadBytes?: number } = {}): Promise<Place> => {
   } as unknown as MetadataImage
   const writer = new LogPartitionWriter({
     topic: TOPIC,
-    replicas: { partition: (_topic, index) => partitions[index], whenReady: async () => {}, logDirectories: () => [] },
+    replicas: {
+      partition: (_topic, index) => partitions[index],
+      whenReady: async () => {},
+      logDirectories: () => [],
+      move: async () => 0,
+    },
     loop: host.loop,
     loadBytes: more.loadBytes ?? 1000,
     image: () => image,

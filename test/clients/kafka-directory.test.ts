@@ -178,19 +178,22 @@ async function handOver(
 
 const inTurn = <T>(...each: T[]): T[] => Array.from({ length: runs(1).numRuns }, () => each).flat()
 
-tests('kill -9 of either at the hand-over takes nothing, with a fixed voter, two directories, an older level', async () => {
-  const settings = (controllerPort: number) => ({
-    'controller.quorum.voters': `1@localhost:${controllerPort}`,
-    'controller.quorum.bootstrap.servers': '',
-    // Kafka waits this long for the session of a broker that was killed.
-    'broker.session.timeout.ms': 2000,
-    'broker.heartbeat.interval.ms': 500,
-  })
-  const site = await kafkaSite(temporaryFolder('kafka-directory'), settings, 2)
-  await formatKafka(site, ['--release-version', '4.0-IV0'])
-  // Kafka knows one batch of each producer when it has recovered, so no more than one may be in doubt.
-  await handOver(site, inTurn(startKafka, startOurs, startKafka, startOurs), 'kill', 1)
-})
+tests(
+  'kill -9 of either at the hand-over takes nothing, with a fixed voter, two directories, an older level',
+  async () => {
+    const settings = (controllerPort: number) => ({
+      'controller.quorum.voters': `1@localhost:${controllerPort}`,
+      'controller.quorum.bootstrap.servers': '',
+      // Kafka waits this long for the session of a broker that was killed.
+      'broker.session.timeout.ms': 2000,
+      'broker.heartbeat.interval.ms': 500,
+    })
+    const site = await kafkaSite(temporaryFolder('kafka-directory'), settings, 2)
+    await formatKafka(site, ['--release-version', '4.0-IV0'])
+    // Kafka knows one batch of each producer when it has recovered, so no more than one may be in doubt.
+    await handOver(site, inTurn(startKafka, startOurs, startKafka, startOurs), 'kill', 1)
+  },
+)
 
 tests('a directory that we made Kafka serves, and gives back', async () => {
   const site = await kafkaSite(temporaryFolder('kafka-directory'))

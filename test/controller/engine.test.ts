@@ -57,6 +57,7 @@ async function start(path: string): Promise<Running> {
     logDirs: [...node.directoryIds.values()],
     previousBrokerEpoch: previousBrokerEpoch(node.image(), 1, [directory], 'group'),
     heartbeatIntervalMs: 2000,
+    offlineLogDirs: () => [],
   })
   await lifecycle.unfence()
   return {

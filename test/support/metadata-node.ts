@@ -67,6 +67,7 @@ export class TestNode {
       logDirs: [...directoryIds.values()],
       previousBrokerEpoch: epoch ?? previousBrokerEpoch(this.metadata.image(), nodeId, [this.directory], 'group'),
       heartbeatIntervalMs: 2000,
+      offlineLogDirs: () => [],
     })
     await this.lifecycle.unfence()
     return this

@@ -10,7 +10,8 @@ use crate::command::Failure;
 use crate::error::Code;
 use crate::log::{Advanced, Log};
 use crate::planted::{Bug, planted};
-use crate::recovery::{load_producers, measure};
+use crate::recovery::measure;
+use crate::recovery_producers::load_producers;
 use crate::scan::{Scan, Step};
 use crate::segment::{Largest, Segment, file_name, find_batch, parse_name};
 use crate::vfs::{Vfs, path, remove_if_there};
@@ -21,12 +22,16 @@ use std::sync::Arc;
 pub const SEGMENT_SUFFIXES: [&str; 5] = [".index", ".timeindex", ".txnindex", ".snapshot", ".log"];
 
 impl Log {
-    /// Cuts every record from `offset` on; a batch that holds it goes as a whole. Nothing to do at or above the end;
-    /// below the first segment the log starts anew at `offset`.
+    /// Cuts every record from `offset` on; a batch that holds it goes as a whole. Nothing to do at or above the end
+    /// of a log that has records; one that never had any begins at `offset`, as does one that is cut below its first
+    /// segment.
     pub fn truncate(&mut self, offset: i64, now_ms: i64) -> Result<(), Failure> {
         self.shared.directory.check()?;
         if offset < 0 {
             return Err(Failure { code: Code::OutOfRange, text: format!("offset {offset} is below zero") });
+        }
+        if offset > self.end && self.start == self.end {
+            return self.restart_at(offset, now_ms);
         }
         if offset >= self.end {
             return Ok(());
@@ -204,9 +209,11 @@ impl Log {
         };
         let state = self.shared.view.state();
         let expiration_ms = self.config.producer_id_expiration_ms;
-        let loaded =
-            load_producers(&*self.shared.directory.vfs, &self.shared.folder, &state, self.end, now_ms, expiration_ms)
-                .map_err(failed)?;
+        let (vfs, folder) = (&*self.shared.directory.vfs, &*self.shared.folder);
+        let entries = vfs.list(folder).map_err(failed)?;
+        let snapshots = entries.iter().filter_map(|entry| parse_name(&entry.name, ".snapshot"));
+        let snapshots = snapshots.filter(|offset| *offset <= self.end).collect();
+        let loaded = load_producers(vfs, folder, &state, snapshots, self.end, now_ms, expiration_ms).map_err(failed)?;
         self.producers = loaded.producers;
         self.loose_snapshots = loaded.loose;
         self.unindexed = 0;

@@ -392,8 +392,20 @@ impl Directory {
     }
 }
 
-/// A partition's folder: `topic-partition`, no path.
+/// The partition's folder that a future log will be renamed to: its name without the `.<32 hex digits>-future` that
+/// Kafka gives to a copy under way. None for any other name.
+pub fn future_of(name: &str) -> Option<&str> {
+    let (folder, unique) = name.strip_suffix("-future")?.rsplit_once('.')?;
+    let hex = unique.len() == 32 && unique.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (hex && name.len() <= MAX_NAME_BYTES && check_partition_name(folder).is_ok()).then_some(folder)
+}
+
+/// A partition's folder, `topic-partition`, or that of its future log; no path.
 pub fn check_folder_name(name: &str) -> Result<(), Failure> {
+    if future_of(name).is_some() { Ok(()) } else { check_partition_name(name) }
+}
+
+fn check_partition_name(name: &str) -> Result<(), Failure> {
     let bad = |why: &str| {
         Err(Failure { code: Code::BadName, text: format!("{name:?} is no name of a partition's folder: {why}") })
     };

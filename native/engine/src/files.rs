@@ -4,7 +4,7 @@
 //! Invariant: no path leaves the directory. No room is an answer; any other failed write takes the directory offline.
 
 use crate::command::{Answer, Failure};
-use crate::directory::{Directory, check_file_path, check_folder_name};
+use crate::directory::{Directory, check_file_path, check_folder_name, future_of};
 use crate::error::Code;
 use crate::vfs::{self, is_no_space, path, write_file_atomically};
 use bytes::Bytes;
@@ -65,6 +65,9 @@ pub fn run(directory: &Directory, command: FileCommand) -> Result<Answer, Failur
         FileCommand::SetAside { folder, name } => {
             check_folder_name(&folder)?;
             check_file_path(&name, false)?;
+            if future_of(&folder) == Some(&name) {
+                return promote(directory, &folder, &name);
+            }
             if name.contains('/') || check_folder_name(&name).is_ok() {
                 return Err(Failure {
                     code: Code::BadName,
@@ -78,6 +81,22 @@ pub fn run(directory: &Directory, command: FileCommand) -> Result<Answer, Failur
         }
         FileCommand::Checkpoint => directory.write_checkpoints().map(|()| Answer::None),
     }
+}
+
+/// A future log, closed, becomes the partition's log. Its points, which go by the partition's name all the time, are on disk
+/// before: a crash leaves the folder under one of its names, and where the log stands.
+fn promote(directory: &Directory, folder: &str, name: &str) -> Result<Answer, Failure> {
+    let (vfs, to) = (&*directory.vfs, path(&directory.path, name));
+    if directory.vfs.list(&to).is_ok() {
+        return Err(Failure { code: Code::Io, text: format!("{to} is there already") });
+    }
+    // What a log of that name left there does not come back into this one.
+    directory.journal.forget(directory, &[folder, name])?;
+    directory.write_checkpoints()?;
+    let failed = |error: io::Error| directory.fail(&format!("renaming {folder} to {name}"), &error);
+    vfs.rename(&path(&directory.path, folder), &to).map_err(failed)?;
+    vfs.sync_folder(&directory.path).map_err(failed)?;
+    Ok(Answer::None)
 }
 
 /// The folder that a path lies in, and its last part.

@@ -21,7 +21,7 @@ use crate::retire;
 use crate::vfs::{Vfs, path};
 use crate::view::{Patience, ReadRequest};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 
@@ -86,6 +86,8 @@ pub enum LaneItem {
         ticket: u32,
         outcome: Result<(Box<Log>, Box<OpenInfo>), Failure>,
     },
+    /// Too many files were open, and syncs have ended since.
+    CloseFiles,
     /// A pass of compaction comes with an errand.
     Cleaning(Box<Cleaning>),
     /// Out of the lane's hands, to the thread that waits for it; None: it isn't open.
@@ -229,6 +231,8 @@ pub struct Hub {
     pub settling: Mutex<()>,
     /// Active files that may be open at once.
     pub open_files: usize,
+    /// More are, and wait for their syncs.
+    pub too_many_files: AtomicBool,
 }
 
 impl Hub {
@@ -236,6 +240,7 @@ impl Hub {
         Hub {
             sink,
             open_files,
+            too_many_files: AtomicBool::new(false),
             sites: RwLock::default(),
             logs: RwLock::default(),
             lane: Queue::new(),
@@ -297,7 +302,14 @@ impl Hub {
                 if !directory.is_offline() && directory.recovery_points_changed() {
                     site.want_checkpoint();
                 }
-                lock(&site.tasks).syncing -= 1;
+                let ended = {
+                    let mut tasks = lock(&site.tasks);
+                    tasks.syncing -= 1;
+                    tasks.is_settled()
+                };
+                if ended && self.too_many_files.swap(false, Ordering::AcqRel) {
+                    self.lane.push(LaneItem::CloseFiles);
+                }
                 drop(lock(&self.settling));
                 self.settled.notify_all();
             }
@@ -429,10 +441,13 @@ impl Hub {
 
 fn remove_folder(vfs: &dyn Vfs, folder: &str) -> std::io::Result<()> {
     for entry in vfs.list(folder)? {
-        if entry.folder {
-            remove_folder(vfs, &path(folder, &entry.name))?;
-        } else {
-            vfs.remove_file(&path(folder, &entry.name))?;
+        let name = path(folder, &entry.name);
+        // A link to a folder goes by itself: what it leads to is not ours.
+        if let Err(error) = vfs.remove_file(&name) {
+            if !entry.folder {
+                return Err(error);
+            }
+            remove_folder(vfs, &name)?;
         }
     }
     vfs.remove_folder(folder)

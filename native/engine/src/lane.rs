@@ -68,6 +68,7 @@ impl Lane {
         match item {
             LaneItem::Commands(commands) => self.drain(commands, hub),
             LaneItem::Opened { log, ticket, outcome } => self.opened(log, ticket, outcome, hub),
+            LaneItem::CloseFiles => self.close_files(hub),
             LaneItem::Cleaning(cleaning) => self.cleaning(cleaning, hub),
             LaneItem::Lend { log, to } => {
                 // Who asked waits for it.
@@ -77,6 +78,7 @@ impl Lane {
                 let at = log.shared().log;
                 if self.logs.get(&at.slot).is_some_and(|slot| slot.log() == at) {
                     self.logs.insert(at.slot, Slot::Open(log));
+                    self.used.insert(at.slot);
                 }
             }
             LaneItem::Opens(log) => {
@@ -183,18 +185,25 @@ impl Lane {
     /// brought there otherwise.
     fn close_files(&mut self, hub: &Hub) {
         let logs = &self.logs;
-        self.open_files.close(hub.open_files, |slot| {
+        let too_many = self.open_files.close(hub.open_files, |slot, must| {
             let Some(Slot::Open(log)) = logs.get(&slot) else { return true };
             let shared = log.shared();
-            if shared.sync.is_clean() {
+            if !shared.sync.is_clean() {
+                if shared.sync.request(None) {
+                    hub.queue_sync(shared);
+                }
+                if must {
+                    hub.sync(shared);
+                }
+            }
+            let clean = shared.sync.is_clean();
+            if clean {
                 log.close_file();
-                return true;
             }
-            if shared.sync.request(None) {
-                hub.queue_sync(shared);
-            }
-            false
+            clean
         });
+        // The syncs are asked for: when they have ended it is tried again.
+        hub.too_many_files.store(too_many, Ordering::Release);
     }
 
     /// The log, of which the next sweep then hears.
@@ -300,7 +309,10 @@ impl Lane {
     }
 
     fn lend(&mut self, log: LogRef) -> Option<Box<Log>> {
-        let shared = self.open_log(log)?.shared().clone();
+        let owned = self.open_log(log)?;
+        // It is about to be written to.
+        owned.wake().ok()?;
+        let shared = owned.shared().clone();
         match self.logs.insert(log.slot, Slot::Lent(shared)) {
             Some(Slot::Open(owned)) => Some(owned),
             _ => None,

@@ -31,6 +31,7 @@ mod planted;
 mod points;
 pub mod producer_state;
 mod recovery;
+mod recovery_producers;
 mod retention;
 mod retire;
 mod scan;

@@ -11,19 +11,22 @@ use crate::offset_index::{self, OffsetIndex};
 use crate::open::Opening;
 use crate::planted::{Bug, planted};
 use crate::producer_state::ProducerStates;
-use crate::recovery::{Bad, Recovery, Report, damaged, load_producers, read_aborted};
+use crate::recovery::{Bad, Recovery, Report, damaged, read_aborted};
+use crate::recovery_producers::{ProducersAt, load_producers};
 use crate::scan::{Scan, Step};
-use crate::segment::{Largest, Segment, parse_name};
+use crate::segment::{Largest, Segment, file_name, parse_name};
 use crate::sync_job::Failed;
 use crate::tidy::tidy;
 use crate::time_index::{self, TimeIndex};
-use crate::vfs::{self, File, OpenMode, is_no_space, path, read_exact_at, write_all_at};
+use crate::vfs::{
+    self, DirectoryEntry, File, OpenMode, is_no_space, path, read_exact_at, remove_if_there, write_all_at,
+};
 use crate::view::ViewState;
 use std::io;
 use std::sync::Arc;
 
 /// Bytes read at once.
-const WINDOW: usize = 1 << 20;
+const WINDOW: usize = 256 << 10;
 
 /// What a log's folder was found to hold.
 pub struct Loaded {
@@ -52,6 +55,11 @@ impl Loaded {
     }
 }
 
+/// Offsets of the producer snapshots among what a folder holds, ascending.
+fn snapshots_in(entries: &[DirectoryEntry]) -> Vec<i64> {
+    entries.iter().filter_map(|entry| parse_name(&entry.name, ".snapshot")).collect()
+}
+
 fn view_of(segments: Vec<Arc<Segment>>, start: i64, end: i64, bytes_end: u64) -> ViewState {
     ViewState {
         segments: Arc::new(segments),
@@ -67,8 +75,7 @@ fn view_of(segments: Vec<Arc<Segment>>, start: i64, end: i64, bytes_end: u64) ->
 
 impl Opening<'_> {
     pub fn load(&self) -> Result<Loaded, Failure> {
-        tidy(&*self.vfs, &self.folder).map_err(|error| self.broken("tidying", error))?;
-        let entries = self.vfs.list(&self.folder).map_err(|error| self.failed("listing", error))?;
+        let entries = tidy(&*self.vfs, &self.folder).map_err(|error| self.broken("tidying", error))?;
         let bases: Vec<i64> = entries.iter().filter_map(|entry| parse_name(&entry.name, ".log")).collect();
         if bases.is_empty() {
             if self.points.recovery > 0 {
@@ -79,7 +86,7 @@ impl Opening<'_> {
             }
             // Producers of segments that a crash took.
             if !planted(Bug::KeepSnapshotWithoutSegment) {
-                self.drop_untrusted_snapshots(-1)?;
+                self.drop_untrusted_snapshots(&mut snapshots_in(&entries), -1)?;
             }
             return Ok(Loaded::empty(self, self.points.start.unwrap_or(0)));
         }
@@ -98,8 +105,9 @@ impl Opening<'_> {
             sizes.push(size);
             segments.push(Arc::new(segment));
         }
+        let snapshots = snapshots_in(&entries);
         if self.request.clean
-            && let Some(loaded) = self.load_segments(segments.clone(), &sizes, true)?
+            && let Some(loaded) = self.load_segments(segments.clone(), &sizes, &snapshots, true)?
         {
             return Ok(loaded);
         }
@@ -107,7 +115,7 @@ impl Opening<'_> {
         for (segment, size) in segments.iter().zip(&sizes) {
             segment.load(*size, None, Largest { timestamp: -1, offset: -1 }, Vec::new());
         }
-        let loaded = self.load_segments(segments, &sizes, false)?;
+        let loaded = self.load_segments(segments, &sizes, &snapshots, false)?;
         loaded.ok_or_else(|| damaged(format!("{} can't be recovered", self.folder)))
     }
 
@@ -116,8 +124,11 @@ impl Opening<'_> {
         &self,
         mut segments: Vec<Arc<Segment>>,
         sizes: &[u64],
+        snapshots: &[i64],
         clean: bool,
     ) -> Result<Option<Loaded>, Failure> {
+        let mut snapshots = snapshots.to_vec();
+        let (now_ms, expiration_ms) = (self.request.now_ms, self.request.config.producer_id_expiration_ms);
         let recovery_point = if clean { i64::MAX } else { self.points.recovery };
         let first_walked = if clean {
             segments.len() - 1
@@ -127,11 +138,20 @@ impl Opening<'_> {
         for (segment, next) in segments.iter().zip(&segments[1..]).take(first_walked) {
             self.load_sealed(segment, next.base)?;
         }
+        let mut trusted: Vec<i64> = snapshots.iter().copied().filter(|offset| *offset <= recovery_point).collect();
+        let producers = match clean {
+            true => None,
+            false => Some(
+                ProducersAt::newest(&*self.vfs, &self.folder, &mut trusted, now_ms, expiration_ms)
+                    .map_err(|error| self.failed("reading producers of", error))?,
+            ),
+        };
         let mut recovery = Recovery {
             vfs: &*self.vfs,
             folder: &self.folder,
             recovery_point,
             verify: !clean,
+            producers,
             index_interval_bytes: self.request.config.index_interval_bytes as u64,
             epochs: self.load_epochs(&segments[..first_walked], recovery_point, first_walked == 0)?,
             next_offset: segments[first_walked].base,
@@ -147,6 +167,7 @@ impl Opening<'_> {
                 break;
             }
         }
+        let cut = bad.is_some();
         match bad {
             Some(_) if clean => return Ok(None),
             Some(bad) => recovery.cut(&mut segments, sizes, &bad).inspect_err(|failure| {
@@ -169,15 +190,25 @@ impl Opening<'_> {
         let bytes_end = segments.last().map_or(0, |last| last.bytes_before + last.size());
         let start = self.points.start.unwrap_or(0).max(segments[0].base);
         let state = view_of(segments, start, end, bytes_end);
-        let (now_ms, expiration_ms) = (self.request.now_ms, self.request.config.producer_id_expiration_ms);
-        let trusted = if planted(Bug::TrustTheSnapshot) { i64::MAX } else { recovery_point };
+        let recovered_to = if planted(Bug::TrustTheSnapshot) { i64::MAX } else { recovery_point };
         if !clean {
-            self.drop_untrusted_snapshots(trusted)?;
+            self.drop_untrusted_snapshots(&mut snapshots, recovered_to)?;
             report.recovered_segments = (state.segments.len() - first_walked.min(state.segments.len())) as u32;
         }
-        let loaded = load_producers(&*self.vfs, &self.folder, &state, trusted, now_ms, expiration_ms)
-            .map_err(|error| self.failed("reading producers of", error))?;
-        self.seal_walked(&state, first_walked, clean, recovery_point)?;
+        let first_base = state.segments.get(first_walked).map_or(i64::MAX, |segment| segment.base);
+        let walked = recovery.producers.take();
+        let walked = walked.and_then(|walked| walked.loaded(&state, first_base, trusted, now_ms, expiration_ms));
+        let loaded = match walked {
+            Some(loaded) => loaded,
+            None => {
+                snapshots.retain(|offset| *offset <= recovered_to.min(end));
+                load_producers(&*self.vfs, &self.folder, &state, snapshots, recovered_to, now_ms, expiration_ms)
+                    .map_err(|error| self.failed("reading producers of", error))?
+            }
+        };
+        // What lies below the recovery point was made durable before that was.
+        let durable = clean || (end == recovery_point && !cut && !self.directory.doubted);
+        self.seal_walked(&state, first_walked, durable, recovery_point)?;
         let first_timestamp = self.first_timestamp(&state)?;
         Ok(Some(Loaded {
             settled: end == self.points.recovery,
@@ -192,16 +223,17 @@ impl Opening<'_> {
 
     /// Snapshots above the recovery point may tell of records that a crash took away. Those at the base of a segment
     /// have done their service by now.
-    fn drop_untrusted_snapshots(&self, recovery_point: i64) -> Result<(), Failure> {
+    fn drop_untrusted_snapshots(&self, snapshots: &mut Vec<i64>, recovery_point: i64) -> Result<(), Failure> {
+        let (kept, dropped): (Vec<i64>, Vec<i64>) = snapshots.iter().partition(|offset| **offset <= recovery_point);
+        if dropped.is_empty() {
+            return Ok(());
+        }
+        *snapshots = kept;
         let drop = || -> io::Result<()> {
-            let mut removed = false;
-            for entry in self.vfs.list(&self.folder)? {
-                if parse_name(&entry.name, ".snapshot").is_some_and(|offset| offset > recovery_point) {
-                    self.vfs.remove_file(&path(&self.folder, &entry.name))?;
-                    removed = true;
-                }
+            for offset in dropped {
+                remove_if_there(&*self.vfs, &path(&self.folder, &file_name(offset, ".snapshot")))?;
             }
-            if removed { self.vfs.sync_folder(&self.folder) } else { Ok(()) }
+            self.vfs.sync_folder(&self.folder)
         };
         drop().map_err(|error| self.broken("removing snapshots of", error))
     }
@@ -239,6 +271,7 @@ impl Opening<'_> {
                 // No entry of the old index counts.
                 recovery_point: segment.base,
                 verify: false,
+                producers: None,
                 index_interval_bytes: self.request.config.index_interval_bytes as u64,
                 epochs: LeaderEpochs::default(),
                 next_offset: segment.base,
@@ -309,12 +342,12 @@ impl Opening<'_> {
         &self,
         state: &ViewState,
         first_walked: usize,
-        clean: bool,
+        durable: bool,
         recovery_point: i64,
     ) -> Result<(), Failure> {
         let seal = || -> Result<(), Failed> {
             for (at, segment) in state.segments.iter().enumerate().skip(first_walked) {
-                if !clean {
+                if !durable {
                     let failed = |error| Failed { what: format!("syncing {}", segment.path(".log")), error };
                     let sync = || {
                         let file = self.vfs.open(&segment.path(".log"), OpenMode::Write)?;
@@ -336,7 +369,7 @@ impl Opening<'_> {
                     segment.seal();
                 }
             }
-            if clean {
+            if durable {
                 return Ok(());
             }
             let failed = |error| Failed { what: format!("syncing {}", self.folder), error };

@@ -234,6 +234,11 @@ impl Log {
         self.end != self.advanced.end
     }
 
+    /// The index entries are in memory again, as whoever writes needs them.
+    pub fn wake(&self) -> io::Result<()> {
+        self.active.wake()
+    }
+
     /// The active segment's file is closed until somebody needs it. All of it must be on disk.
     pub fn close_file(&self) {
         self.active.release_file();

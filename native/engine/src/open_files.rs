@@ -2,7 +2,7 @@
 //! few, its logs may be many.
 //!
 //! Invariant: a file with bytes that are not on disk is never closed, since an error of the disk would be told to nobody.
-//! So the bound is passed for as long as a sync takes, and no longer.
+//! So the bound is passed while syncs are under way; at twice the bound the lane waits for them.
 
 use std::collections::BTreeMap;
 
@@ -29,17 +29,19 @@ impl OpenFiles {
     }
 
     /// Tries to close half of `most` and what is above, beginning with the one not used for the longest time. `close`
-    /// says whether it could.
-    pub fn close(&mut self, most: usize, close: impl Fn(u32) -> bool) {
+    /// says whether it could, and hears whether it has to. True if there are still too many.
+    pub fn close(&mut self, most: usize, mut close: impl FnMut(u32, bool) -> bool) -> bool {
         let mut by_age: Vec<(u64, u32)> = self.last_used.iter().map(|(slot, used)| (*used, *slot)).collect();
         by_age.sort_unstable();
         by_age.truncate(by_age.len().saturating_sub(most / 2));
         for (_, slot) in by_age {
-            if close(slot) {
+            let must = self.last_used.len() > most * 2;
+            if close(slot, must) {
                 self.last_used.remove(&slot);
             }
         }
         self.next_look = self.last_used.len() + most / 8;
+        self.last_used.len() > most
     }
 }
 
@@ -56,11 +58,21 @@ mod tests {
         }
         assert!(files.used(5, 4));
         let closed = RefCell::new(Vec::new());
-        files.close(4, |slot| {
+        files.close(4, |slot, _| {
             closed.borrow_mut().push(slot);
             true
         });
         assert_eq!(closed.into_inner(), [2, 3, 4]);
+    }
+
+    #[test]
+    fn at_twice_the_bound_the_oldest_have_to_be_closed() {
+        let mut files = OpenFiles::default();
+        for slot in 0..20 {
+            files.used(slot, 8);
+        }
+        assert!(files.close(8, |_, must| must));
+        assert_eq!(files.last_used.keys().copied().collect::<Vec<_>>(), (4..20).collect::<Vec<_>>());
     }
 
     #[test]
@@ -70,7 +82,7 @@ mod tests {
         for slot in 0..1000 {
             if files.used(slot, 80) {
                 tries += 1;
-                files.close(80, |_| false);
+                files.close(80, |_, _| false);
             }
         }
         assert!(tries <= 920 / 10 + 1, "{tries}");

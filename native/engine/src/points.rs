@@ -4,6 +4,7 @@
 //! Invariant: an entry goes when nothing is known of its log and nobody has it open.
 
 use crate::checkpoint;
+use crate::directory::future_of;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -66,6 +67,11 @@ pub struct Points {
     pub cleaned_changed: bool,
 }
 
+/// A log on its way from another directory goes by its partition's name, as in Apache Kafka.
+fn key(folder: &str) -> &str {
+    future_of(folder).unwrap_or(folder)
+}
+
 fn some(point: i64) -> Option<i64> {
     (point != NONE).then_some(point)
 }
@@ -85,6 +91,7 @@ impl Points {
     }
 
     pub fn get(&self, kind: Kind, folder: &str) -> Option<i64> {
+        let folder = key(folder);
         let entry = self.logs.get(folder)?;
         some(match kind {
             Kind::Recovery => entry.recovery,
@@ -96,6 +103,7 @@ impl Points {
 
     /// None takes the point away. True if that is a change.
     pub fn set(&mut self, kind: Kind, folder: &str, offset: Option<i64>) -> bool {
+        let folder = key(folder);
         let value = offset.unwrap_or(NONE);
         let Some(entry) = self.logs.get_mut(folder) else {
             if offset.is_some() {
@@ -126,7 +134,7 @@ impl Points {
 
     /// True if the files on disk have a recovery point or a start for which `is` holds.
     pub fn on_disk(&self, folder: &str, is: impl Fn(i64) -> bool) -> bool {
-        let Some(entry) = self.logs.get(folder) else { return false };
+        let Some(entry) = self.logs.get(key(folder)) else { return false };
         some(entry.recovery_on_disk).is_some_and(&is) || some(entry.start_on_disk).is_some_and(&is)
     }
 

@@ -12,19 +12,18 @@ use crate::cut::remove_segment;
 use crate::error::Code;
 use crate::leader_epochs::LeaderEpochs;
 use crate::planted::{Bug, planted};
-use crate::producer_state::ProducerStates;
+use crate::recovery_producers::ProducersAt;
 use crate::scan::{Scan, Step};
 use crate::segment::{Indexes, Largest, Segment, file_name, parse_name};
 use crate::txn_index::{self, AbortedTransaction};
-use crate::vfs::{self, File, OpenMode, Vfs, path, read_exact_at, remove_if_there, write_all_at};
-use crate::view::ViewState;
+use crate::vfs::{self, File, OpenMode, Vfs, path, read_exact_at, write_all_at};
 use std::io;
 use std::sync::Arc;
 
 /// Bytes read at once.
-const WINDOW: usize = 1 << 20;
+const WINDOW: usize = 256 << 10;
 /// A marker's record is far smaller.
-const CONTROL_BYTES: usize = 64 * 1024;
+pub const CONTROL_BYTES: usize = 64 * 1024;
 /// What cut bytes are kept under; Kafka's loader ignores the suffix.
 const CUT_SUFFIX: &str = "odradek-cut";
 
@@ -36,6 +35,8 @@ pub struct Recovery<'a> {
     pub recovery_point: i64,
     /// Check sums and order above the recovery point; otherwise only find the end.
     pub verify: bool,
+    /// What the producers are as of a snapshot, to be gone on with in the walk. None: nobody asks, or it can't.
+    pub producers: Option<ProducersAt>,
     pub index_interval_bytes: u64,
     pub epochs: LeaderEpochs,
     pub next_offset: i64,
@@ -128,6 +129,15 @@ impl Recovery<'_> {
             unindexed += entry.bytes;
             if header.leader_epoch > self.epochs.latest() {
                 self.epochs.assign(header.leader_epoch, header.base_offset);
+            }
+            if self.producers.as_ref().is_some_and(|producers| producers.misses(header)) {
+                self.producers = None;
+            }
+            if let Some(producers) = &mut self.producers
+                && producers.wants(header)
+            {
+                let body = if header.is_control() { scan.body(&entry, CONTROL_BYTES)? } else { Vec::new() };
+                aborted.extend(producers.apply(header, &body, self.recovery_point));
             }
             self.next_offset = header.next_offset();
             begin = entry.end();
@@ -302,69 +312,4 @@ pub fn measure(file: &dyn File, segment: &Segment, indexes: &Indexes, size: u64)
         }
     }
     Ok(largest)
-}
-
-/// Producers as of an offset.
-pub struct LoadedProducers {
-    pub producers: ProducerStates,
-    /// Snapshots on disk that stand at no segment's base.
-    pub loose: Vec<i64>,
-}
-
-/// The newest producer snapshot at or below `trusted`, and the batches behind it up to the end. Snapshots that can't be
-/// read are removed.
-pub fn load_producers(
-    vfs: &dyn Vfs,
-    folder: &str,
-    state: &ViewState,
-    trusted: i64,
-    now_ms: i64,
-    expiration_ms: i64,
-) -> io::Result<LoadedProducers> {
-    let mut producers = ProducerStates::new();
-    let mut snapshots: Vec<i64> =
-        vfs.list(folder)?.iter().filter_map(|entry| parse_name(&entry.name, ".snapshot")).collect();
-    snapshots.retain(|offset| *offset <= trusted.min(state.end));
-    let mut from = 0;
-    while let Some(offset) = snapshots.last().copied() {
-        let file = path(folder, &file_name(offset, ".snapshot"));
-        let bytes = vfs::read_file(vfs, &file)?.unwrap_or_default();
-        if producers.decode_snapshot(&bytes, now_ms, expiration_ms).is_ok() {
-            from = offset;
-            break;
-        }
-        producers.clear();
-        remove_if_there(vfs, &file)?;
-        snapshots.pop();
-    }
-    for (at, segment) in state.segments.iter().enumerate() {
-        let next_base = state.segments.get(at + 1).map_or(state.end, |next| next.base);
-        let size = state.size_of(at);
-        if next_base <= from || size == 0 {
-            continue;
-        }
-        let begin = segment.floor(from - 1, true)?.unwrap_or(0);
-        let file = segment.file()?;
-        let mut scan = Scan::new(&*file, begin, size, WINDOW);
-        while let Step::Batch(entry) = scan.next()? {
-            let header = &entry.header;
-            if header.base_offset < from || !header.has_producer_id() {
-                continue;
-            }
-            let body = if header.is_control() { scan.body(&entry, CONTROL_BYTES)? } else { Vec::new() };
-            let completed = producers.apply(header, &body);
-            // Entries below the trusted offset are in the file already.
-            if let Some(done) = completed.filter(|done| done.aborted && done.last_offset >= trusted) {
-                segment.add_aborted(AbortedTransaction {
-                    producer_id: done.producer_id,
-                    first_offset: done.first_offset,
-                    last_offset: done.last_offset,
-                    last_stable_offset: done.last_stable_offset,
-                });
-            }
-        }
-    }
-    producers.expire(now_ms, expiration_ms);
-    let loose = snapshots.into_iter().filter(|offset| state.segments.iter().all(|s| s.base != *offset)).collect();
-    Ok(LoadedProducers { producers, loose })
 }

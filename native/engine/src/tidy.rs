@@ -4,7 +4,7 @@
 //! Invariant: each step is on disk before the next, so that a crash in here leaves what the next opening judges alike.
 
 use crate::scan::{Scan, Step};
-use crate::vfs::{OpenMode, Vfs, path};
+use crate::vfs::{DirectoryEntry, OpenMode, Vfs, path};
 use std::io;
 
 /// What this engine writes under a temporary name before it renames it.
@@ -17,9 +17,10 @@ fn parse(name: &str) -> Option<(i64, &str)> {
     if plain { digits.parse().ok().map(|base| (base, rest)) } else { None }
 }
 
-/// Leaves plain segment files only. True if anything changed.
-pub fn tidy(vfs: &dyn Vfs, folder: &str) -> io::Result<bool> {
-    let names: Vec<String> = vfs.list(folder)?.into_iter().filter(|e| !e.folder).map(|e| e.name).collect();
+/// Leaves plain segment files only. What the folder holds then.
+pub fn tidy(vfs: &dyn Vfs, folder: &str) -> io::Result<Vec<DirectoryEntry>> {
+    let mut entries = vfs.list(folder)?;
+    let names: Vec<String> = entries.iter().filter(|e| !e.folder).map(|e| e.name.clone()).collect();
     let mut gone: Vec<&str> = Vec::new();
     let mut undone: Vec<&str> = Vec::new();
     let mut swaps: Vec<(i64, &str)> = Vec::new();
@@ -65,7 +66,9 @@ pub fn tidy(vfs: &dyn Vfs, folder: &str) -> io::Result<bool> {
             changed = true;
         }
     }
-    let entries = vfs.list(folder)?;
+    if changed {
+        entries = vfs.list(folder)?;
+    }
     let orphans: Vec<&str> = entries
         .iter()
         .filter(|entry| match parse(&entry.name) {
@@ -77,8 +80,10 @@ pub fn tidy(vfs: &dyn Vfs, folder: &str) -> io::Result<bool> {
         })
         .map(|entry| entry.name.as_str())
         .collect();
-    changed |= remove(vfs, folder, &orphans)?;
-    Ok(changed)
+    if remove(vfs, folder, &orphans)? {
+        entries = vfs.list(folder)?;
+    }
+    Ok(entries)
 }
 
 /// Removes the files durably; true if there were any.

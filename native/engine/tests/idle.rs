@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use odradek_engine::command::*;
 use odradek_engine::config::{Flush, LogConfig};
-use odradek_engine::driver::EngineOptions;
+use odradek_engine::driver::{EngineOptions, Role};
 use odradek_engine::error::Code;
 use odradek_engine::vfs::{MemoryVfs, VfsKind};
 
@@ -146,6 +146,22 @@ fn logs_in_use_beyond_the_bound_close_those_not_used_for_the_longest_time() {
         }
         many.rig.settle();
         assert!(many.vfs.open_files() <= 20, "after reading: {} are open", many.vfs.open_files());
+    }
+}
+
+#[test]
+fn one_drain_over_more_logs_than_files_may_be_open_takes_them_all() {
+    let many = Many::start(100, 16, &LogConfig::default());
+    let tickets: Vec<u32> = (1..=100).map(|_| many.rig.ticket()).collect();
+    let append_to = |(at, ticket): (usize, &u32)| append_at(at as u32 + 1, *ticket, batch(1, 10, 0), 0, NOW);
+    many.rig.engine.submit(tickets.iter().enumerate().map(append_to).collect());
+    assert!(many.rig.engine.step(Role::Lane));
+    assert!(many.vfs.open_files() <= 36, "{} are open", many.vfs.open_files());
+    many.rig.settle();
+    assert!(many.vfs.open_files() <= 16, "{} are open", many.vfs.open_files());
+    for (at, ticket) in tickets.iter().enumerate() {
+        assert_eq!(many.rig.appended(*ticket).0, Code::Ok);
+        assert_eq!(many.rig.sink.synced(log(at as u32 + 1)), 1);
     }
 }
 

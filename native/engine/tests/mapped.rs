@@ -345,3 +345,26 @@ fn a_log_that_rested_goes_on_with_its_index() {
     let last = u32::from_be_bytes(index[index.len() - 8..index.len() - 4].try_into().unwrap());
     assert!(last >= 598, "{last}");
 }
+
+#[test]
+fn syncs_between_appends_make_no_more_room_than_is_used() {
+    for writer in [Writer::Chosen, Writer::Map] {
+        let vfs = MemoryVfs::new();
+        let mut bench = Bench::start(vfs.clone(), config());
+        let at = bench.log.take().unwrap().log();
+        bench.rig.engine.stop();
+        drop(bench);
+        let rig = Rig::manual();
+        let opened = rig.directory("/data", VfsKind::Memory(vfs.clone()));
+        rig.open(opened.id, at.slot, "t-0", config(), false).unwrap();
+        let mut log = MappedLog::take(&rig.engine, at, writer).unwrap();
+        for _ in 0..40 {
+            for _ in 0..30 {
+                log.append(None, Some(&[7; 10_000]), NOW, NOW).unwrap();
+            }
+            log.sync_now().unwrap();
+            let bytes = log.marks().bytes;
+            assert!(vfs.used() < bytes + (4 << 20), "{writer:?}: {} for {bytes}", vfs.used());
+        }
+    }
+}

@@ -77,6 +77,8 @@ class ProduceOperation extends Deadline implements AppendSink {
   readonly #request: ProduceRequest
   /** One slot per partition of the request, in its order; undefined while its append is under way. */
   readonly #answers: (PartitionAnswer | undefined)[] = []
+  /** The context's own is gone once it was kept. */
+  readonly #frame: number
   #left = 0
   #failed = false
   #done = false
@@ -85,6 +87,7 @@ class ProduceOperation extends Deadline implements AppendSink {
     super()
     this.#context = context
     this.#request = request
+    this.#frame = context.frame
   }
 
   start(): void {
@@ -145,9 +148,14 @@ class ProduceOperation extends Deadline implements AppendSink {
   }
 
   #batch(records: RecordsRef): BatchSource {
-    const { frame, bytes } = this.#context
+    const { bytes } = this.#context
+    const frame = this.#frame
     const { position, length } = records
     return frame === 0 ? bytes.subarray(position, position + length) : { frame, position, length }
+  }
+
+  keepFrame(): () => void {
+    return this.#context.keepFrame()
   }
 
   appended(slot: number, result: Appended): void {

@@ -38,11 +38,12 @@ function describe(
   wanted: ReadonlyMap<string, ReadonlySet<number>> | undefined,
 ): object {
   const topics = new Map<string, object[]>()
-  for (const { topic, index, bytes } of logs) {
+  for (const { topic, index, bytes, futureLag } of logs) {
     if (wanted !== undefined && wanted.get(topic)?.has(index) !== true) continue
     const partition = broker.replicas.partition(topic, index)
-    const offsetLag = partition === undefined ? -1 : Math.max(0, partition.highWatermark - partition.logEndOffset)
-    const described = { partitionIndex: index, partitionSize: bytes, offsetLag, isFutureKey: false }
+    const ownLag = partition === undefined ? -1 : Math.max(0, partition.highWatermark - partition.logEndOffset)
+    const isFutureKey = futureLag !== undefined
+    const described = { partitionIndex: index, partitionSize: bytes, offsetLag: futureLag ?? ownLag, isFutureKey }
     const known = topics.get(topic)
     if (known === undefined) topics.set(topic, [described])
     else known.push(described)

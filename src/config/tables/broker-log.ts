@@ -27,7 +27,7 @@ log.cleaner.min.compaction.lag.ms | LONG | 0 | >=0 | medium | cluster-wide | wor
 log.cleaner.threads | INT | 1 | >=0 | medium | cluster-wide | works | Threads that clean.
 log.cleanup.policy | LIST | delete | list compact/delete | medium | cluster-wide | works | What happens to old segments: delete, compact, both, or nothing.
 log.dir | LIST | ./data | list nonempty | high | read-only | works | Data directory, used when log.dirs is not set.
-log.dir.failure.timeout.ms | LONG | 30000 | >=1 | low | read-only | stored | How long a broker with a failed directory that holds leaders waits for the controller before it stops, in milliseconds.
+log.dir.failure.timeout.ms | LONG | 30000 | >=1 | low | read-only | works | How long a broker with a failed directory that holds leaders waits for the controller before it stops, in milliseconds.
 log.dirs | LIST | null | list nonempty | high | read-only | works | Data directories, separated by commas.
 log.flush.interval.messages | LONG | 9223372036854775807 | >=1 | high | cluster-wide | works | Messages after which a log is flushed to disk.
 log.flush.interval.ms | LONG | null |  | high | cluster-wide | works | Age at which an unflushed message is flushed to disk, in milliseconds.

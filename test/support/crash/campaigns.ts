@@ -1,8 +1,11 @@
 /** The crashes that are tried, shared by the tests and by the long runs (test/crash/long.ts). */
 import { join } from 'node:path'
+import { odradekCommand } from '../broker-process.ts'
+import { runProgram } from '../process.ts'
 import { removeFolder, temporaryFolder } from '../temporary.ts'
 import { type FileSystem, LoopDisk } from './loop-disk.ts'
 import { Preload } from './preload.ts'
+import { Violation } from './reading.ts'
 import { type CrashReport, crashes } from './rounds.ts'
 import { startServer } from './server.ts'
 
@@ -15,6 +18,13 @@ export interface PowerOptions {
   readonly withoutSync?: boolean
   /** Looks at the data directory before it goes. */
   readonly inspect?: (dir: string) => Promise<void>
+}
+
+/** What our own reader says of every file; that compaction has taken offsets is a warning. */
+const verify = async (dir: string): Promise<void> => {
+  const [program, args] = odradekCommand()
+  const { stdout, stderr } = await runProgram(program, [...args, 'log', 'verify', '--deep', dir])
+  if (!/ bytes: 0 errors,/.test(stdout)) throw new Violation(`log verify:\n${stdout.slice(-4000)}\n${stderr}`)
 }
 
 /** Power cuts on a file system of its own. @throws Violation */
@@ -39,6 +49,7 @@ export const powerCuts = async (options: PowerOptions): Promise<CrashReport> => 
         await disk.again()
       },
     })
+    await verify(dir)
     await options.inspect?.(dir)
     return report
   } finally {
@@ -58,7 +69,7 @@ export const kills = async (options: KillOptions): Promise<CrashReport> => {
   const dir = temporaryFolder('kill')
   let current: ReturnType<typeof startServer> | undefined
   try {
-    return await crashes({
+    const report = await crashes({
       ...options,
       start: () => {
         current = startServer({ dirs: [dir], flush: options.flush })
@@ -68,6 +79,8 @@ export const kills = async (options: KillOptions): Promise<CrashReport> => {
         await running.kill('SIGKILL')
       },
     })
+    await verify(dir)
+    return report
   } finally {
     await current?.running.kill('SIGKILL')
     removeFolder(dir)

@@ -93,12 +93,13 @@ impl Window {
                 false => Err(error),
             })?;
         }
-        let upto = self.filled / PAGE_BYTES * PAGE_BYTES;
+        // After a sync more may be there than is needed soon.
+        let upto = (self.filled / PAGE_BYTES * PAGE_BYTES).min(need + PIECE_MOST);
         let from = self.ready.max(at / PAGE_BYTES * PAGE_BYTES);
         self.map.populate(from, upto - from)?;
         self.ready = upto;
         self.map.leave(at / PAGE_BYTES * PAGE_BYTES);
-        if self.filled < self.length {
+        if self.filled < self.length.min(need + PIECE_MOST) {
             let piece = Arc::new(self.piece(self.filled));
             self.next = Some(piece.clone());
             ahead(piece);

@@ -183,6 +183,11 @@ pub fn write_all_at(file: &dyn File, mut bytes: &[u8], mut at: u64) -> io::Resul
     Ok(())
 }
 
+/// No file that is read whole is longer: a longer one is none of ours.
+const MAX_WHOLE_BYTES: u64 = 1 << 30;
+/// What is read of it at first; then twice as much each time.
+const FIRST_BYTES: usize = 64 * 1024;
+
 /// The whole file, or None when there is no such file. Grows with what is read, not with the length claimed.
 pub fn read_file(vfs: &dyn Vfs, path: &str) -> io::Result<Option<Vec<u8>>> {
     let file = match vfs.open(path, OpenMode::Read) {
@@ -190,12 +195,19 @@ pub fn read_file(vfs: &dyn Vfs, path: &str) -> io::Result<Option<Vec<u8>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut bytes = vec![0; file.len()? as usize];
+    let length = file.len()?;
+    if length > MAX_WHOLE_BYTES {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{length} bytes are too many for this file")));
+    }
+    let mut bytes = vec![0; FIRST_BYTES.min(length as usize)];
     let mut filled = 0;
     while filled < bytes.len() {
         match file.read_at(&mut bytes[filled..], filled as u64)? {
             0 => break,
             n => filled += n,
+        }
+        if filled == bytes.len() {
+            bytes.resize((filled * 2).min(length as usize), 0);
         }
     }
     bytes.truncate(filled);

@@ -5,6 +5,16 @@ use super::{Map, Space};
 use std::fs::File;
 use std::io;
 
+/// A pipe without a writer is opened at once, and not when one comes. Means nothing to a file.
+#[cfg(unix)]
+pub fn never_wait(options: &mut std::fs::OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.custom_flags(libc::O_NONBLOCK);
+}
+
+#[cfg(not(unix))]
+pub fn never_wait(_options: &mut std::fs::OpenOptions) {}
+
 /// Whether all of the range is in the page cache, without waiting for the disk.
 #[cfg(target_os = "linux")]
 pub fn resident(file: &File, at: u64, length: u64) -> bool {

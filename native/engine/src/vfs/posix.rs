@@ -43,6 +43,7 @@ impl Vfs for PosixVfs {
     fn open(&self, path: &str, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let mut options = std::fs::OpenOptions::new();
         options.read(true);
+        platform::never_wait(&mut options);
         match mode {
             OpenMode::Read => {}
             OpenMode::Write => {
@@ -55,7 +56,8 @@ impl Vfs for PosixVfs {
                 options.write(true).create(true).truncate(true);
             }
         }
-        Ok(Arc::new(PosixFile { file: options.open(path)?, failed: Mutex::new(None) }))
+        let file = plain(options.open(path)?)?;
+        Ok(Arc::new(PosixFile { file, failed: Mutex::new(None) }))
     }
 
     fn create_folder(&self, path: &str) -> io::Result<()> {
@@ -115,13 +117,10 @@ impl Vfs for PosixVfs {
     }
 
     fn lock(&self, path: &str) -> Result<Box<dyn Lock>, LockFailure> {
-        let file = std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(LockFailure::Io)?;
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        platform::never_wait(&mut options);
+        let file = options.open(path).and_then(plain).map_err(LockFailure::Io)?;
         let identity = platform::identity(&file, path).map_err(LockFailure::Io)?;
         let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
         if held.contains(&identity) {
@@ -153,6 +152,14 @@ impl Vfs for PosixVfs {
             Err(platform::Refusal::Io(error)) => return Err(error),
         })
     }
+}
+
+/// A folder, a pipe or a device where a file belongs is refused before anything is read of it.
+fn plain(file: std::fs::File) -> io::Result<std::fs::File> {
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "not a plain file"))
 }
 
 fn parent(path: &str) -> Option<&str> {
