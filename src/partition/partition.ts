@@ -252,7 +252,8 @@ export class Partition implements LogListener {
       this.#epochStartOffset = this.#end
       if (this.#latestEpoch < leadership.leaderEpoch) {
         this.#latestEpoch = leadership.leaderEpoch
-        void this.#log.startEpoch(leadership.leaderEpoch, this.#end)
+        // Of a directory that fails meanwhile `onFailed` tells.
+        this.#log.startEpoch(leadership.leaderEpoch, this.#end).catch(() => {})
       }
       this.#options = epochOptions(leadership.leaderEpoch, this.#countsToSyncedEnd)
     }

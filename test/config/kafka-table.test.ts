@@ -45,6 +45,10 @@ const kafka: {
 const differences = new Map([
   ['share.auto.offset.reset allowed', 'durations are not told from other texts, since nothing acts on them'],
   ['log.dir default', 'data lies where the command was started, not in a temporary directory that a restart may empty'],
+  [
+    'replica.alter.log.dirs.io.max.bytes.per.second key',
+    'Kafka defines it apart, among what can only be set while a broker runs',
+  ],
   ['odradek.flush key', 'ours alone: what an append waits for'],
 ])
 

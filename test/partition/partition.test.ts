@@ -47,6 +47,20 @@ test('with flush=group nothing is readable and acks=all is not answered before t
   assert.is(log.highWatermark, 4)
 })
 
+test('a directory that fails while an epoch begins is heard of once, and ends nothing else', async () => {
+  const log = new HandLog()
+  const unheard: unknown[] = []
+  const hear = (reason: unknown) => void unheard.push(reason)
+  process.on('unhandledRejection', hear)
+  log.startEpoch = () => Promise.reject(new Error('offline'))
+  const partition = opened(log)
+  await new Promise(resolve => setTimeout(resolve, 1))
+  process.off('unhandledRejection', hear)
+  assert.equal(unheard, [])
+  partition.fail(ErrorCode.KAFKA_STORAGE_ERROR)
+  assert.is(partition.unavailable, ErrorCode.KAFKA_STORAGE_ERROR)
+})
+
 test('with flush=os what is written is readable and acks=all is answered at once', () => {
   const log = new HandLog()
   const partition = opened(log, 'os')
