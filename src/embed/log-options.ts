@@ -6,6 +6,11 @@ import type { LogConfig } from '../log/log.ts'
 import { ConfigError } from './errors.ts'
 import type { Bytes } from './record.ts'
 
+declare global {
+  // Merges with the runtime's; a project without its types has this one.
+  interface AbortSignal {}
+}
+
 export interface LogOptions {
   /**
    * The log's folder, named as Kafka names a partition's: `./logs/audit-0`. Created if missing. Not in a

@@ -20,6 +20,12 @@ import { LogWriter } from './log-writer.ts'
 import { type Bytes, type LogRecord, logRecord, type RecordHeaders } from './record.ts'
 import { within } from './wait.ts'
 
+declare global {
+  // Merges with the runtime's; a project without its types has this one.
+  // biome-ignore lint/suspicious/noExplicitAny: an interface merges with one of the same parameters only.
+  interface ReadableStream<R = any> {}
+}
+
 /** Kafka's log.retention.check.interval.ms. */
 const TEND_MS = 300_000
 

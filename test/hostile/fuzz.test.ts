@@ -104,6 +104,7 @@ function requestsFor(topic: string, id: string): ReadonlyMap<number, readonly ob
     [23, [{ replicaId: -1, topics: [{ topic, partitions: [{ partition: 0, leaderEpoch: 0 }] }] }]],
     [32, [{ resources: [{ resourceType: 2, resourceName: topic, configurationKeys: null }] }]],
     [33, [altering({ name: 'retention.ms', value: '1000' })]],
+    [34, [{ dirs: [{ path: '/nowhere', topics: [{ name: topic, partitions: [0] }] }] }, { dirs: [] }]],
     [35, [{ topics: null }, { topics: [{ topic, partitions: [0, 1] }] }]],
     [
       37,

@@ -301,10 +301,10 @@ impl Directory {
         lock(&self.points).set(Kind::Cleaned, folder, Some(offset));
     }
 
-    /// The files on disk have a recovery point or a start of it, or say how far it is clean.
+    /// The files on disk may say something of it.
     pub fn has_points(&self, folder: &str) -> bool {
         let points = lock(&self.points);
-        points.on_disk(folder, |_| true) || points.get(Kind::Cleaned, folder).is_some()
+        points.is_listed(folder) || points.cleaned_changed
     }
 
     /// The log is gone; true if the files on disk still have a point of it.
@@ -313,7 +313,7 @@ impl Directory {
         for (_, kind) in CHECKPOINTS {
             points.set(kind, folder, None);
         }
-        points.set(Kind::Cleaned, folder, None) || points.on_disk(folder, |_| true)
+        points.set(Kind::Cleaned, folder, None) || points.is_listed(folder)
     }
 
     pub fn checkpoints_changed(&self) -> bool {

@@ -90,6 +90,8 @@ fn promote(directory: &Directory, folder: &str, name: &str) -> Result<Answer, Fa
     if directory.vfs.list(&to).is_ok() {
         return Err(Failure { code: Code::Io, text: format!("{to} is there already") });
     }
+    // What a log of that name left there does not come back into this one.
+    directory.journal.forget(directory, &[folder, name])?;
     directory.write_checkpoints()?;
     let failed = |error: io::Error| directory.fail(&format!("renaming {folder} to {name}"), &error);
     vfs.rename(&path(&directory.path, folder), &to).map_err(failed)?;

@@ -21,6 +21,7 @@ struct Entry {
     start: i64,
     start_on_disk: i64,
     high_watermark: i64,
+    high_watermark_on_disk: i64,
     /// First offset that was not cleaned yet.
     cleaned: i64,
     open: bool,
@@ -34,6 +35,7 @@ impl Entry {
             start: NONE,
             start_on_disk: NONE,
             high_watermark: NONE,
+            high_watermark_on_disk: NONE,
             cleaned: NONE,
             open: false,
         }
@@ -41,7 +43,7 @@ impl Entry {
 
     fn is_empty(&self) -> bool {
         let points = [self.recovery, self.recovery_on_disk, self.start, self.start_on_disk];
-        let others = [self.high_watermark, self.cleaned];
+        let others = [self.high_watermark, self.high_watermark_on_disk, self.cleaned];
         let mut points = points.into_iter().chain(others);
         !self.open && points.all(|point| point == NONE)
     }
@@ -84,7 +86,7 @@ impl Points {
             match kind {
                 Kind::Recovery => (entry.recovery, entry.recovery_on_disk) = (offset, offset),
                 Kind::Start => (entry.start, entry.start_on_disk) = (offset, offset),
-                Kind::HighWatermark => entry.high_watermark = offset,
+                Kind::HighWatermark => (entry.high_watermark, entry.high_watermark_on_disk) = (offset, offset),
                 Kind::Cleaned => entry.cleaned = offset,
             }
         }
@@ -138,6 +140,13 @@ impl Points {
         some(entry.recovery_on_disk).is_some_and(&is) || some(entry.start_on_disk).is_some_and(&is)
     }
 
+    /// True if the files on disk say anything of the log, or how far it is clean.
+    pub fn is_listed(&self, folder: &str) -> bool {
+        let Some(entry) = self.logs.get(key(folder)) else { return false };
+        let points = [entry.recovery_on_disk, entry.start_on_disk, entry.high_watermark_on_disk, entry.cleaned];
+        points.into_iter().any(|point| point != NONE)
+    }
+
     /// The content of a file, as it has to be now.
     pub fn encode(&self, kind: Kind) -> Vec<u8> {
         let offset_of = |entry: &Entry| match kind {
@@ -156,7 +165,10 @@ impl Points {
         let differs = |entry: &Entry| match kind {
             Kind::Recovery => (entry.recovery != entry.recovery_on_disk).then_some(entry.recovery),
             Kind::Start => (entry.start != entry.start_on_disk).then_some(entry.start),
-            Kind::HighWatermark | Kind::Cleaned => None,
+            Kind::HighWatermark => {
+                (entry.high_watermark != entry.high_watermark_on_disk).then_some(entry.high_watermark)
+            }
+            Kind::Cleaned => None,
         };
         self.logs.iter().filter_map(|(folder, entry)| Some((folder.clone(), differs(entry)?))).collect()
     }
@@ -167,7 +179,8 @@ impl Points {
             match kind {
                 Kind::Recovery => entry.recovery_on_disk = point,
                 Kind::Start => entry.start_on_disk = point,
-                Kind::HighWatermark | Kind::Cleaned => {}
+                Kind::HighWatermark => entry.high_watermark_on_disk = point,
+                Kind::Cleaned => {}
             }
             if entry.is_empty() {
                 self.logs.remove(&folder);

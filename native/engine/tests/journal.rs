@@ -316,6 +316,25 @@ fn nothing_synced_is_lost_when_power_fails_while_the_journal_comes_into_use_and_
 }
 
 #[test]
+fn a_half_is_not_begun_anew_while_a_log_needs_it() {
+    let mut script = Script::start(LogConfig::default());
+    script.append(0..LOGS, 1, 40);
+    script.append(0..LOGS, 1, 40);
+    for n in 0..60 {
+        script.submit(0..LOGS, 1, 40);
+        // A run of the journal, and none of the syncs that it waits for.
+        script.rig.engine.step(Role::Lane);
+        script.rig.engine.step(Role::Sync);
+        script.take_synced();
+        let world = script.known.lock().unwrap().clone();
+        check(&script.vfs.crash(n, Keep::None), &world, &script.config, script.epoch, &format!("round {n}"));
+    }
+    script.rig.settle();
+    script.take_synced();
+    assert!(script.known.lock().unwrap().iter().all(|known| known.synced == 62));
+}
+
+#[test]
 fn what_was_cut_does_not_come_back_out_of_the_journal() {
     let mut script = Script::start(small_segments());
     for _ in 0..4 {

@@ -48,6 +48,19 @@ fn a_topic_made_again_after_its_deletion_was_cut_short_opens_after_every_power_c
 }
 
 #[test]
+fn a_topic_made_again_has_no_high_watermark_of_the_one_before_it() {
+    let vfs = MemoryVfs::tracked();
+    vfs.create_folders("/data").unwrap();
+    put(&vfs, "/data/replication-offset-checkpoint", b"0\n1\nt 0 11\n");
+    let rig = Rig::manual();
+    let directory = rig.directory("/data", VfsKind::Memory(vfs.clone())).id;
+    assert_eq!(rig.open(directory, 0, "t-0", small_segments(), false).unwrap().high_watermark, -1);
+    let rig = Rig::manual();
+    let directory = rig.directory("/data", VfsKind::Memory(vfs.crash(1, Keep::None))).id;
+    assert_eq!(rig.open(directory, 0, "t-0", small_segments(), false).unwrap().high_watermark, -1);
+}
+
+#[test]
 fn no_recovery_point_is_on_disk_before_the_start_that_lets_go_of_what_it_passes() {
     let vfs = MemoryVfs::tracked();
     let rig = Rig::manual();
