@@ -103,6 +103,7 @@ pub fn leader_epochs(input: &[u8]) {
     let (epoch, offset) = (choices.byte() as i32 - 1, i64::from(choices.byte()));
     let Ok(mut epochs) = LeaderEpochs::decode(choices.0) else { return };
     assert_eq!(LeaderEpochs::decode(&epochs.encode()), Ok(epochs.clone()));
+    assert_ascending(&epochs);
     for epoch in [epoch, epochs.latest(), epochs.latest() - 1, i32::MAX] {
         let (found, end) = epochs.end_offset_for(epoch, i64::MAX);
         assert!(found <= epoch.max(-1) && end >= -1);
@@ -110,7 +111,16 @@ pub fn leader_epochs(input: &[u8]) {
     epochs.truncate_from_start(offset);
     epochs.assign(epoch, offset);
     epochs.truncate_from_end(offset);
+    assert_ascending(&epochs);
     assert_eq!(LeaderEpochs::decode(&epochs.encode()), Ok(epochs));
+}
+
+fn assert_ascending(epochs: &LeaderEpochs) {
+    let text = String::from_utf8(epochs.encode()).expect("text");
+    let field = |text: &str| text.parse::<i64>().expect("a number");
+    let entries = text.lines().skip(2).filter_map(|line| line.split_once(' '));
+    let entries: Vec<_> = entries.map(|(epoch, start)| (field(epoch), field(start))).collect();
+    assert!(entries.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 < pair[1].1), "{entries:?}");
 }
 
 pub fn checkpoint(input: &[u8]) {
