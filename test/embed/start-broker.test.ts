@@ -159,10 +159,10 @@ test('settings without effect and folders that were renamed are warnings', async
   const warnings: string[] = []
   const note = (first: string | object) => void warnings.push(String(first))
   const logger: Logger = { debug: () => {}, info: () => {}, warn: note, error: note }
-  const broker = await startBroker({ dir, logger, config: { 'log.cleaner.threads': 2 } })
+  const broker = await startBroker({ dir, logger, config: { 'num.io.threads': 2 } })
   await broker.close()
   const said = warnings.join('\n')
-  assert.match(said, /nothing acts on it yet: log\.cleaner\.threads/)
+  assert.match(said, /nothing acts on it yet: num\.io\.threads/)
   assert.match(said, /belong to no topic were renamed: .*audit-0\.[0-9a-f]+-stray/)
 })
 
