@@ -8,5 +8,6 @@ pub mod image;
 pub mod model;
 pub mod random;
 pub mod rig;
+pub mod rot;
 pub mod script;
 pub mod scripts;
