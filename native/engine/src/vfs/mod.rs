@@ -40,7 +40,7 @@ pub enum VfsKind {
 impl VfsKind {
     pub fn open(&self) -> Arc<dyn Vfs> {
         match self {
-            VfsKind::Posix => Arc::new(posix::PosixVfs),
+            VfsKind::Posix => Arc::new(posix::PosixVfs::default()),
             VfsKind::Memory(memory) => Arc::new(memory.clone()),
         }
     }

@@ -1,14 +1,32 @@
 //! The operating system's files, through std and libc.
 
 use super::{DirectoryEntry, File, Lock, LockFailure, Map, OpenMode, Space, Vfs, path, platform};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub struct PosixVfs;
+#[derive(Default)]
+pub struct PosixVfs {
+    /// Folders whose sync runs or has failed, by path: as with a file, one after the other and none after a failed one.
+    folders: Mutex<BTreeMap<String, Arc<Mutex<Option<i32>>>>>,
+}
 
 /// An error of a disk, where the system gave no number.
 const EIO: i32 = 5;
+
+/// Unless a sync failed before: then so does this one.
+fn sync_once(failed: &Mutex<Option<i32>>, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+    match *failed {
+        Some(errno) => Err(io::Error::from_raw_os_error(errno)),
+        None => sync().inspect_err(|error| {
+            // A folder that is gone was not synced; another may take its name.
+            if error.kind() != io::ErrorKind::NotFound {
+                *failed = Some(error.raw_os_error().unwrap_or(EIO));
+            }
+        }),
+    }
+}
 
 struct PosixFile {
     file: std::fs::File,
@@ -109,7 +127,16 @@ impl Vfs for PosixVfs {
     }
 
     fn sync_folder(&self, path: &str) -> io::Result<()> {
-        platform::sync_folder(path)
+        let folders = || self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = folders().entry(path.to_string()).or_default().clone();
+        let outcome = sync_once(&turn, || platform::sync_folder(path));
+        let remembered = turn.lock().is_ok_and(|failed| failed.is_some());
+        let mut folders = folders();
+        // Nobody else waits for its turn, and there is nothing to remember.
+        if !remembered && Arc::strong_count(&turn) == 2 {
+            folders.remove(path);
+        }
+        outcome
     }
 
     fn space(&self, path: &str) -> io::Result<Option<Space>> {
@@ -192,11 +219,7 @@ impl File for PosixFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(errno) = *failed {
-            return Err(io::Error::from_raw_os_error(errno));
-        }
-        self.file.sync_data().inspect_err(|error| *failed = Some(error.raw_os_error().unwrap_or(EIO)))
+        sync_once(&self.failed, || self.file.sync_data())
     }
 
     fn begin_writing(&self) {
@@ -246,5 +269,20 @@ mod tests {
         file.file = std::fs::File::open(std::env::current_exe().expect("it runs")).expect("it is there");
         let again = file.sync_data().expect_err("it failed once");
         assert_eq!(again.raw_os_error(), failed.raw_os_error());
+    }
+
+    #[test]
+    fn a_folder_whose_sync_failed_is_not_synced_again_and_one_that_was_gone_is() {
+        let folder = std::env::temp_dir().join(format!("odradek-folder-{}", std::process::id()));
+        let path = folder.to_str().expect("a plain name");
+        let vfs = PosixVfs::default();
+        assert_eq!(vfs.sync_folder(path).expect_err("it is not there").kind(), io::ErrorKind::NotFound);
+        std::fs::create_dir(&folder).expect("a new folder");
+        vfs.sync_folder(path).expect("it is there now");
+        assert!(vfs.folders.lock().expect("no panic").is_empty(), "nothing is left of it");
+        let failed = Arc::new(Mutex::new(Some(EIO)));
+        vfs.folders.lock().expect("no panic").insert(path.to_string(), failed);
+        assert_eq!(vfs.sync_folder(path).expect_err("it failed once").raw_os_error(), Some(EIO));
+        std::fs::remove_dir(&folder).expect("it is empty");
     }
 }
