@@ -2,17 +2,17 @@
  * Which compacted log is cleaned next: the one with the largest share of dirt, of those with enough of it or with records
  * that have waited too long. What a pass does is the log's own work; here it is only asked for.
  *
- * Invariants: one timer, armed when a round has ended, so that rounds never overlap; a round that has cleaned something is
- * followed by another at once. A log that has not moved since it was found clean is not asked. A log whose batches can't
+ * Invariants: a round that has cleaned something is followed by another at once. A log that has not moved since it was found clean is not asked. A log whose batches can't
  * be read is left alone until the broker starts again, and said so once.
  */
 import type { Logger } from '../base/logger.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
-import type { Host, TimerId } from '../host/host.ts'
+import type { Host } from '../host/host.ts'
 import type { CleanOptions, LogDirt } from '../log/log.ts'
 import { LogError, LogErrorCode } from '../log/log-errors.ts'
 import type { Compaction, Partition } from '../partition/partition.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
+import { Rounds } from './rounds.ts'
 
 /** Logs asked at once. */
 const AT_ONCE = 64
@@ -47,46 +47,34 @@ interface Candidate {
 export class Cleaner {
   readonly #options: CleanerOptions
   #known = new WeakMap<Partition, Known>()
-  #timer: TimerId = 0
-  #closed = false
+  readonly #rounds: Rounds
 
   constructor(options: CleanerOptions) {
     this.#options = options
-    this.#arm(options.config().number('log.cleaner.backoff.ms'))
+    this.#rounds = new Rounds(options.host, options.config().number('log.cleaner.backoff.ms'), () => this.#round())
   }
 
   close(): void {
-    this.#closed = true
-    if (this.#timer !== 0) this.#options.host.timers.cancel(this.#timer)
-    this.#timer = 0
+    this.#rounds.close()
   }
 
-  #arm(delayMs: number): void {
-    const { clock, timers } = this.#options.host
-    this.#timer = timers.at(clock.monotonicMs() + delayMs, () => {
-      this.#timer = 0
-      void this.#round()
-    })
-  }
-
-  async #round(): Promise<void> {
+  async #round(): Promise<number> {
     const candidates = await this.#candidates()
     candidates.sort((a, b) => b.share - a.share)
     const threads = this.#options.config().number('log.cleaner.threads')
     let cleaned = false
     let waits = false
     const work = async () => {
-      for (let next = candidates.shift(); next !== undefined && !this.#closed; next = candidates.shift()) {
+      for (let next = candidates.shift(); next !== undefined && !this.#rounds.closed; next = candidates.shift()) {
         const progress = await this.#clean(next.partition, threads)
         if (progress === 'cleaned') cleaned = true
         else if (progress === 'waits') waits = true
       }
     }
     await Promise.all(Array.from({ length: threads }, work))
-    if (this.#closed) return
     const backoffMs = this.#options.config().number('log.cleaner.backoff.ms')
-    if (cleaned) this.#arm(0)
-    else this.#arm(waits ? Math.min(backoffMs, AGAIN_MS) : backoffMs)
+    if (cleaned) return 0
+    return waits ? Math.min(backoffMs, AGAIN_MS) : backoffMs
   }
 
   async #candidates(): Promise<Candidate[]> {
@@ -97,7 +85,7 @@ export class Cleaner {
       together.push(this.#ask(partition, candidates))
       if (together.length < AT_ONCE) continue
       await Promise.all(together)
-      if (this.#closed) return []
+      if (this.#rounds.closed) return []
       together = []
     }
     await Promise.all(together)
@@ -170,7 +158,7 @@ export class Cleaner {
   }
 
   #failed(partition: Partition, error: unknown): void {
-    if (this.#closed || partition.unavailable !== 0) return
+    if (this.#rounds.closed || partition.unavailable !== 0) return
     const known = this.#remember(partition)
     const name = `${partition.topic}-${partition.index}`
     if (error instanceof LogError) {
