@@ -173,6 +173,7 @@ async function start(
       logger.error(text)
       directoryFailed(parts)
     })
+    directory.onDamage(text => logger.error(text))
   }
   const node = await startMetadata({
     host,

@@ -14,6 +14,9 @@ import { LogError, LogErrorCode, logErrorCode } from './log-errors.ts'
 
 type FailureListener = (code: KafkaErrorCode, text: string) => void
 
+/** Damages that are remembered as told. */
+const TOLD = 1000
+
 export class EngineDirectory implements LogDirectory, LogHome {
   readonly id: number
   readonly path: string
@@ -25,6 +28,8 @@ export class EngineDirectory implements LogDirectory, LogHome {
   readonly #folders: readonly string[]
   readonly #logs = new Set<EngineLog>()
   readonly #listeners: FailureListener[] = []
+  readonly #damages = new Set<string>()
+  #onDamage: ((text: string) => void) | undefined
 
   constructor(runtime: Runtime, path: string, opened: OpenedDirectory) {
     this.runtime = runtime
@@ -127,6 +132,17 @@ export class EngineDirectory implements LogDirectory, LogHome {
 
   onFailed(listener: FailureListener): void {
     this.#listeners.push(listener)
+  }
+
+  /** Hears once of each place in a log's files that can't be read any more as it was written. */
+  onDamage(listener: (text: string) => void): void {
+    this.#onDamage = listener
+  }
+
+  damaged(text: string): void {
+    if (this.#damages.has(text) || this.#damages.size === TOLD) return
+    this.#damages.add(text)
+    this.#onDamage?.(text)
   }
 
   failed(code: number, text: string): void {

@@ -48,6 +48,8 @@ export interface LogHome {
   readonly runtime: Runtime
   /** The log was closed or deleted. */
   forget(log: EngineLog): void
+  /** What a read asked for is not what was written; the text names file and byte. */
+  damaged(text: string): void
 }
 
 export class EngineLog implements Log, LogHandle, LogSink {
@@ -146,7 +148,14 @@ export class EngineLog implements Log, LogHandle, LogSink {
   }
 
   read(options: ReadOptions, done: (result: ReadResult) => void): void {
-    this.#home.runtime.read(this, readFields(options), record => done(readResult(record)))
+    this.#home.runtime.read(this, readFields(options), record => {
+      this.#noteDamage(record)
+      done(readResult(record))
+    })
+  }
+
+  #noteDamage(record: Outcome): void {
+    if (record.code === Code.corrupt) this.#home.damaged(record.text)
   }
 
   copy(handle: number, position: number, into: Uint8Array): void {
@@ -165,13 +174,19 @@ export class EngineLog implements Log, LogHandle, LogSink {
 
   lookupTime(timestamp: bigint, limit: number): Promise<Found> {
     return new Promise(resolve => {
-      this.#home.runtime.lookupTime(this, timestamp, limit, record => resolve(found(record)))
+      this.#home.runtime.lookupTime(this, timestamp, limit, record => {
+        this.#noteDamage(record)
+        resolve(found(record))
+      })
     })
   }
 
   lookupMaxTime(limit: number): Promise<Found> {
     return new Promise(resolve => {
-      this.#home.runtime.lookupMaxTime(this, limit, record => resolve(found(record)))
+      this.#home.runtime.lookupMaxTime(this, limit, record => {
+        this.#noteDamage(record)
+        resolve(found(record))
+      })
     })
   }
 

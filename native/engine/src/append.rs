@@ -291,6 +291,9 @@ impl Log {
             if header.leader_epoch > self.epochs.latest() {
                 epochs_changed |= self.epochs.assign(header.leader_epoch, header.base_offset);
             }
+            if header.base_offset != if position == 0 { self.active.base } else { self.end } {
+                self.active.leave_gap();
+            }
             self.end = header.next_offset();
             self.bytes_end += bytes;
             let mut closed = -1;

@@ -1,5 +1,8 @@
-//! The small text files beside the logs, byte for byte Kafka's: versioned checkpoints of one entry a line,
+//! The small text files beside the logs, in Kafka's formats: versioned checkpoints of one entry a line,
 //! `partition.metadata`, and the clean-shutdown file.
+//!
+//! Invariant: a file of offsets that this engine wrote has a checksum, in a line of its shape that names no topic. Apache
+//! Kafka looks up the partitions that it has, and drops the line when it writes the file anew.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +14,9 @@ pub const CLEANED: &str = "cleaner-offset-checkpoint";
 pub const LEADER_EPOCHS: &str = "leader-epoch-checkpoint";
 pub const PARTITION_METADATA: &str = "partition.metadata";
 pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
+
+/// Where the topic would stand, no topic can be called.
+const CHECKSUM: &str = "#odradek-crc32c";
 
 /// Version line, count line, then the entries.
 pub fn encode(entries: impl ExactSizeIterator<Item = String>) -> Vec<u8> {
@@ -41,15 +47,16 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<&str>, String> {
 
 /// Offsets by folder name (`topic-partition`), written as `topic partition offset`.
 pub fn encode_offsets<'a>(offsets: impl Iterator<Item = (&'a str, i64)>) -> Vec<u8> {
-    let lines: Vec<String> = offsets
+    let mut lines: Vec<String> = offsets
         .filter_map(|(folder, offset)| folder.rsplit_once('-').map(|(topic, n)| format!("{topic} {n} {offset}")))
         .collect();
+    lines.push(format!("{CHECKSUM} 0 {}", checksum(lines.iter().map(String::as_str))));
     encode(lines.into_iter())
 }
 
 pub fn decode_offsets(bytes: &[u8]) -> Result<BTreeMap<String, i64>, String> {
     let mut offsets = BTreeMap::new();
-    for line in decode(bytes)? {
+    for line in decode_lines(bytes)? {
         let fields: Vec<&str> = line.split_whitespace().collect();
         match fields[..] {
             [topic, partition, offset] => match (partition.parse::<i32>(), offset.parse::<i64>()) {
@@ -60,6 +67,27 @@ pub fn decode_offsets(bytes: &[u8]) -> Result<BTreeMap<String, i64>, String> {
         };
     }
     Ok(offsets)
+}
+
+/// The lines of a file of offsets, without that of the checksum, which has to match where there is one.
+pub fn decode_lines(bytes: &[u8]) -> Result<Vec<&str>, String> {
+    let mut lines = decode(bytes)?;
+    if let Some(at) = lines.iter().position(|line| line.starts_with(CHECKSUM)) {
+        let told = lines.remove(at);
+        if told != format!("{CHECKSUM} 0 {}", checksum(lines.iter().copied())) {
+            return Err(format!("the checksum in line {told:?} is not that of the others"));
+        }
+    }
+    Ok(lines)
+}
+
+fn checksum<'a>(lines: impl Iterator<Item = &'a str>) -> u32 {
+    let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
+    for line in lines {
+        digest.update(line.as_bytes());
+        digest.update(b"\n");
+    }
+    digest.finalize() as u32
 }
 
 pub fn encode_partition_metadata(topic_id: &str) -> Vec<u8> {
@@ -100,8 +128,18 @@ mod tests {
     fn offsets_keep_topics_with_dashes_apart_from_the_partition() {
         let offsets = BTreeMap::from([("a-b-0".to_string(), 5), ("plain-11".to_string(), 0)]);
         let encoded = encode_offsets(offsets.iter().map(|(folder, offset)| (folder.as_str(), *offset)));
-        assert_eq!(encoded, b"0\n2\na-b 0 5\nplain 11 0\n");
+        assert!(encoded.starts_with(b"0\n3\na-b 0 5\nplain 11 0\n#odradek-crc32c 0 "));
         assert_eq!(decode_offsets(&encoded), Ok(offsets));
+    }
+
+    #[test]
+    fn a_changed_offset_is_noticed_where_there_is_a_checksum() {
+        let encoded = String::from_utf8(encode_offsets([("a-0", 5), ("b-1", 70)].into_iter())).unwrap();
+        assert!(decode_offsets(encoded.replace("b 1 70", "b 1 71").as_bytes()).is_err());
+        assert!(decode_offsets(encoded.replace("a 0", "c 0").as_bytes()).is_err());
+        assert!(decode_offsets(encoded[..encoded.len() - 2].as_bytes()).is_err());
+        let kafkas = "0\n2\na 0 5\nb 1 71\n";
+        assert_eq!(decode_offsets(kafkas.as_bytes()).map(|offsets| offsets["b-1"]), Ok(71));
     }
 
     #[test]

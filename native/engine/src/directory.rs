@@ -110,9 +110,13 @@ impl Directory {
             if let Some(bytes) =
                 vfs::read_file(&*vfs, &file).map_err(|error| failed("reading a checkpoint of", error))?
             {
-                let offsets = checkpoint::decode_offsets(&bytes).map_err(|why| Failure {
+                // Nobody writes them empty. Without starts deleted records come back, without recovery points what was aborted
+                // by transactions that began in deleted records is forgotten.
+                let lost = kind != Kind::HighWatermark && bytes.is_empty();
+                let decoded = if lost { Err("it is empty".to_string()) } else { checkpoint::decode_offsets(&bytes) };
+                let offsets = decoded.map_err(|why| Failure {
                     code: Code::Damaged,
-                    text: format!("{file} can't be read: {why}. Restore it, or delete it to have every log scanned"),
+                    text: format!("{file} can't be read: {why}. {}", remedy(kind)),
                 })?;
                 points.load(kind, offsets);
             }
@@ -389,6 +393,14 @@ impl Directory {
             }
             Err(error) => Err(self.fail(&format!("writing {name}"), &error)),
         }
+    }
+}
+
+/// What to do about a checkpoint file that can't be read.
+fn remedy(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Start => "Restore it, or delete it: deleted records that still have their segment then come back",
+        _ => "Restore it, or delete it to have every log scanned",
     }
 }
 

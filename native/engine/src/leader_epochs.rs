@@ -26,6 +26,16 @@ impl LeaderEpochs {
         epochs
     }
 
+    pub fn entries(&self) -> &[EpochEntry] {
+        &self.entries
+    }
+
+    /// The epoch of the batch that holds this offset; None where that is not known.
+    pub fn at(&self, offset: i64) -> Option<i32> {
+        let above = self.entries.partition_point(|entry| entry.start <= offset);
+        above.checked_sub(1).map(|at| self.entries[at].epoch)
+    }
+
     /// The last epoch, or -1.
     pub fn latest(&self) -> i32 {
         self.entries.last().map_or(-1, |entry| entry.epoch)

@@ -1,26 +1,23 @@
 //! Loads what a log's folder holds: trusted segments by their files, those above the recovery point by a walk.
 //!
-//! Invariants: what is reported as synced is on disk. Index files of sealed segments that are missing or make no sense
-//! are built anew; a snapshot, an epoch or an index entry above the recovery point is not believed.
+//! Invariants: what is reported as synced is on disk. Index files of sealed segments that are missing, make no sense or are
+//! others than `odradek-sums` says are built anew; a snapshot, an epoch or an index entry above the recovery point is not
+//! believed.
 
-use crate::checkpoint::LEADER_EPOCHS;
 use crate::command::Failure;
 use crate::error::Code;
 use crate::leader_epochs::LeaderEpochs;
-use crate::offset_index::{self, OffsetIndex};
 use crate::open::Opening;
 use crate::planted::{Bug, planted};
 use crate::producer_state::ProducerStates;
-use crate::recovery::{Bad, Recovery, Report, damaged, read_aborted};
+use crate::recovery::{Bad, Recovery, Report, damaged};
 use crate::recovery_producers::{ProducersAt, load_producers};
 use crate::scan::{Scan, Step};
 use crate::segment::{Largest, Segment, file_name, parse_name};
+use crate::sums::Sums;
 use crate::sync_job::Failed;
 use crate::tidy::tidy;
-use crate::time_index::{self, TimeIndex};
-use crate::vfs::{
-    self, DirectoryEntry, File, OpenMode, is_no_space, path, read_exact_at, remove_if_there, write_all_at,
-};
+use crate::vfs::{DirectoryEntry, File, OpenMode, is_no_space, path, read_exact_at, remove_if_there, write_all_at};
 use crate::view::ViewState;
 use std::io;
 use std::sync::Arc;
@@ -106,8 +103,9 @@ impl Opening<'_> {
             segments.push(Arc::new(segment));
         }
         let snapshots = snapshots_in(&entries);
+        let sums = self.sums()?;
         if self.request.clean
-            && let Some(loaded) = self.load_segments(segments.clone(), &sizes, &snapshots, true)?
+            && let Some(loaded) = self.load_segments(segments.clone(), &sizes, &snapshots, &sums, true)?
         {
             return Ok(loaded);
         }
@@ -115,7 +113,7 @@ impl Opening<'_> {
         for (segment, size) in segments.iter().zip(&sizes) {
             segment.load(*size, None, Largest { timestamp: -1, offset: -1 }, Vec::new());
         }
-        let loaded = self.load_segments(segments, &sizes, &snapshots, false)?;
+        let loaded = self.load_segments(segments, &sizes, &snapshots, &sums, false)?;
         loaded.ok_or_else(|| damaged(format!("{} can't be recovered", self.folder)))
     }
 
@@ -125,6 +123,7 @@ impl Opening<'_> {
         mut segments: Vec<Arc<Segment>>,
         sizes: &[u64],
         snapshots: &[i64],
+        sums: &Sums,
         clean: bool,
     ) -> Result<Option<Loaded>, Failure> {
         let mut snapshots = snapshots.to_vec();
@@ -136,7 +135,7 @@ impl Opening<'_> {
             segments.partition_point(|segment| segment.base <= recovery_point).saturating_sub(1)
         };
         for (segment, next) in segments.iter().zip(&segments[1..]).take(first_walked) {
-            self.load_sealed(segment, next.base)?;
+            self.load_sealed(segment, next.base, sums)?;
         }
         let mut trusted: Vec<i64> = snapshots.iter().copied().filter(|offset| *offset <= recovery_point).collect();
         let producers = match clean {
@@ -146,22 +145,25 @@ impl Opening<'_> {
                     .map_err(|error| self.failed("reading producers of", error))?,
             ),
         };
+        let (epochs, mended) = self.load_epochs(&segments, first_walked, recovery_point, sums)?;
         let mut recovery = Recovery {
             vfs: &*self.vfs,
             folder: &self.folder,
             recovery_point,
             verify: !clean,
             producers,
+            sums,
+            compacted: self.request.config.compacted,
             index_interval_bytes: self.request.config.index_interval_bytes as u64,
-            epochs: self.load_epochs(&segments[..first_walked], recovery_point, first_walked == 0)?,
+            epochs,
             next_offset: segments[first_walked].base,
-            report: Report::default(),
+            report: Report { mended, ..Report::default() },
         };
         let mut bad: Option<Bad> = None;
         for at in first_walked..segments.len() {
             let next_base = segments.get(at + 1).map(|next| next.base);
             bad = recovery
-                .walk(at, &segments[at], next_base)
+                .walk(at, &segments[at], next_base, segments.get(at + 1).map(|next| &**next))
                 .map_err(|error| self.failed("reading a segment of", error))?;
             if bad.is_some() {
                 break;
@@ -183,6 +185,10 @@ impl Opening<'_> {
                 "{} ends at offset {end}, below its recovery point {recovery_point}: bytes that were on disk are missing",
                 self.folder
             )));
+        }
+        // A clean close moves the recovery point to the end. A log without one, as Apache Kafka's of the metadata, can't tell.
+        if clean && self.points.recovery > 0 && end != self.points.recovery {
+            return Ok(None);
         }
         let mut epochs = std::mem::take(&mut recovery.epochs);
         epochs.truncate_from_end(end);
@@ -211,7 +217,7 @@ impl Opening<'_> {
         self.seal_walked(&state, first_walked, durable, recovery_point)?;
         let first_timestamp = self.first_timestamp(&state)?;
         Ok(Some(Loaded {
-            settled: end == self.points.recovery,
+            settled: end == self.points.recovery && !report.mended,
             state,
             epochs,
             report,
@@ -236,104 +242,6 @@ impl Opening<'_> {
             self.vfs.sync_folder(&self.folder)
         };
         drop().map_err(|error| self.broken("removing snapshots of", error))
-    }
-
-    /// A sealed segment whose files are trusted: only what a look-up needs. Index files that are missing or make no
-    /// sense are built anew.
-    fn load_sealed(&self, segment: &Segment, next_base: i64) -> Result<(), Failure> {
-        let load = || -> Result<(), Failed> {
-            let failed = |error| Failed { what: format!("reading a segment of {}", self.folder), error };
-            let size = segment.size();
-            let aborted = read_aborted(&*self.vfs, segment).map_err(failed)?;
-            let offsets = vfs::read_file(&*self.vfs, &segment.path(".index")).map_err(failed)?;
-            let times = vfs::read_file(&*self.vfs, &segment.path(".timeindex")).map_err(failed)?;
-            if let (Some(offsets), Some(times)) = (&offsets, &times) {
-                // Zeros behind the entries are room that nobody has filled, or entries that a crash took.
-                let lengths = (offsets.len(), times.len());
-                let ((offsets, sound), (times, times_sound)) =
-                    (OffsetIndex::decode(offsets, size), TimeIndex::decode(times));
-                let filled = planted(Bug::TrustZeros)
-                    || lengths == (offsets.len() * offset_index::ENTRY_BYTES, times.len() * time_index::ENTRY_BYTES);
-                // A sealed segment with timestamps has its largest in the index.
-                let timed = size == 0 || times.len() > 0;
-                if sound && times_sound && filled && timed && self.fits(segment, &offsets, next_base).map_err(failed)? {
-                    let largest = times.last().map_or(Largest { timestamp: -1, offset: -1 }, |entry| Largest {
-                        timestamp: entry.timestamp,
-                        offset: segment.base + entry.relative as i64,
-                    });
-                    segment.load(size, None, largest, aborted);
-                    return Ok(());
-                }
-            }
-            let mut recovery = Recovery {
-                vfs: &*self.vfs,
-                folder: &self.folder,
-                // No entry of the old index counts.
-                recovery_point: segment.base,
-                verify: false,
-                producers: None,
-                index_interval_bytes: self.request.config.index_interval_bytes as u64,
-                epochs: LeaderEpochs::default(),
-                next_offset: segment.base,
-                report: Report::default(),
-            };
-            if let Some(bad) = recovery.walk(0, segment, Some(next_base)).map_err(failed)? {
-                let why = format!("{} is damaged at byte {}: {}", segment.path(".log"), bad.position, bad.why);
-                return Err(failed(io::Error::new(io::ErrorKind::InvalidData, why)));
-            }
-            segment.load(size, Some(segment.load_indexes().map_err(failed)?), segment.largest(), aborted);
-            if let Some(files) = segment.index_files() {
-                files.write_durably(&*self.vfs, &self.folder)?;
-            }
-            segment.seal();
-            Ok(())
-        };
-        load().map_err(|failed| match failed.error.kind() {
-            io::ErrorKind::InvalidData => damaged(failed.error.to_string()),
-            _ => self.failed(&failed.what, failed.error),
-        })
-    }
-
-    /// The last entry points at the batch that it names.
-    fn fits(&self, segment: &Segment, offsets: &OffsetIndex, next_base: i64) -> io::Result<bool> {
-        let Some(last) = offsets.last() else { return Ok(segment.base < next_base) };
-        let file = segment.file()?;
-        let step = Scan::new(&*file, last.position as u64, segment.size(), 0).next()?;
-        Ok(segment.base + (last.relative as i64) < next_base
-            && matches!(step, Step::Batch(entry) if segment.relative(entry.header.last_offset()) == last.relative))
-    }
-
-    /// The epochs below the recovery point, from the checkpoint file or, should it be missing, from the batches.
-    fn load_epochs(
-        &self,
-        sealed: &[Arc<Segment>],
-        recovery_point: i64,
-        all_walked: bool,
-    ) -> Result<LeaderEpochs, Failure> {
-        let bytes = vfs::read_file(&*self.vfs, &path(&self.folder, LEADER_EPOCHS))
-            .map_err(|error| self.failed("reading leader epochs of", error))?;
-        if let Some(Ok(mut epochs)) = bytes.as_deref().map(LeaderEpochs::decode) {
-            epochs.truncate_from_end(recovery_point);
-            return Ok(epochs);
-        }
-        let mut epochs = LeaderEpochs::default();
-        if all_walked {
-            return Ok(epochs);
-        }
-        let mut walk = || -> io::Result<()> {
-            for segment in sealed {
-                let file = segment.file()?;
-                let mut scan = Scan::new(&*file, 0, segment.size(), WINDOW);
-                while let Step::Batch(entry) = scan.next()? {
-                    if entry.header.leader_epoch > epochs.latest() {
-                        epochs.assign(entry.header.leader_epoch, entry.header.base_offset);
-                    }
-                }
-            }
-            Ok(())
-        };
-        walk().map_err(|error| self.failed("reading leader epochs of", error))?;
-        Ok(epochs)
     }
 
     /// Walked segments but the last get their index files; what recovery read is made durable, since it is reported as

@@ -14,6 +14,7 @@ use crate::leader_epochs::LeaderEpochs;
 use crate::planted::{Bug, planted};
 use crate::producer_state::ProducerStates;
 use crate::segment::Segment;
+use crate::sums::Sums;
 use crate::sync::LogSync;
 use crate::sync_job::Advance;
 use crate::view::LogView;
@@ -262,6 +263,7 @@ impl Log {
             indexes: if self.active_size() > 0 { self.active.index_files().into_iter().collect() } else { Vec::new() },
             sealed: std::mem::take(&mut self.unsynced_indexes),
             epochs: self.epochs.encode(),
+            sums: self.sums().encode(),
             snapshot: Some(self.producers.encode_snapshot()),
             obsolete: std::mem::take(&mut self.loose_snapshots),
         };
@@ -269,6 +271,11 @@ impl Log {
             self.loose_snapshots.push(self.end);
         }
         self.shared.sync.advance(advance)
+    }
+
+    fn sums(&self) -> Sums {
+        let state = self.shared.view.state();
+        Sums::new(self.end, &self.epochs, state.segments.iter().filter_map(|segment| segment.sums()))
     }
 
     /// Before a clean close: the recovery point becomes the end, with all that it promises.
@@ -299,6 +306,12 @@ impl Log {
             return Err(Failure { code: Code::EpochFenced, text });
         }
         let changed = epoch > self.epochs.latest() && self.epochs.assign(epoch, offset);
+        if changed && offset < self.end {
+            // What is there already has an older one.
+            let state = self.shared.view.state();
+            let behind = state.segments.partition_point(|segment| segment.base <= offset).saturating_sub(1);
+            state.segments[behind..].iter().for_each(|segment| segment.leave_epochs());
+        }
         self.publish(changed);
         Ok(())
     }

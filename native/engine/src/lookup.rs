@@ -3,16 +3,14 @@
 
 use crate::batch::Records;
 use crate::command::{Answer, Failure};
-use crate::error::Code;
 use crate::planted::{Bug, planted};
-use crate::scan::{Entry, Scan, Step};
-use crate::segment::find_batch;
+use crate::scan::Entry;
+use crate::segment::Segment;
+use crate::time_index::TimeEntry;
+use crate::verify::CheckedScan;
 use crate::vfs::{self, File};
-use crate::view::{LogView, ViewState};
+use crate::view::{LogView, ViewState, read_failure};
 use std::io;
-
-/// Bytes read at once while walking headers.
-const WINDOW: usize = 16 * 1024;
 
 const NOTHING: Answer = Answer::Found { offset: -1, timestamp: -1, epoch: -1 };
 
@@ -43,7 +41,7 @@ impl LogView {
                 Ok(_) if self.state().replacements != state.replacements => {}
                 Ok(answer) => return Ok(answer),
                 Err(_) if self.state().truncations != state.truncations => {}
-                Err(error) => return Err(Failure { code: Code::Io, text: format!("looking a timestamp up: {error}") }),
+                Err(error) => return Err(read_failure("looking a timestamp up", &error)),
             }
         }
     }
@@ -59,7 +57,14 @@ impl ViewState {
         }
         let begin = segment.floor(self.start, true)?.unwrap_or(0);
         let file = segment.file()?;
-        let Some(first) = find_batch(&*file, begin, size, self.start)? else { return Ok(-1) };
+        let mut scan = self.scan(at, &*file, begin);
+        let first = loop {
+            match scan.next()? {
+                Some(entry) if entry.header.last_offset() >= self.start => break entry,
+                Some(_) => {}
+                None => return Ok(-1),
+            }
+        };
         let whole = first.header.base_offset >= self.start;
         if largest.offset > first.header.last_offset() || whole && largest.offset >= self.start {
             return Ok(largest.timestamp);
@@ -70,8 +75,7 @@ impl ViewState {
         } else {
             self.largest_left(&*file, &first)?
         };
-        let mut scan = Scan::new(&*file, first.end(), size, WINDOW);
-        while let Step::Batch(entry) = scan.next()? {
+        while let Some(entry) = scan.next()? {
             timestamp = timestamp.max(entry.header.max_timestamp);
         }
         Ok(timestamp)
@@ -94,14 +98,28 @@ impl ViewState {
             if next_base <= self.start || segment.largest().timestamp < timestamp {
                 continue;
             }
-            let size = self.size_of(at);
             // Of equal timestamps the index names the first batch that reached it.
-            let entry = segment.floor_time(timestamp - 1)?;
-            let offset = entry.map_or(segment.base, |entry| segment.base + entry.relative as i64).max(self.start);
-            let begin = segment.floor(offset, true)?.unwrap_or(0);
+            let named = segment.floor_time(timestamp - 1)?;
+            // One that leads past nothing that counts needs no look.
+            let mut named = named.filter(|index| segment.base + index.relative as i64 >= self.start);
             let file = segment.file()?;
-            let mut scan = Scan::new(&*file, begin, size, WINDOW);
-            while let Step::Batch(entry) = scan.next()? {
+            let mut scan = self.scan(at, &*file, self.begin(segment, named)?);
+            loop {
+                let entry = scan.next()?;
+                if let Some(index) =
+                    named.take_if(|index| entry.as_ref().is_none_or(|entry| reaches(segment, entry, index)))
+                    && entry.as_ref().is_none_or(|entry| entry.header.max_timestamp != index.timestamp)
+                    && !planted(Bug::TrustTheEntry)
+                {
+                    // It is not the entry that was written: what it leads past may be what is looked for.
+                    scan = self.scan(at, &*file, self.begin(segment, None)?);
+                    continue;
+                }
+                let Some(entry) = entry else { break };
+                if named.is_some() {
+                    // Not yet where the index leads: what is looked for lies behind that.
+                    continue;
+                }
                 let header = &entry.header;
                 // Of a batch that begins below the start the largest timestamp may be that of a deleted record.
                 let whole = header.base_offset >= self.start;
@@ -119,6 +137,23 @@ impl ViewState {
         }
         Ok(NOTHING)
     }
+
+    /// A walk from that position to the end of the segment.
+    fn scan<'a>(&'a self, at: usize, file: &'a dyn File, begin: u64) -> CheckedScan<'a> {
+        let next_base = self.segments.get(at + 1).map(|next| next.base);
+        CheckedScan::new(&self.segments[at], file, (begin, self.size_of(at)), &self.epochs, next_base)
+    }
+
+    /// Where the walk for a timestamp begins that lies behind the index entry.
+    fn begin(&self, segment: &Segment, index: Option<TimeEntry>) -> io::Result<u64> {
+        let offset = index.map_or(segment.base, |index| segment.base + index.relative as i64).max(self.start);
+        Ok(segment.floor(offset, true)?.unwrap_or(0))
+    }
+}
+
+/// The batch is the one that the index entry names, or the first behind it.
+fn reaches(segment: &Segment, entry: &Entry, index: &TimeEntry) -> bool {
+    entry.header.last_offset() >= segment.base + index.relative as i64
 }
 
 fn find_in_batch(

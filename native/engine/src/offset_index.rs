@@ -94,20 +94,20 @@ impl OffsetIndex {
     }
 }
 
-/// As `OffsetIndex::floor`, in the file of a sealed segment.
-pub fn floor_in_file(file: &dyn File, relative: u32) -> io::Result<u32> {
+/// The last entry at or below the offset, in the file of a sealed segment.
+pub fn floor_in_file(file: &dyn File, relative: u32) -> io::Result<Option<OffsetEntry>> {
     search(file, |entry| entry.relative <= relative)
 }
 
-/// As `OffsetIndex::floor_position`, in the file of a sealed segment.
-pub fn floor_position_in_file(file: &dyn File, position: u64) -> io::Result<u32> {
+/// The last entry with a position at or below this one, in the file of a sealed segment.
+pub fn floor_position_in_file(file: &dyn File, position: u64) -> io::Result<Option<OffsetEntry>> {
     search(file, |entry| entry.position as u64 <= position)
 }
 
-fn search(file: &dyn File, at_or_below: impl Fn(&OffsetEntry) -> bool) -> io::Result<u32> {
+fn search(file: &dyn File, at_or_below: impl Fn(&OffsetEntry) -> bool) -> io::Result<Option<OffsetEntry>> {
     let mut raw = [0; ENTRY_BYTES];
     let (mut low, mut high) = (0, file.len()? / ENTRY_BYTES as u64);
-    let mut found = 0;
+    let mut found = None;
     while low < high {
         let middle = low + (high - low) / 2;
         read_exact_at(file, &mut raw, middle * ENTRY_BYTES as u64)?;
@@ -115,7 +115,7 @@ fn search(file: &dyn File, at_or_below: impl Fn(&OffsetEntry) -> bool) -> io::Re
         // Preallocated zeros stand behind the entries: they are above everything.
         let blank = middle > 0 && entry.relative == 0;
         if !blank && at_or_below(&entry) {
-            found = entry.position;
+            found = Some(entry);
             low = middle + 1;
         } else {
             high = middle;
@@ -146,11 +146,11 @@ mod tests {
         write_all_at(&*file, &bytes, 0).unwrap();
         for (offset, position) in [(0, 0), (8, 0), (9, 100), (18, 100), (19, 5000), (29, 9000), (4_000_000_000, 9000)] {
             assert_eq!(index.floor(offset), position);
-            assert_eq!(floor_in_file(&*file, offset).unwrap(), position);
+            assert_eq!(floor_in_file(&*file, offset).unwrap().map_or(0, |entry| entry.position), position);
         }
         for (at, position) in [(0, 0), (99, 0), (100, 100), (8999, 5000), (1 << 40, 9000)] {
             assert_eq!(index.floor_position(at), position);
-            assert_eq!(floor_position_in_file(&*file, at).unwrap(), position);
+            assert_eq!(floor_position_in_file(&*file, at).unwrap().map_or(0, |entry| entry.position), position);
         }
     }
 

@@ -53,6 +53,9 @@ bugs! {
     LoseEpochs = "lose the epoch file",
     OneOffsetTwice = "answer one offset twice",
     LargestOfDeleted = "find the timestamp of a deleted record",
+    TrustTheSegment = "serve bytes of the disk unchecked",
+    TrustTheEntry = "believe an index entry without a look at its batch",
+    TrustTheFiles = "believe index files without their sums",
 }
 
 /// Whether this bug is switched on.

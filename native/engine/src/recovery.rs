@@ -4,7 +4,8 @@
 //! Invariants: below the recovery point everything was on disk, so a bad batch there is damage: nothing is cut and the
 //! error names file and byte. Above it the log ends at the first bad batch; when whole batches follow, the bytes cut are
 //! kept beside the segment. Snapshots and index entries above the recovery point are not trusted. A gap between two
-//! segments is believed only when a producer snapshot says that everything below the later one was on disk.
+//! segments is believed only of a compacted log, and only when a producer snapshot says that everything below the later one
+//! was on disk.
 
 use crate::batch::{HEADER_BYTES, Header};
 use crate::command::Failure;
@@ -13,8 +14,9 @@ use crate::error::Code;
 use crate::leader_epochs::LeaderEpochs;
 use crate::planted::{Bug, planted};
 use crate::recovery_producers::ProducersAt;
-use crate::scan::{Scan, Step};
+use crate::scan::{Entry, Scan, Step};
 use crate::segment::{Indexes, Largest, Segment, file_name, parse_name};
+use crate::sums::{Order, Sums};
 use crate::txn_index::{self, AbortedTransaction};
 use crate::vfs::{self, File, OpenMode, Vfs, path, read_exact_at, write_all_at};
 use std::io;
@@ -37,6 +39,10 @@ pub struct Recovery<'a> {
     pub verify: bool,
     /// What the producers are as of a snapshot, to be gone on with in the walk. None: nobody asks, or it can't.
     pub producers: Option<ProducersAt>,
+    /// What the files were when a recovery point was written.
+    pub sums: &'a Sums,
+    /// Offsets may be missing between batches.
+    pub compacted: bool,
     pub index_interval_bytes: u64,
     pub epochs: LeaderEpochs,
     pub next_offset: i64,
@@ -48,6 +54,8 @@ pub struct Report {
     pub cut_bytes: u64,
     pub cut_records: u64,
     pub recovered_segments: u32,
+    /// Files that were not what they have to be were set right, in memory alone.
+    pub mended: bool,
 }
 
 /// Where and why the log stops being whole.
@@ -60,8 +68,15 @@ pub struct Bad {
 }
 
 impl Recovery<'_> {
-    /// Walks one segment; the next one has base `next_base`. Its indexes are in memory afterwards.
-    pub fn walk(&mut self, at: usize, segment: &Segment, next_base: Option<i64>) -> io::Result<Option<Bad>> {
+    /// Walks one segment; the next one has base `next_base`, and is `next` where it is to be looked at. Its indexes are in
+    /// memory afterwards.
+    pub fn walk(
+        &mut self,
+        at: usize,
+        segment: &Segment,
+        next_base: Option<i64>,
+        next: Option<&Segment>,
+    ) -> io::Result<Option<Bad>> {
         let file = segment.file()?;
         let size = segment.size();
         if segment.base < self.next_offset {
@@ -69,12 +84,15 @@ impl Recovery<'_> {
             return Ok(Some(Bad { at, position: 0, why }));
         }
         let gap = segment.base > self.next_offset && segment.base > self.recovery_point;
-        if gap && self.verify && at > 0 && !self.has_snapshot(segment.base)? {
+        if gap && self.verify && at > 0 && !(self.compacted && self.has_snapshot(segment.base)?) {
             let why = format!("the segment before it ends at offset {}", self.next_offset);
             return Ok(Some(Bad { at, position: 0, why }));
         }
         self.next_offset = segment.base;
         let mut indexes = segment.load_indexes()?;
+        let mut aborted = read_aborted(self.vfs, segment)?;
+        aborted.retain(|transaction| transaction.last_offset < self.recovery_point);
+        let kept = self.kept(segment, &mut indexes, &mut aborted);
         if !planted(Bug::TrustTheIndex) {
             indexes.offsets.truncate(segment.relative(self.recovery_point));
             indexes.times.truncate(segment.relative(self.recovery_point));
@@ -92,17 +110,18 @@ impl Recovery<'_> {
             begin = 0;
         }
         // A closing time entry may speak of batches behind the last offset entry: the walk meets those itself.
-        if let Some(entry) = indexes.offsets.last() {
-            indexes.times.truncate(entry.relative + 1);
-        }
-        let mut aborted = read_aborted(self.vfs, segment)?;
-        aborted.retain(|transaction| transaction.last_offset < self.recovery_point);
+        indexes.close_at_last();
         let mut largest = indexes.times.last().map_or(Largest { timestamp: -1, offset: -1 }, |entry| Largest {
             timestamp: entry.timestamp,
             offset: segment.base + entry.relative as i64,
         });
         // The first batch walked has its entry already, if there is one.
         let mut unindexed = 0;
+        let mut order = match kept {
+            Some(kept) if begin > 0 => kept,
+            _ => Order { dense: begin == 0, exact: begin == 0 },
+        };
+        let mut due = (begin == 0).then_some(segment.base);
         let mut scan = Scan::new(&*file, begin, size, WINDOW);
         let bad = loop {
             let entry = match scan.next()? {
@@ -111,7 +130,11 @@ impl Recovery<'_> {
                 Step::Bad(why) => break Some(why),
             };
             let header = &entry.header;
-            if let Some(why) = self.judge(segment, next_base, header) {
+            let sure = kept.unwrap_or_default();
+            if let Some(why) = self.judge(segment, next_base, header, due, sure) {
+                break Some(why);
+            }
+            if let Some(why) = self.outruns(segment, next, &entry, due)? {
                 break Some(why);
             }
             let checked = self.verify && header.next_offset() > self.recovery_point && !planted(Bug::SkipChecksum);
@@ -130,6 +153,9 @@ impl Recovery<'_> {
             if header.leader_epoch > self.epochs.latest() {
                 self.epochs.assign(header.leader_epoch, header.base_offset);
             }
+            order.dense &= due.is_none_or(|due| header.base_offset == due);
+            order.exact &= self.epochs.at(header.last_offset()).is_none_or(|epoch| epoch == header.leader_epoch);
+            due = Some(header.next_offset());
             if self.producers.as_ref().is_some_and(|producers| producers.misses(header)) {
                 self.producers = None;
             }
@@ -143,24 +169,107 @@ impl Recovery<'_> {
             begin = entry.end();
         };
         segment.load(begin, Some(indexes), largest, aborted);
+        segment.know(order, None);
         Ok(bad.map(|why| Bad { at, position: begin, why }))
     }
 
-    fn judge(&self, segment: &Segment, next_base: Option<i64>, header: &Header) -> Option<String> {
+    /// What was known of the segment's order, if that still counts. Index entries and aborted transactions that are others than they
+    /// were go; if both are, somebody else has changed them.
+    fn kept(
+        &mut self,
+        segment: &Segment,
+        indexes: &mut Indexes,
+        aborted: &mut Vec<AbortedTransaction>,
+    ) -> Option<Order> {
+        let sums = self.sums;
+        let size = segment.size();
+        let kept = sums.segments.get(&segment.base).filter(|kept| match self.recovery_point {
+            i64::MAX => kept.bytes == size,
+            point => sums.upto >= point && kept.bytes <= size && (kept.bytes == size || !kept.sealed),
+        })?;
+        let below = kept.aborted.iter().filter(|transaction| transaction.last_offset < self.recovery_point);
+        let vouched = kept.vouch_for(indexes, segment.relative(sums.upto));
+        let listed = below.clone().eq(aborted.iter());
+        if planted(Bug::TrustTheFiles) || (!vouched && !listed) {
+            return None;
+        }
+        self.report.mended |= !vouched || !listed;
+        if !vouched {
+            *indexes = Indexes::default();
+        }
+        *aborted = below.copied().collect();
+        Some(kept.order)
+    }
+
+    /// `due`: where the batch has to begin, unless offsets are missing; `sure`: what is known of those below the sums' end.
+    fn judge(
+        &self,
+        segment: &Segment,
+        next_base: Option<i64>,
+        header: &Header,
+        due: Option<i64>,
+        sure: Order,
+    ) -> Option<String> {
         let (base, last) = (header.base_offset, header.last_offset());
         if base < self.next_offset || last - segment.base > u32::MAX as i64 {
             return Some(format!("offset {base} where {} or later is due", self.next_offset));
         }
-        if self.verify && last >= self.recovery_point {
+        let known = last < self.recovery_point.min(self.sums.upto);
+        let unknown = self.verify && last >= self.recovery_point;
+        if let Some(due) = due.filter(|due| base > *due)
+            && (known && sure.dense || unknown && !self.compacted)
+        {
+            return Some(format!("offset {base} where {due} is due"));
+        }
+        if let Some(epoch) = self.sums.epochs.at(last)
+            && known
+            && sure.exact
+            && epoch != header.leader_epoch
+        {
+            return Some(format!("leader epoch {} where {epoch} is due", header.leader_epoch));
+        }
+        if unknown {
             if next_base.is_some_and(|next_base| last >= next_base) {
                 return Some(format!("offset {last} belongs to the next segment"));
             }
-            if header.magic == 2 && header.leader_epoch >= 0 && header.leader_epoch < self.epochs.latest() {
+            let behind = (0..self.epochs.latest()).contains(&header.leader_epoch);
+            if header.magic == 2 && (behind || header.leader_epoch < -1) {
                 let latest = self.epochs.latest();
                 return Some(format!("leader epoch {} comes after epoch {latest}", header.leader_epoch));
             }
         }
         None
+    }
+
+    /// Of a batch above the recovery point whose offset or leader epoch leaves something out: whether the next one belongs
+    /// there. Both stand outside the checksum.
+    fn outruns(
+        &self,
+        segment: &Segment,
+        next: Option<&Segment>,
+        entry: &Entry,
+        due: Option<i64>,
+    ) -> io::Result<Option<String>> {
+        let (header, latest) = (&entry.header, self.epochs.latest());
+        let rises = header.magic == 2 && latest >= 0 && header.leader_epoch > latest;
+        let gap = due.is_some_and(|due| header.base_offset > due);
+        if !self.verify || header.last_offset() < self.recovery_point || !(rises || gap) {
+            return Ok(None);
+        }
+        let (segment, from) = match next {
+            Some(next) if entry.end() == segment.size() => (next, 0),
+            _ => (segment, entry.end()),
+        };
+        let step = Scan::new(&*segment.file()?, from, segment.size(), 0).next()?;
+        let Step::Batch(Entry { header: behind, .. }) = step else { return Ok(None) };
+        if rises && behind.magic == 2 && (latest..header.leader_epoch).contains(&behind.leader_epoch) {
+            return Ok(Some(format!(
+                "leader epoch {} comes before epoch {}",
+                header.leader_epoch, behind.leader_epoch
+            )));
+        }
+        let overlaps = due.is_some_and(|due| (due..header.next_offset()).contains(&behind.base_offset));
+        Ok(overlaps.then(|| format!("offset {} comes before offset {}", header.base_offset, behind.base_offset)))
     }
 
     fn has_snapshot(&self, offset: i64) -> io::Result<bool> {
@@ -196,9 +305,11 @@ impl Recovery<'_> {
             // Zeros, as of room that was made and never used, hold no batch.
             let blank = is_blank(&*segment.file()?, from, sizes[at])?;
             let whole = if blank { 0 } else { self.whole_batches(segment, from, sizes[at])? };
+            // As long as it says: then it may have been whole.
+            let decayed = at == bad.at && !blank && self.is_there(segment, from, sizes[at])?;
             self.report.cut_bytes += sizes[at] - from;
             self.report.cut_records += whole;
-            if whole > 0 {
+            if whole > 0 || decayed {
                 let kept = path(folder, &format!("{}.{from}.{CUT_SUFFIX}", file_name(segment.base, ".log")));
                 copy(vfs, &*segment.file()?, from, sizes[at], &kept)?;
                 vfs.sync_folder(folder)?;
@@ -219,6 +330,13 @@ impl Recovery<'_> {
             }
         }
         vfs.sync_folder(folder)
+    }
+
+    /// A batch with the offset that is due begins there, and as many bytes are there.
+    fn is_there(&self, segment: &Segment, from: u64, size: u64) -> io::Result<bool> {
+        let file = segment.file()?;
+        let mut scan = Scan::new(&*file, from, size, 0);
+        Ok(matches!(scan.next()?, Step::Batch(entry) if entry.header.base_offset == self.next_offset))
     }
 
     /// Records in whole batches that lie anywhere behind `from`: then more was lost than a torn tail.

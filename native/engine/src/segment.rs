@@ -1,13 +1,17 @@
 //! One segment of a log: the file of its batches and what is known about it. Shared by the lane, which appends to the
 //! active one, and by readers.
 //!
-//! Invariants: bytes below `size` are whole batches and don't change until a truncation. While it is written to, the active
+//! Invariants: bytes below `size` are whole batches and don't change until a truncation. An entry out of an index file is
+//! believed only when the batch that it names is there; otherwise the walk begins with the segment. What this process has
+//! neither written nor checked since (`is_checked`) is checked before it is served (`verify.rs`). While it is written to, the active
 //! segment's index entries live in memory and its file stays open; when it rests, and when it is sealed, it holds
 //! neither, only what a look-up needs to begin. The inner lock is held for memory work alone, never over a read or write.
 
 use crate::lock::lock;
-use crate::offset_index::{self, OffsetIndex};
+use crate::offset_index::{self, OffsetEntry, OffsetIndex};
+use crate::planted::{Bug, planted};
 use crate::scan::{Entry, Scan, Step};
+use crate::sums::{IndexSums, Order, SegmentSums};
 use crate::time_index::{self, TimeEntry, TimeIndex};
 use crate::txn_index::{self, AbortedTransaction};
 use crate::vfs::{self, File, OpenMode, Vfs, path};
@@ -19,6 +23,9 @@ const LOOKUP_WINDOW: usize = 4096;
 
 /// Index entries that a segment at rest keeps in memory; of more it reads its files when it is woken.
 const RESTING_ENTRIES: usize = 8;
+
+/// Checked ranges that are remembered.
+const CHECKED_RANGES: usize = 64;
 
 /// The largest timestamp of a segment, and the last offset of the batch that holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +39,14 @@ pub struct Largest {
 pub struct Indexes {
     pub offsets: OffsetIndex,
     pub times: TimeIndex,
+}
+
+impl Indexes {
+    /// Without a closing time entry, which speaks of batches behind the last offset entry.
+    pub fn close_at_last(&mut self) {
+        let last = self.offsets.last().map_or(0, |entry| entry.relative.saturating_add(1));
+        self.times.truncate(last);
+    }
 }
 
 pub struct Segment {
@@ -51,6 +66,13 @@ struct Inner {
     active: bool,
     largest: Largest,
     aborted: Vec<AbortedTransaction>,
+    order: Order,
+    /// Of the index files, while the entries are not in memory.
+    sums: Option<IndexSums>,
+    /// From here on this process wrote the bytes.
+    own_from: u64,
+    /// Below that: what it has checked. Ascending, with bytes in between.
+    checked: Vec<(u64, u64)>,
 }
 
 /// The content of a segment's index files.
@@ -76,14 +98,79 @@ impl Segment {
     /// An empty active segment; its file is made at the first append.
     pub fn new(vfs: Arc<dyn Vfs>, folder: Arc<str>, base: i64, bytes_before: u64) -> Segment {
         let largest = Largest { timestamp: -1, offset: -1 };
-        let inner = Inner { size: 0, indexes: Some(Box::default()), active: true, largest, aborted: Vec::new() };
+        let mut inner = Inner::new(0, Some(Box::default()), largest, Vec::new());
+        inner.order = Order { dense: true, exact: true };
         Segment { vfs, folder, base, bytes_before, handle: Mutex::new(None), inner: Mutex::new(inner) }
     }
 
     /// What opening found out. `indexes`: Some for the active segment.
     pub fn load(&self, size: u64, indexes: Option<Indexes>, largest: Largest, aborted: Vec<AbortedTransaction>) {
-        let active = indexes.is_some();
-        *lock(&self.inner) = Inner { size, indexes: indexes.map(Box::new), active, largest, aborted };
+        *lock(&self.inner) = Inner::new(size, indexes.map(Box::new), largest, aborted);
+    }
+
+    /// What is known beyond that: how its batches follow one another; of a sealed one, what its index files are.
+    pub fn know(&self, order: Order, sums: Option<IndexSums>) {
+        let inner = &mut *lock(&self.inner);
+        inner.order = order;
+        inner.sums = sums;
+    }
+
+    /// All of it was written by this process.
+    pub fn own(&self) {
+        lock(&self.inner).own_from = 0;
+    }
+
+    pub fn order(&self) -> Order {
+        lock(&self.inner).order
+    }
+
+    /// A batch came that doesn't begin where the one before it ends.
+    pub fn leave_gap(&self) {
+        lock(&self.inner).order.dense = false;
+    }
+
+    /// Its batches may have other leader epochs than the log's say.
+    pub fn leave_epochs(&self) {
+        lock(&self.inner).order.exact = false;
+    }
+
+    /// What `odradek-sums` is to say of it; None: nothing is there, or nothing is known.
+    pub fn sums(&self) -> Option<SegmentSums> {
+        let inner = &*lock(&self.inner);
+        let indexes = match &inner.indexes {
+            Some(indexes) => Some(active_sums(indexes)),
+            None => inner.sums,
+        };
+        Some(SegmentSums {
+            base: self.base,
+            bytes: inner.size,
+            sealed: !inner.active,
+            order: inner.order,
+            indexes: indexes.filter(|_| inner.size > 0)?,
+            aborted: inner.aborted.clone(),
+        })
+    }
+
+    /// Whether nothing between these positions has to be checked, as long as it doesn't come from the disk again.
+    pub fn is_checked(&self, from: u64, to: u64) -> bool {
+        let inner = &*lock(&self.inner);
+        let to = to.min(inner.own_from);
+        from >= to || planted(Bug::TrustTheSegment) || inner.checked.iter().any(|&(a, b)| a <= from && to <= b)
+    }
+
+    /// What stands between these positions is what was written.
+    pub fn checked(&self, from: u64, to: u64) {
+        let checked = &mut lock(&self.inner).checked;
+        let first = checked.partition_point(|&(_, end)| end < from);
+        let behind = checked.partition_point(|&(begin, _)| begin <= to);
+        let touching = &checked[first..behind.max(first)];
+        let from = touching.first().map_or(from, |range| range.0.min(from));
+        let to = touching.last().map_or(to, |range| range.1.max(to));
+        checked.splice(first..behind.max(first), [(from, to)]);
+        if checked.len() > CHECKED_RANGES {
+            // Of those far behind nobody may ask again.
+            checked.remove(0);
+        }
     }
 
     pub fn size(&self) -> u64 {
@@ -171,7 +258,10 @@ impl Segment {
 
     /// What its index files have to hold now; with the closing time entry, which Kafka adds when it seals or closes.
     pub fn index_files(&self) -> Option<IndexFiles> {
-        let inner = &*lock(&self.inner);
+        self.files_of(&lock(&self.inner))
+    }
+
+    fn files_of(&self, inner: &Inner) -> Option<IndexFiles> {
         let indexes = inner.indexes.as_ref()?;
         let mut times = indexes.times.clone();
         if inner.largest.timestamp >= 0 {
@@ -188,6 +278,9 @@ impl Segment {
     /// Its index files are written: from now on they are searched there. The file closes when its last reader ends.
     pub fn seal(&self) {
         let inner = &mut *lock(&self.inner);
+        if let Some(files) = self.files_of(inner) {
+            inner.sums = Some(IndexSums::of_files(&files.offsets, &files.times));
+        }
         inner.indexes = None;
         inner.active = false;
         self.release_file();
@@ -200,6 +293,7 @@ impl Segment {
         inner.aborted.shrink_to_fit();
         let Some(indexes) = &mut inner.indexes else { return };
         if indexes.offsets.len() + indexes.times.len() > RESTING_ENTRIES {
+            inner.sums = Some(active_sums(indexes));
             inner.indexes = None;
         } else {
             indexes.offsets.shrink();
@@ -225,6 +319,12 @@ impl Segment {
         inner.indexes = Some(Box::new(indexes));
         inner.active = true;
         inner.largest = largest;
+        inner.sums = None;
+        inner.own_from = inner.own_from.min(position);
+        inner.checked.retain_mut(|(from, to)| {
+            *to = position.min(*to);
+            from < to
+        });
         inner.aborted.retain(|transaction| transaction.last_offset < offset);
     }
 
@@ -243,7 +343,7 @@ impl Segment {
             return Ok(None);
         }
         let file = self.vfs.open(&self.path(".index"), OpenMode::Read)?;
-        Ok(Some(offset_index::floor_in_file(&*file, relative)? as u64))
+        Ok(Some(self.believed(offset_index::floor_in_file(&*file, relative)?)?))
     }
 
     /// A batch boundary at or before this position, as near as the index knows.
@@ -252,7 +352,17 @@ impl Segment {
             return Ok(indexes.offsets.floor_position(position) as u64);
         }
         let file = self.vfs.open(&self.path(".index"), OpenMode::Read)?;
-        Ok(offset_index::floor_position_in_file(&*file, position)? as u64)
+        self.believed(offset_index::floor_position_in_file(&*file, position)?)
+    }
+
+    /// The entry's position, if the batch there is the one that it names; otherwise the segment's first byte.
+    fn believed(&self, entry: Option<OffsetEntry>) -> io::Result<u64> {
+        let Some(entry) = entry else { return Ok(0) };
+        let position = entry.position as u64;
+        let file = self.file()?;
+        let there = Scan::new(&*file, position, self.size(), 0).next()?;
+        let named = matches!(there, Step::Batch(batch) if self.relative(batch.header.last_offset()) == entry.relative);
+        Ok(if named || planted(Bug::TrustTheEntry) { position } else { 0 })
     }
 
     /// The last time entry at or below the timestamp.
@@ -264,15 +374,37 @@ impl Segment {
         time_index::floor_in_file(&*file, timestamp)
     }
 
-    /// The index entries, read from the files when they aren't in memory.
+    /// The index entries, read from the files when they aren't in memory. None of files that are known to be others: then
+    /// walks begin with the segment.
     pub fn load_indexes(&self) -> io::Result<Indexes> {
-        if let Some(indexes) = &lock(&self.inner).indexes {
-            return Ok(Indexes::clone(indexes));
-        }
+        let (sums, sealed) = {
+            let inner = &*lock(&self.inner);
+            if let Some(indexes) = &inner.indexes {
+                return Ok(Indexes::clone(indexes));
+            }
+            (inner.sums, !inner.active)
+        };
         let offsets = vfs::read_file(&*self.vfs, &self.path(".index"))?.unwrap_or_default();
         let times = vfs::read_file(&*self.vfs, &self.path(".timeindex"))?.unwrap_or_default();
-        Ok(Indexes { offsets: OffsetIndex::decode(&offsets, self.size()).0, times: TimeIndex::decode(&times).0 })
+        let indexes =
+            Indexes { offsets: OffsetIndex::decode(&offsets, self.size()).0, times: TimeIndex::decode(&times).0 };
+        let found = if sealed { IndexSums::of(&indexes) } else { active_sums(&indexes) };
+        Ok(if sums.is_some_and(|sums| sums != found) { Indexes::default() } else { indexes })
     }
+}
+
+impl Inner {
+    fn new(size: u64, indexes: Option<Box<Indexes>>, largest: Largest, aborted: Vec<AbortedTransaction>) -> Inner {
+        let active = indexes.is_some();
+        let (order, sums) = (Order::default(), None);
+        Inner { size, indexes, active, largest, aborted, order, sums, own_from: size, checked: Vec::new() }
+    }
+}
+
+fn active_sums(indexes: &Indexes) -> IndexSums {
+    let mut indexes = indexes.clone();
+    indexes.close_at_last();
+    IndexSums::of(&indexes)
 }
 
 /// The first batch from `from` on whose last offset is at or above `offset`; None when there is none below `size`.
@@ -301,6 +433,6 @@ pub fn boundary_below(file: &dyn File, from: u64, size: u64, target: u64) -> io:
     }
 }
 
-fn damage(position: u64, why: &str) -> io::Error {
+pub fn damage(position: u64, why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("at byte {position}: {why}"))
 }

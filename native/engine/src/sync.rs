@@ -499,6 +499,7 @@ mod tests {
 
     fn advance(offset: i64) -> Advance {
         Advance {
+            sums: Vec::new(),
             offset,
             indexes: Vec::new(),
             sealed: Vec::new(),

@@ -8,6 +8,7 @@ use crate::checkpoint::LEADER_EPOCHS;
 use crate::planted::{Bug, planted};
 use crate::retire::Retire;
 use crate::segment::{IndexFiles, file_name};
+use crate::sums::SUMS;
 use crate::vfs::{File, OpenMode, Vfs, is_no_space, path, remove_if_there, write_all_at};
 use std::io;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub struct Advance {
     /// Sealed segments whose index files are written and not yet synced.
     pub sealed: Vec<i64>,
     pub epochs: Vec<u8>,
+    /// The content of `odradek-sums`, which speaks of all of these.
+    pub sums: Vec<u8>,
     /// The producer snapshot at `offset`; None when that one is there.
     pub snapshot: Option<Vec<u8>>,
     /// Producer snapshots that this one replaces.
@@ -166,6 +169,10 @@ impl Advance {
         }
         if let Some(bytes) = &self.snapshot {
             beside.replace(&file_name(self.offset, ".snapshot"), bytes)?;
+        }
+        // The last to get its name. Without the others it would call them decayed.
+        if beside.complete {
+            beside.replace(SUMS, &self.sums)?;
         }
         Ok(())
     }

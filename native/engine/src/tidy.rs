@@ -8,7 +8,8 @@ use crate::vfs::{DirectoryEntry, OpenMode, Vfs, path};
 use std::io;
 
 /// What this engine writes under a temporary name before it renames it.
-const TEMPORARY: [&str; 3] = [".snapshot.tmp", "leader-epoch-checkpoint.tmp", "partition.metadata.tmp"];
+const TEMPORARY: [&str; 4] =
+    [".snapshot.tmp", "leader-epoch-checkpoint.tmp", "partition.metadata.tmp", "odradek-sums.tmp"];
 
 /// Base offset and the rest of a segment file's name.
 fn parse(name: &str) -> Option<(i64, &str)> {

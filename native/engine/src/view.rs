@@ -2,16 +2,17 @@
 //! log.
 //!
 //! Invariants: a reader works on a copy of the state taken under a short lock; no disk access happens under it. A range
-//! handed out holds whole batches only, all of them below the caller's limit. What was truncated while a plan was
-//! being made is planned again.
+//! handed out holds whole batches only, all of them below the caller's limit, and what comes from the disk was checked.
+//! What was truncated while a plan was being made is planned again.
 
 use crate::command::{Failure, ReadBytes, ReadFlags, ReadInfo};
 use crate::error::Code;
 use crate::leader_epochs::LeaderEpochs;
 use crate::lock::lock;
-use crate::scan::{Scan, Step};
+use crate::scan::{Entry, Scan, Step};
 use crate::segment::{Segment, boundary_below, find_batch};
 use crate::slice::FileSlice;
+use crate::verify::{CheckedScan, rotten};
 use crate::vfs::{self, File};
 use bytes::Bytes;
 use std::io;
@@ -89,9 +90,17 @@ impl LogView {
                 Ok(Some(outcome)) => return Some(outcome),
                 // The file was cut or removed under us: look again. Otherwise the error is real.
                 Err(_) if lock(&self.state).truncations != state.truncations => {}
-                Err(error) => return Some(Err(Failure { code: Code::Io, text: format!("reading the log: {error}") })),
+                Err(error) => return Some(Err(read_failure("reading the log", &error))),
             }
         }
+    }
+}
+
+/// Damage, or an error of the system.
+pub fn read_failure(what: &str, error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::InvalidData => Failure { code: Code::Corrupt, text: error.to_string() },
+        _ => Failure { code: Code::Io, text: format!("{what}: {error}") },
     }
 }
 
@@ -177,47 +186,104 @@ impl ViewState {
             if !wait && !self.is_hot(segment, &*file, begin, size, request.max_bytes) {
                 return Ok(Planned::NeedsDisk);
             }
-            let Some(first) = find_batch(&*file, begin, size, request.from)? else { continue };
-            let mut range = Range {
-                segment: segment.clone(),
-                file: None,
-                from: first.position,
-                to: first.position,
-                first_offset: request.from,
-                upper: request.limit,
+            let place = Place { segment, begin, size, next_base };
+            let planned = self.unchecked(&place, &file, request);
+            let known = planned.as_ref().is_ok_and(|planned| {
+                let to = planned.as_ref().map_or(size, |planned| planned.looked_at);
+                segment.is_checked(begin, to) && (!wait || file.resident(begin, to - begin))
+            });
+            let range = match planned {
+                Ok(planned) if known => planned.map(|planned| planned.range),
+                _ if wait => self.checked(&place, &file, request)?,
+                _ => return Ok(Planned::NeedsDisk),
             };
-            let fits = first.bytes <= request.max_bytes as u64;
-            if first.header.last_offset() >= request.limit || !(fits || request.flags.at_least_one) {
+            if let Some(range) = range {
                 return Ok(Planned::Range(range));
             }
-            range.first_offset = first.header.base_offset;
-            range.to = first.end();
-            if fits {
-                let limit_at = if request.limit >= next_base.unwrap_or(self.end) {
-                    size
-                } else {
-                    let begin = segment.floor(request.limit, true)?.unwrap_or(0).max(first.position);
-                    find_batch(&*file, begin, size, request.limit)?.map_or(size, |entry| entry.position)
-                };
-                let target = first.position + request.max_bytes as u64;
-                range.to = if limit_at <= target {
-                    limit_at
-                } else {
-                    let begin = segment.floor_position(target)?.max(first.position);
-                    boundary_below(&*file, begin, size, target)?
-                };
-            }
-            if range.to == size {
-                range.upper = next_base.unwrap_or(self.end).min(request.limit);
-            } else if request.flags.aborted_list
-                && let Step::Batch(entry) = Scan::new(&*file, range.to, size, 0).next()?
-            {
-                range.upper = entry.header.base_offset.min(request.limit);
-            }
-            range.file = Some(file);
-            return Ok(Planned::Range(range));
         }
         Ok(Planned::Nothing)
+    }
+
+    /// By headers alone. None: the segment ends before the offset.
+    fn unchecked(
+        &self,
+        place: &Place<'_>,
+        file: &Arc<dyn File>,
+        request: &ReadRequest,
+    ) -> io::Result<Option<Unchecked>> {
+        let &Place { segment, begin, size, next_base } = place;
+        let Some(first) = find_batch(&**file, begin, size, request.from)? else { return Ok(None) };
+        let mut range = place.nothing(&first, request);
+        let fits = first.bytes <= request.max_bytes as u64;
+        if first.header.last_offset() >= request.limit || !(fits || request.flags.at_least_one) {
+            return Ok(Some(Unchecked { range, looked_at: first.end() }));
+        }
+        range.first_offset = first.header.base_offset;
+        range.to = first.end();
+        if fits {
+            let limit_at = if request.limit >= next_base.unwrap_or(self.end) {
+                size
+            } else {
+                let begin = segment.floor(request.limit, true)?.unwrap_or(0).max(first.position);
+                find_batch(&**file, begin, size, request.limit)?.map_or(size, |entry| entry.position)
+            };
+            let target = first.position + request.max_bytes as u64;
+            range.to = if limit_at <= target {
+                limit_at
+            } else {
+                let begin = segment.floor_position(target)?.max(first.position);
+                boundary_below(&**file, begin, size, target)?
+            };
+        }
+        if range.to == size {
+            range.upper = next_base.unwrap_or(self.end).min(request.limit);
+        } else if request.flags.aborted_list
+            && let Step::Batch(entry) = Scan::new(&**file, range.to, size, 0).next()?
+        {
+            range.upper = entry.header.base_offset.min(request.limit);
+        }
+        range.file = Some(file.clone());
+        Ok(Some(Unchecked { looked_at: range.to.max(first.end()), range }))
+    }
+
+    /// The same, and every batch from `begin` on is checked: those on the way say where it begins.
+    fn checked(&self, place: &Place<'_>, file: &Arc<dyn File>, request: &ReadRequest) -> io::Result<Option<Range>> {
+        let &Place { segment, begin, size, next_base } = place;
+        let mut scan = CheckedScan::new(segment, &**file, (begin, size), &self.epochs, next_base);
+        let first = loop {
+            match scan.next()? {
+                Some(entry) if entry.header.last_offset() >= request.from => break entry,
+                Some(_) => {}
+                None => {
+                    let end = next_base.unwrap_or(self.end);
+                    if segment.order().dense && scan.due().is_some_and(|due| due < end) {
+                        return Err(rotten(segment, size, &format!("it ends there, before offset {}", end - 1)));
+                    }
+                    segment.checked(begin, size);
+                    return Ok(None);
+                }
+            }
+        };
+        let mut range = place.nothing(&first, request);
+        let fits = first.bytes <= request.max_bytes as u64;
+        let mut to = first.end();
+        if first.header.last_offset() < request.limit && (fits || request.flags.at_least_one) {
+            range.first_offset = first.header.base_offset;
+            let target = first.position + request.max_bytes as u64;
+            let wanted = |entry: &Entry| entry.end() <= target && entry.header.last_offset() < request.limit;
+            // Damage behind it is told to who asks for what is there.
+            while let (true, Ok(Some(entry))) = (fits, scan.next_if(wanted)) {
+                to = entry.end();
+            }
+            range.to = to;
+            range.upper = scan.due().unwrap_or(request.limit).min(request.limit);
+            if range.to == size {
+                range.upper = next_base.unwrap_or(self.end).min(request.limit);
+            }
+            range.file = Some(file.clone());
+        }
+        segment.checked(begin, to);
+        Ok(Some(range))
     }
 
     /// Bytes of a segment that belong to this state.
@@ -244,6 +310,34 @@ impl ViewState {
             }
         }
     }
+}
+
+/// Where a range is looked for: in which segment, from which batch on.
+struct Place<'a> {
+    segment: &'a Arc<Segment>,
+    begin: u64,
+    size: u64,
+    next_base: Option<i64>,
+}
+
+impl Place<'_> {
+    /// A range before the batch, empty.
+    fn nothing(&self, first: &Entry, request: &ReadRequest) -> Range {
+        Range {
+            segment: self.segment.clone(),
+            file: None,
+            from: first.position,
+            to: first.position,
+            first_offset: request.from,
+            upper: request.limit,
+        }
+    }
+}
+
+struct Unchecked {
+    range: Range,
+    /// Up to where headers were believed.
+    looked_at: u64,
 }
 
 enum Planned {

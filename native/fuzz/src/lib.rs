@@ -52,6 +52,7 @@ pub const TARGETS: &[Target] = &[
         files::snapshot_seeds,
         "producer snapshots, and what is done with their producers"
     ),
+    target!("sums", files::sums, files::sums_seeds, "odradek-sums"),
     target!("leader-epochs", files::leader_epochs, files::leader_epochs_seeds, "leader-epoch-checkpoint"),
     target!(
         "checkpoint",

@@ -13,19 +13,45 @@ use odradek_engine::error::Code;
 use odradek_engine::vfs::{Keep, MemoryVfs, OpenMode, Vfs, path, read_file, write_all_at};
 use std::collections::BTreeMap;
 
+/// Damages tried on one directory before the next is made.
+const EACH: u64 = 250;
+
+/// Does so many damages to directories that were closed, or that a crash left, and tells of each what became of it; the
+/// first directory is that of `first`, a seed. An error: a directory could not be made.
+pub fn damages(
+    closed: bool,
+    count: u64,
+    first: u64,
+    mut tell: impl FnMut(u64, &Damage, Result<Verdict, String>),
+) -> Result<(), String> {
+    let mut done = 0;
+    for seed in first.. {
+        let site = Site::new(seed, closed)?;
+        let mut random = Random::new(seed);
+        for _ in 0..EACH {
+            if done == count {
+                return Ok(());
+            }
+            let damage = Damage::draw(&site, &mut random);
+            let Some(verdict) = decay(&site, &damage, random.draw()).transpose() else { continue };
+            done += 1;
+            tell(seed, &damage, verdict);
+        }
+    }
+    Ok(())
+}
+
 /// A directory at rest, and what is acknowledged of it.
-pub struct Site {
-    pub vfs: MemoryVfs,
-    pub logs: Vec<Known>,
-    /// It was closed; otherwise power failed.
-    pub closed: bool,
+struct Site {
+    vfs: MemoryVfs,
+    logs: Vec<Known>,
     /// Every file with its length.
     files: Vec<(String, u64)>,
 }
 
 impl Site {
     /// Two logs with everything that a log can have.
-    pub fn new(seed: u64, closed: bool) -> Result<Site, String> {
+    fn new(seed: u64, closed: bool) -> Result<Site, String> {
         let mut script = Script::new(seed)?;
         let logs = [script.create("a-0", small_segments())?, script.create("b-0", small_segments())?];
         for round in 0..4 {
@@ -58,7 +84,7 @@ impl Site {
         let vfs = vfs.crash(0, Keep::None);
         let mut files = Vec::new();
         list(&vfs, DIRECTORY, &mut files);
-        Ok(Site { vfs, logs, closed, files })
+        Ok(Site { vfs, logs, files })
     }
 }
 
@@ -89,7 +115,7 @@ pub enum Kind {
 
 impl Damage {
     /// One of any file that has bytes; files of all kinds have the same chance.
-    pub fn draw(site: &Site, random: &mut Random) -> Damage {
+    fn draw(site: &Site, random: &mut Random) -> Damage {
         let mut kinds: BTreeMap<&str, Vec<&(String, u64)>> = BTreeMap::new();
         for file in site.files.iter().filter(|(_, length)| *length > 0) {
             let name = file.0.rsplit('/').next().unwrap_or_default();
@@ -135,13 +161,16 @@ pub enum Verdict {
     Cut,
     /// A read of it is refused.
     Read,
+    /// Nobody can be the log's leader.
+    Fenced,
     /// Nothing is missing, nothing is different.
     Harmless,
 }
 
 /// Does it and looks. None: it would change nothing.
-pub fn decay(site: &Site, damage: &Damage, seed: u64) -> Result<Option<Verdict>, String> {
+fn decay(site: &Site, damage: &Damage, seed: u64) -> Result<Option<Verdict>, String> {
     let Some(image) = damage.apply(site) else { return Ok(None) };
+    let before = image.crash(0, Keep::All);
     let mut random = Random::new(seed);
     let rig = Rig::new();
     let opened = match rig.open_directory(&image) {
@@ -160,7 +189,7 @@ pub fn decay(site: &Site, damage: &Damage, seed: u64) -> Result<Option<Verdict>,
         let hit = damage.file.contains(&format!("/{}/", known.name));
         let verdict = match rig.open(request)? {
             Err(failure) => refused(site, damage, known, &image, &failure)?,
-            Ok(info) => held(&rig, slot, known, &info, &image, &mut random)?,
+            Ok(info) => held(&rig, slot, known, &info, (&before, &image), &mut random)?,
         };
         let of_another = damage.file.contains("-0/") && !hit;
         if of_another && verdict != Verdict::Harmless {
@@ -195,11 +224,11 @@ fn held(
     slot: u32,
     known: &Known,
     info: &OpenInfo,
-    image: &MemoryVfs,
+    (before, image): (&MemoryVfs, &MemoryVfs),
     random: &mut Random,
 ) -> Result<Verdict, String> {
     if info.end < known.end {
-        kept_beside(known, info, image)?;
+        kept_beside(known, info, before, image)?;
         return Ok(Verdict::Cut);
     }
     let mut from = info.start;
@@ -215,8 +244,11 @@ fn held(
             let header = Header::read(&bytes[at..]).ok_or("bytes are served that are no batch")?;
             let whole = bytes.get(at..at + header.total_bytes()).filter(|whole| verify_crc(whole));
             let whole = whole.ok_or_else(|| format!("a rotten batch is served at {from}"))?;
-            let is = known.line(from).first().is_some_and(|due| due.bytes[..] == *whole);
-            if !is {
+            let due = known.line(from).first().map(|due| due.bytes.clone()).unwrap_or_default();
+            if due[..] != *whole {
+                if is_fenced(rig, slot, known, info, &header, (&due, whole))? {
+                    return Ok(Verdict::Fenced);
+                }
                 return Err(format!("{header:?} is served where {from} is due"));
             }
             from = header.next_offset();
@@ -234,22 +266,49 @@ fn held(
     Ok(Verdict::Harmless)
 }
 
-/// Every whole batch from the log's end on that is still in its files is in one of those that keep what was cut.
-fn kept_beside(known: &Known, info: &OpenInfo, image: &MemoryVfs) -> Result<(), String> {
+/// The log's last batch has a later leader epoch than any that began, which nothing behind it contradicts: then no leader
+/// can be its leader.
+fn is_fenced(
+    rig: &Rig,
+    slot: u32,
+    known: &Known,
+    info: &OpenInfo,
+    header: &Header,
+    (due, is): (&[u8], &[u8]),
+) -> Result<bool, String> {
+    let epoch = 12..16;
+    let same = due.len() == is.len() && due[..12] == is[..12] && due[epoch.end..] == is[epoch.end..];
+    if !same || header.next_offset() != info.end || header.leader_epoch <= known.epoch + 1 {
+        return Ok(false);
+    }
+    let begin = Command::StartEpoch { log: log(slot), ticket: rig.ticket(), epoch: known.epoch + 1, offset: info.end };
+    let refused = rig.outcome(begin)?;
+    Ok(refused.is_err_and(|failure| failure.code == Code::EpochFenced))
+}
+
+/// Every whole batch from the log's end on that its files still had is in one of those that keep what was cut.
+fn kept_beside(known: &Known, info: &OpenInfo, before: &MemoryVfs, image: &MemoryVfs) -> Result<(), String> {
+    let had = content(known, before, ".log")?;
+    let kept = content(known, image, "odradek-cut")?;
+    let holds = |files: &[Vec<u8>], batch: &Batch| {
+        let mut windows = files.iter().flat_map(|bytes| bytes.windows(batch.bytes.len()));
+        windows.any(|window| *window == batch.bytes[..])
+    };
+    let line = known.line(info.end);
+    match line.iter().find(|batch| holds(&had, batch) && !holds(&kept, batch)) {
+        Some(batch) => Err(format!("the log ends at {}, and the batch at {} is gone", info.end, batch.base())),
+        None => Ok(()),
+    }
+}
+
+/// All files of a log with this suffix.
+fn content(known: &Known, vfs: &MemoryVfs, suffix: &str) -> Result<Vec<Vec<u8>>, String> {
     let folder = path(DIRECTORY, &known.name);
-    let mut kept = Vec::new();
-    for entry in image.list(&folder).map_err(|error| error.to_string())? {
-        if entry.name.ends_with("odradek-cut") {
-            kept.extend(read_file(image, &path(&folder, &entry.name)).ok().flatten().unwrap_or_default());
+    let mut content = Vec::new();
+    for entry in vfs.list(&folder).map_err(|error| error.to_string())? {
+        if entry.name.ends_with(suffix) {
+            content.push(read_file(vfs, &path(&folder, &entry.name)).ok().flatten().unwrap_or_default());
         }
     }
-    let there = |batch: &&Batch| kept.windows(batch.bytes.len()).any(|window| *window == batch.bytes[..]);
-    let line = known.line(info.end);
-    let lost = line.iter().filter(|batch| !there(batch)).count();
-    // The one that is damaged; a cut takes those behind it in its file, a run of zeros those that it covers.
-    let most = 1 + line.len() / 2;
-    if lost > most && kept.is_empty() {
-        return Err(format!("{lost} batches from {} on are gone", info.end));
-    }
-    Ok(())
+    Ok(content)
 }

@@ -95,6 +95,7 @@ impl Output {
         self.write()?;
         let segment = Segment::new(self.vfs.clone(), self.folder.clone(), self.base, bytes_before);
         segment.load(self.written, Some(self.indexes), self.largest, self.aborted);
+        segment.own();
         segment.pin(self.file.clone());
         let files = segment.index_files().expect("its indexes are in memory");
         self.file.sync_data()?;

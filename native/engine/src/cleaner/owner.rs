@@ -11,6 +11,7 @@ use super::token::{Stop, Token};
 use crate::command::{Answer, CleanLog, Failure};
 use crate::error::Code;
 use crate::log::Log;
+use crate::sums::Order;
 use std::sync::Arc;
 
 impl Log {
@@ -40,7 +41,11 @@ impl Log {
     /// The names have moved: the segment is like any other, and the old files may go later.
     pub fn adopted(&mut self) {
         let Some(replacement) = self.replacing.take() else { return };
+        let exact = replacement.old.iter().all(|segment| segment.order().exact);
+        replacement.new.know(Order { dense: false, exact }, None);
         replacement.new.seal();
+        // The sums speak of the old ones until the next recovery point is written.
+        self.advanced.end = -1;
         let due_ms = self.cleaned_ms.saturating_add(self.config.file_delete_delay_ms);
         self.expiring.extend(replacement.old.iter().map(|segment| (due_ms, segment.base)));
     }

@@ -126,6 +126,10 @@ fn other(check: &mut Check<'_>, folder: &str, name: &str, bases: &[i64], end: i6
             None => Ok(()),
         },
         Some(Kind::Records) => records(check, &file),
+        Some(Kind::Sums) => match small_file(check, &file)? {
+            Some(bytes) => small::sums(check, &file, &bytes),
+            None => Ok(()),
+        },
         Some(Kind::Json) => match small_file(check, &file)? {
             Some(bytes) => small::json(check, &file, &bytes),
             None => Ok(()),
@@ -252,6 +256,10 @@ pub fn file(check: &mut Check<'_>, file: &str, points: Points) -> Result<(), Hal
             Ok(())
         }
         Some(Kind::Records) => records(check, file),
+        Some(Kind::Sums) => match small_file(check, file)? {
+            Some(bytes) => small::sums(check, file, &bytes),
+            None => Ok(()),
+        },
         Some(Kind::Epochs) => match small_file(check, file)? {
             Some(bytes) => epochs::read(check, file, folder, &bytes).map(|_| ()),
             None => Ok(()),

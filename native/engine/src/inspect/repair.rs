@@ -9,7 +9,8 @@ use crate::checkpoint::{self, LEADER_EPOCHS, PARTITION_METADATA};
 use crate::cut::SEGMENT_SUFFIXES;
 use crate::leader_epochs::LeaderEpochs;
 use crate::segment::{file_name, parse_name};
-use crate::vfs::{self, Lock, LockFailure, OpenMode, Vfs, path, write_file_atomically};
+use crate::sums::SUMS;
+use crate::vfs::{self, Lock, LockFailure, OpenMode, Vfs, path, remove_if_there, write_file_atomically};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
@@ -138,6 +139,10 @@ pub fn lock_all(vfs: &dyn Vfs, targets: &[Target]) -> Result<Vec<Box<dyn Lock>>,
 }
 
 fn apply(vfs: &dyn Vfs, fix: &Fix) -> io::Result<()> {
+    if let Fix::Cut { folder, .. } | Fix::Indexes { folder, .. } | Fix::Epochs { folder } = fix {
+        // What it says of the files as they were counts no more. The next recovery point writes it anew.
+        remove_if_there(vfs, &path(folder, SUMS))?;
+    }
     match fix {
         Fix::Cut { folder, base, position, next, .. } => cut(vfs, folder, *base, *position, *next),
         Fix::Indexes { folder, base } => write_indexes(vfs, folder, *base),

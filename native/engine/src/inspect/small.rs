@@ -5,6 +5,7 @@ use super::{Check, Fix, Halt, RESTORE, Severity};
 use crate::checkpoint;
 use crate::directory::check_folder_name;
 use crate::producer_state::ProducerStates;
+use crate::sums::Sums;
 use std::collections::BTreeMap;
 
 /// Offsets by partition folder; findings for lines that are none.
@@ -13,7 +14,7 @@ pub fn offsets(check: &mut Check<'_>, root: &str, name: &str, bytes: &[u8]) -> R
     let fix = || Some(Fix::Offsets { root: root.to_string(), name: name.to_string() });
     let remedy =
         "odradek log repair keeps the lines that can be read; a log without a line is read from its first byte";
-    let lines = match checkpoint::decode(bytes) {
+    let lines = match checkpoint::decode_lines(bytes) {
         Ok(lines) => lines,
         Err(why) => {
             check.say(Severity::Error, &file, None, why, remedy, fix())?;
@@ -65,6 +66,15 @@ pub fn snapshot(check: &mut Check<'_>, folder: &str, offset: i64, file: &str, by
         let fix = Some(Fix::Snapshot { folder: folder.to_string(), offset });
         let remedy = "odradek log repair, or a start, which falls back on an older one";
         check.say(Severity::Warning, file, None, why, remedy, fix)?;
+    }
+    Ok(())
+}
+
+/// What Odradek knows of a log's files.
+pub fn sums(check: &mut Check<'_>, file: &str, bytes: &[u8]) -> Result<(), Halt> {
+    if let Err(why) = Sums::decode(bytes) {
+        let remedy = "the next recovery point writes it anew; until then decay of index files may go unnoticed";
+        check.say(Severity::Warning, file, None, why, remedy, Some(Fix::Aside { file: file.to_string() }))?;
     }
     Ok(())
 }

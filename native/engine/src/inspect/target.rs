@@ -5,6 +5,7 @@ use crate::checkpoint::{
 };
 use crate::directory::check_folder_name;
 use crate::segment::parse_name;
+use crate::sums::SUMS;
 use crate::vfs::{OpenMode, Vfs};
 use std::io;
 
@@ -24,6 +25,7 @@ pub enum Kind {
     /// A snapshot of the metadata log, or the bootstrap one.
     Records,
     Epochs,
+    Sums,
     Offsets,
     Metadata,
     Properties,
@@ -57,6 +59,7 @@ pub fn kind(name: &str) -> Option<Kind> {
     }
     match name {
         LEADER_EPOCHS => Some(Kind::Epochs),
+        SUMS => Some(Kind::Sums),
         PARTITION_METADATA => Some(Kind::Metadata),
         "meta.properties" => Some(Kind::Properties),
         "quorum-state" | CLEAN_SHUTDOWN => Some(Kind::Json),

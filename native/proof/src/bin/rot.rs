@@ -2,13 +2,9 @@
 //!
 //!   rot [--count N] [--seed N]     so many damages of each; fails when one went unnoticed
 
-use odradek_proof::random::Random;
-use odradek_proof::rot::{Damage, Site, Verdict, decay};
+use odradek_proof::rot::{Verdict, damages};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-
-/// Damages tried on one directory before the next is made.
-const EACH: u64 = 250;
 
 /// By kind of file: what became of its damages. None: nobody noticed.
 type Tally = BTreeMap<String, BTreeMap<Option<Verdict>, u64>>;
@@ -29,12 +25,18 @@ fn main() -> ExitCode {
     let mut unnoticed = 0;
     for closed in [true, false] {
         let mut tally = Tally::new();
-        match damages(closed, count, seed, &mut tally) {
-            Ok(missed) => unnoticed += missed,
-            Err(why) => {
-                eprintln!("{why}");
-                return ExitCode::FAILURE;
+        let done = damages(closed, count, seed, |seed, damage, verdict| {
+            if let Err(why) = &verdict {
+                println!("seed {seed}, {damage:?}: {why}");
+                unnoticed += 1;
             }
+            let name = damage.file.rsplit('/').next().unwrap_or_default();
+            let kind = name.trim_start_matches(|c: char| c.is_ascii_digit()).to_string();
+            *tally.entry(kind).or_default().entry(verdict.ok()).or_default() += 1;
+        });
+        if let Err(why) = done {
+            eprintln!("{why}");
+            return ExitCode::FAILURE;
         }
         println!("{} directories", if closed { "closed" } else { "crashed" });
         for (kind, verdicts) in &tally {
@@ -52,35 +54,8 @@ fn word(verdict: Option<Verdict>) -> &'static str {
         Some(Verdict::Offline) => "partition offline",
         Some(Verdict::Cut) => "cut and kept beside",
         Some(Verdict::Read) => "read refused",
+        Some(Verdict::Fenced) => "leader refused",
         Some(Verdict::Harmless) => "harmless",
         None => "UNNOTICED",
     }
-}
-
-fn damages(closed: bool, count: u64, first: u64, tally: &mut Tally) -> Result<u64, String> {
-    let (mut done, mut unnoticed) = (0, 0);
-    for seed in first.. {
-        let site = Site::new(seed, closed)?;
-        let mut random = Random::new(seed);
-        for _ in 0..EACH {
-            if done == count {
-                return Ok(unnoticed);
-            }
-            let damage = Damage::draw(&site, &mut random);
-            let verdict = match decay(&site, &damage, random.draw()) {
-                Ok(None) => continue,
-                Ok(verdict) => verdict,
-                Err(why) => {
-                    println!("seed {seed}, {damage:?}: {why}");
-                    unnoticed += 1;
-                    None
-                }
-            };
-            done += 1;
-            let name = damage.file.rsplit('/').next().unwrap_or_default();
-            let kind = name.trim_start_matches(|c: char| c.is_ascii_digit()).to_string();
-            *tally.entry(kind).or_default().entry(verdict).or_default() += 1;
-        }
-    }
-    Ok(unnoticed)
 }

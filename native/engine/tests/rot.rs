@@ -1,0 +1,201 @@
+//! Files that decay, before a log is opened and while it is open: what is wrong is told with its place, what is right is
+//! served. Damages by the thousand are in native/proof.
+
+mod common;
+
+use common::*;
+use odradek_engine::batch::Header;
+use odradek_engine::command::*;
+use odradek_engine::error::Code;
+use odradek_engine::vfs::{Keep, MemoryVfs, OpenMode, Vfs, VfsKind, read_file, write_all_at};
+
+const FOLDER: &str = "/data/t-0";
+
+/// Thirty batches of one record in some segments, closed clean.
+fn closed() -> MemoryVfs {
+    let vfs = MemoryVfs::tracked();
+    let rig = Rig::manual();
+    let directory = rig.directory("/data", VfsKind::Memory(vfs.clone())).id;
+    rig.open(directory, 0, "t-0", small_segments(), false).unwrap();
+    for mark in 0..30 {
+        assert_eq!(rig.append(0, batch(1, 60, mark)).0, Code::Ok);
+    }
+    rig.close(0, true).unwrap();
+    rig.engine.close_directory(directory, true, 1).unwrap();
+    vfs.crash(0, Keep::None)
+}
+
+fn opened(vfs: &MemoryVfs) -> (Rig, Result<OpenInfo, Failure>) {
+    let rig = Rig::manual();
+    let directory = rig.directory("/data", VfsKind::Memory(vfs.clone()));
+    let info = rig.open(directory.id, 0, "t-0", small_segments(), directory.clean);
+    (rig, info)
+}
+
+/// Base offsets of the segments.
+fn segments(vfs: &MemoryVfs) -> Vec<i64> {
+    let names = vfs.list(FOLDER).unwrap();
+    names.iter().filter_map(|entry| entry.name.strip_suffix(".log")?.parse().ok()).collect()
+}
+
+fn name(base: i64, suffix: &str) -> String {
+    format!("{FOLDER}/{base:020}{suffix}")
+}
+
+fn flip(vfs: &MemoryVfs, file: &str, at: u64) {
+    let file = vfs.open(file, OpenMode::Write).unwrap();
+    let mut byte = [0];
+    file.read_at(&mut byte, at).unwrap();
+    write_all_at(&*file, &[byte[0] ^ 4], at).unwrap();
+}
+
+/// Position and header of each batch of a segment.
+fn batches(vfs: &MemoryVfs, base: i64) -> Vec<(usize, Header)> {
+    let bytes = read_file(vfs, &name(base, ".log")).unwrap().unwrap();
+    let mut at = 0;
+    std::iter::from_fn(|| {
+        let header = Header::read(&bytes[at..])?;
+        at += header.total_bytes();
+        Some((at - header.total_bytes(), header))
+    })
+    .collect()
+}
+
+fn found(rig: &Rig, lookup: Lookup) -> (i64, i64) {
+    match rig.answer(|ticket| Command::Lookup { log: log(0), ticket, lookup, limit: 30 }) {
+        Ok(Answer::Found { offset, timestamp, .. }) => (offset, timestamp),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_batch_that_decayed_is_refused_by_file_and_byte_and_all_others_are_served() {
+    let site = closed();
+    let second = segments(&site)[1];
+    let (at, bad) = batches(&site, second)[3];
+    // Offset, length, leader epoch, magic, checksum, a field of the header, the record.
+    for byte in [0, 7, 9, 13, 15, 16, 18, 26, 70] {
+        let vfs = site.crash(0, Keep::All);
+        flip(&vfs, &name(second, ".log"), at as u64 + byte);
+        let (rig, info) = opened(&vfs);
+        assert_eq!(info.unwrap().end, 30, "byte {byte}");
+        let failure = rig.read(0, bad.base_offset, 30, 10_000).unwrap_err();
+        assert_eq!(failure.code, Code::Corrupt, "byte {byte}: {}", failure.text);
+        let place = format!("{} is damaged at byte {at}: ", name(second, ".log"));
+        assert!(failure.text.starts_with(&place), "byte {byte}: {}", failure.text);
+        let before = rig.read_all(0, 0, bad.base_offset);
+        assert_eq!(headers(&before).len() as i64, bad.base_offset, "byte {byte}");
+        let third = segments(&site)[2];
+        assert_eq!(headers(&rig.read_all(0, third, 30)).len() as i64, 30 - third, "byte {byte}");
+        // It takes appends all the same.
+        assert_eq!(rig.append(0, batch(1, 60, 30)).1.base, 30);
+    }
+}
+
+#[test]
+fn an_index_that_decays_while_the_log_is_open_leads_nobody_astray() {
+    let site = closed();
+    let second = segments(&site)[1];
+    for suffix in [".index", ".timeindex"] {
+        let length = read_file(&site, &name(second, suffix)).unwrap().unwrap().len() as u64;
+        assert!(length > 0, "{suffix} has no entries");
+        for at in 0..length {
+            let vfs = site.crash(0, Keep::All);
+            let (rig, info) = opened(&vfs);
+            info.unwrap();
+            flip(&vfs, &name(second, suffix), at);
+            for (_, header) in batches(&site, second) {
+                let bytes = memory(&rig.read(0, header.base_offset, 30, 1).unwrap());
+                assert_eq!(last_header(&bytes).base_offset, header.base_offset, "{suffix} byte {at}");
+                let lookup = Lookup::Time { timestamp: header.max_timestamp };
+                let due = (header.base_offset, header.max_timestamp);
+                assert_eq!(found(&rig, lookup), due, "{suffix} byte {at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_index_that_decayed_before_the_log_is_opened_is_built_anew() {
+    let site = closed();
+    let second = segments(&site)[1];
+    for suffix in [".index", ".timeindex"] {
+        let sound = read_file(&site, &name(second, suffix)).unwrap().unwrap();
+        for at in 0..sound.len() as u64 {
+            let vfs = site.crash(0, Keep::All);
+            flip(&vfs, &name(second, suffix), at);
+            let (rig, info) = opened(&vfs);
+            assert_eq!(info.unwrap().end, 30);
+            assert_eq!(found(&rig, Lookup::MaxTime), (29, NOW + 29), "{suffix} byte {at}");
+            assert_eq!(read_file(&vfs, &name(second, suffix)).unwrap().unwrap(), sound, "{suffix} byte {at}");
+        }
+    }
+}
+
+#[test]
+fn a_sealed_segment_that_lost_its_last_batches_takes_the_log_offline() {
+    let site = closed();
+    let second = segments(&site)[1];
+    for (at, _) in batches(&site, second) {
+        let vfs = site.crash(0, Keep::All);
+        vfs.open(&name(second, ".log"), OpenMode::Write).unwrap().set_len(at as u64).unwrap();
+        let failure = opened(&vfs).1.unwrap_err();
+        assert_eq!(failure.code, Code::Damaged, "{}", failure.text);
+        assert!(failure.text.contains(&name(second, ".log")), "{}", failure.text);
+    }
+}
+
+#[test]
+fn without_its_sums_a_log_opens_as_one_that_apache_kafka_wrote() {
+    for decayed in [false, true] {
+        let vfs = closed();
+        let sums = format!("{FOLDER}/odradek-sums");
+        if decayed {
+            flip(&vfs, &sums, 40);
+        } else {
+            vfs.remove_file(&sums).unwrap();
+        }
+        let (rig, info) = opened(&vfs);
+        assert_eq!(info.unwrap().end, 30);
+        assert_eq!(headers(&rig.read_all(0, 0, 30)).len(), 30);
+        assert_eq!(found(&rig, Lookup::MaxTime), (29, NOW + 29));
+    }
+}
+
+#[test]
+fn what_another_program_appended_meanwhile_is_no_decay() {
+    let vfs = closed();
+    let last = *segments(&vfs).last().unwrap();
+    let sums = format!("{FOLDER}/odradek-sums");
+    let kept = read_file(&vfs, &sums).unwrap().unwrap();
+    // Another one appends, seals, and closes clean; it knows nothing of the sums.
+    let (rig, _) = opened(&vfs);
+    for mark in 30..50 {
+        rig.append(0, batch(1, 60, mark));
+    }
+    rig.close(0, true).unwrap();
+    rig.engine.close_directory(1, true, 1).unwrap();
+    assert!(*segments(&vfs).last().unwrap() > last);
+    write_all_at(&*vfs.open(&sums, OpenMode::Truncate).unwrap(), &kept, 0).unwrap();
+    let (rig, info) = opened(&vfs);
+    assert_eq!(info.unwrap().end, 50);
+    assert_eq!(headers(&rig.read_all(0, 0, 50)).len(), 50);
+    assert_eq!(found(&rig, Lookup::Time { timestamp: NOW + 7 }), (7, NOW + 7));
+}
+
+#[test]
+fn what_comes_from_the_disk_again_is_checked_again() {
+    let vfs = closed();
+    let (rig, info) = opened(&vfs);
+    info.unwrap();
+    assert_eq!(headers(&rig.read_all(0, 0, 30)).len(), 30);
+    let second = segments(&vfs)[1];
+    let (at, bad) = batches(&vfs, second)[2];
+    flip(&vfs, &name(second, ".log"), at as u64 + 70);
+    // As long as the system's cache has it, what was checked is served as it was; the seed says that it has not.
+    let refused = (0..64).any(|seed| {
+        vfs.set_residency(seed);
+        rig.read(0, bad.base_offset, 30, 1).is_err_and(|failure| failure.code == Code::Corrupt)
+    });
+    assert!(refused);
+}
