@@ -55,9 +55,9 @@ const only = (figures: Record<string, number>, ...names: string[]): Record<strin
 
 export const fsyncCases: ReadonlyMap<string, Case> = new Map<string, Case>([
   ['produce-16-producers-1k', producers(16, 1, 1, 60_000, false)],
-  ['produce-16-producers-16k', producers(16, 1, 16, 30_000, false)],
+  ['produce-16-producers-16k', producers(16, 5, 16, 30_000, false)],
   ['produce-1-producer-1k-fsync', producers(1, 1, 1, 5_000, true)],
   ['produce-1-producer-16k-fsync', producers(1, 5, 16, 8_000, true)],
   ['produce-16-producers-1k-fsync', producers(16, 1, 1, 15_000, true)],
-  ['produce-16-producers-16k-fsync', producers(16, 1, 16, 12_000, true)],
+  ['produce-16-producers-16k-fsync', producers(16, 5, 16, 12_000, true)],
 ])

@@ -88,7 +88,6 @@ interface Parts {
 
 export class OpenLog implements Log {
   readonly dir: string
-  readonly owned: OwnedLog
   readonly #parts: Parts
   readonly #writer: LogWriter
   #closing: Promise<void> | undefined
@@ -101,10 +100,13 @@ export class OpenLog implements Log {
   constructor(dir: string, parts: Parts) {
     this.dir = dir
     this.#parts = parts
-    this.owned = parts.log.own()
-    this.#writer = new LogWriter(dir, this.owned, parts.host)
+    this.#writer = new LogWriter(dir, parts.log.own(), parts.host, parts.runtime)
     parts.log.setListener({ onAppended: () => {}, onSynced: () => {}, onFailed: () => this.#wakeFollowers() })
     this.#timer = this.#tend()
+  }
+
+  get owned(): OwnedLog {
+    return this.#writer.owned
   }
 
   get startOffset(): number {
@@ -149,6 +151,14 @@ export class OpenLog implements Log {
   }
 
   async appendDurable(value: Bytes | null, options?: AppendOptions & Wait): Promise<number> {
+    if (options === undefined) {
+      this.#assertOpen()
+      const gathered = this.#writer.gather(value)
+      if (gathered !== undefined) {
+        if (this.#followers.length > 0) this.#wakeFollowers()
+        return await gathered
+      }
+    }
     options?.signal?.throwIfAborted()
     const offset = this.append(value, options && hasContent(options) ? options : undefined)
     await this.flush(options)
@@ -158,7 +168,7 @@ export class OpenLog implements Log {
   flush(options?: Wait): Promise<void> {
     this.#assertOpen()
     const { host } = this.#parts
-    return within(host, `flushing ${this.dir}`, this.#awaited(this.#writer.sync()), options)
+    return within(host, `flushing ${this.dir}`, this.#writer.sync(), options)
   }
 
   /** An open log doesn't keep the process alive; what it is asked to do does. */
