@@ -53,12 +53,16 @@ export class ReplicaMoves {
     return directory?.offline === false ? directory : undefined
   }
 
-  /** Lets the replica go to the directory at `path`. @returns Kafka's code; the copying has only begun by then */
+  /**
+   * Lets the replica go to the directory at `path`. `exists`: the metadata has the partition.
+   * @returns Kafka's code; the copying has only begun by then
+   */
   async alter(
     topic: string,
     index: number,
     path: string,
     find: () => Partition | undefined,
+    exists: () => boolean,
   ): Promise<(typeof ErrorCode)[keyof typeof ErrorCode]> {
     const { host, directories, unusable } = this.#options
     const name = `${topic}-${index}`
@@ -74,7 +78,7 @@ export class ReplicaMoves {
     const partition = find()
     if (partition === undefined) {
       this.#preferred.set(name, directory)
-      return ErrorCode.REPLICA_NOT_AVAILABLE
+      return exists() ? ErrorCode.REPLICA_NOT_AVAILABLE : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     }
     if (partition.log === undefined || partition.unavailable !== 0) {
       const { unavailable } = partition

@@ -216,7 +216,8 @@ export class Replicas implements ReplicaPort {
   }
 
   move(topic: string, index: number, path: string): Promise<KafkaErrorCode> {
-    return this.#moves.alter(topic, index, path, () => this.partition(topic, index))
+    const exists = () => this.#image?.topicsByName.get(topic)?.partitions[index] !== undefined
+    return this.#moves.alter(topic, index, path, () => this.partition(topic, index), exists)
   }
 
   whenReady(name: string): Promise<void> {

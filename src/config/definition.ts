@@ -34,7 +34,7 @@ export interface ConfigDefinition {
   readonly update: UpdateScope
   /** False: accepted, stored and described, but nothing acts on it yet. */
   readonly effective: boolean
-  /** Accepted, but neither described nor documented. */
+  /** Accepted, but not documented; described only when it was set while the broker runs. */
   readonly internal: boolean
   readonly documentation: string
 }

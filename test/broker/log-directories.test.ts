@@ -232,13 +232,13 @@ test("a move that can't be made is refused with the code of its reason", async (
   await createTopic(client, long)
   assert.is(await alter(client, 'topic', '/nowhere'), ErrorCode.LOG_DIR_NOT_FOUND)
   assert.is(await alter(client, long, dirs[0]), ErrorCode.INVALID_TOPIC_EXCEPTION)
-  assert.is(await alter(client, 'topic', dirs[0], 1), ErrorCode.REPLICA_NOT_AVAILABLE)
+  assert.is(await alter(client, 'topic', dirs[0], 1), ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
   assert.is(await alter(client, 'topic', home(dirs, 'topic-0')), ErrorCode.NONE)
   assert.equal(await copies(client), [])
   for (const [index, dir] of dirs.entries()) {
     for (const at of [0, 1]) {
       const name = `later-${index}-${at}`
-      assert.is(await alter(client, name, dir), ErrorCode.REPLICA_NOT_AVAILABLE)
+      assert.is(await alter(client, name, dir), ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
       await createTopic(client, name)
       assert.ok(holds(dir, `${name}-0`), `${name} is not where it was to be`)
     }
