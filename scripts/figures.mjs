@@ -105,7 +105,10 @@ const storageCases = {
   'produce-1-producer-1k-fsync': ['1 producer, a 1 KiB record a request', [...several, 'fioRecordsPerSecond']],
   'produce-1-producer-16k-fsync': ['the same, 16 records a request, 5 in flight', [...several, 'fioRecordsPerSecond']],
   'produce-16-producers-1k-fsync': ['16 producers, a 1 KiB record a request', [...several, 'fioRecordsPerSecond']],
-  'produce-16-producers-16k-fsync': ['the same, 16 records a request, 5 in flight', [...several, 'fioRecordsPerSecond']],
+  'produce-16-producers-16k-fsync': [
+    'the same, 16 records a request, 5 in flight',
+    [...several, 'fioRecordsPerSecond'],
+  ],
   'produce-16-producers-1k': ['16 producers, a 1 KiB record a request', several],
   'produce-16-producers-16k': ['the same, 16 records a request, 5 in flight', several],
   'compaction-5gb': [
