@@ -157,7 +157,7 @@ export class OpenLog implements Log {
 
   async appendDurable(value: Bytes | null, options?: AppendOptions & Wait): Promise<number> {
     if (options === undefined) {
-      this.#assertWritable('appendDurable')
+      this.#assertWritable('append')
       const gathered = this.#writer.gather(value)
       if (gathered !== undefined) {
         if (this.#followers.length > 0) this.#wakeFollowers()
