@@ -127,8 +127,10 @@ export class LogWriter {
     // Of packed values a part may be there.
     this.end = this.owned.marks.end
     const error = this.owned.failure()
-    if (error.engineCode === Code.tooLarge || error.engineCode === Code.largerThanSegment)
+    const { engineCode } = error
+    if (engineCode === Code.tooLarge || engineCode === Code.largerThanSegment || engineCode === Code.badTimestamp)
       throw new RangeError(error.message)
+    if (engineCode === Code.badRecord) throw new TypeError(error.message)
     throw failed(this, error)
   }
 }

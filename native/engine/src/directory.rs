@@ -100,7 +100,7 @@ impl Directory {
             LockFailure::Io(error) => failed("locking", error),
         })?;
         let entries = vfs.list(directory).map_err(|error| failed("listing", error))?;
-        let doubted = entries.iter().any(|entry| entry.name == FAILED);
+        let doubted = vfs.has_disk() && entries.iter().any(|entry| entry.name == FAILED);
         let clean_file = path(directory, CLEAN_SHUTDOWN);
         let clean =
             vfs::read_file(&*vfs, &clean_file).map_err(|error| failed("reading the clean-shutdown file of", error))?;
@@ -123,7 +123,12 @@ impl Directory {
             .unwrap_or_default();
         points.load(Kind::Cleaned, checkpoint::decode_offsets(&cleaned).unwrap_or_default());
         let recovery_point = |name: &str| points.get(Kind::Recovery, name).unwrap_or(0);
-        let replayed = replay::replay(&*vfs, directory, recovery_point).map_err(|error| match error.kind() {
+        // Of a process that runs everything is in the files.
+        let replayed = match held.is_anothers() {
+            true => Ok(false),
+            false => replay::replay(&*vfs, directory, recovery_point),
+        };
+        let replayed = replayed.map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => Failure { code: Code::Damaged, text: error.to_string() },
             _ => failed("putting back what the journal holds of", error),
         })?;
