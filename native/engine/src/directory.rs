@@ -233,18 +233,23 @@ impl Directory {
         self.fail_with(error.raw_os_error().unwrap_or(0), text)
     }
 
+    /// The first failure stands, whoever else comes with one.
     pub fn fail_with(&self, errno: i32, text: String) -> Failure {
-        let mut failure = lock(&self.failure);
-        if failure.is_none() {
-            *failure = Some(Failure { code: Code::DirectoryOffline, text: text.clone() });
+        let (code, first) = (Code::DirectoryOffline, Failure { code: Code::DirectoryOffline, text });
+        let stands = {
+            let mut failure = lock(&self.failure);
+            if let Some(stands) = &*failure {
+                return stands.clone();
+            }
+            *failure = Some(first.clone());
             self.offline.store(true, Ordering::Release);
-            let code = Code::DirectoryOffline;
+            let text = first.text.clone();
             self.sink.complete(Completion::DirectoryFailed { directory: self.id, code, errno, text }, true);
-            drop(failure);
-            // It lives as long as the cache does that it speaks of: no sync, and no harm where it can't be made.
-            let _ = self.vfs.open(&path(&self.path, FAILED), OpenMode::Create);
-        }
-        self.failure()
+            first
+        };
+        // It lives as long as the cache does that it speaks of: no sync, and no harm where it can't be made.
+        let _ = self.vfs.open(&path(&self.path, FAILED), OpenMode::Create);
+        stands
     }
 
     pub fn points(&self, folder: &str) -> LogPoints {
