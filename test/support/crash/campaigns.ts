@@ -38,6 +38,7 @@ export const powerCuts = async (options: PowerOptions): Promise<CrashReport> => 
     const report = await crashes({
       ...options,
       keepsAll: options.flush === 'group',
+      cutsPower: true,
       start: () => {
         current = startServer({ dirs: [dir], flush: options.flush, ...(preload && { env: preload.env }) })
         return current

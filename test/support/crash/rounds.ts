@@ -13,6 +13,11 @@ export interface CrashOptions {
   start(): Server
   /** The power goes, or only the process: afterwards nobody runs, and what is left is left. */
   crash(server: Server): Promise<void>
+  /**
+   * `crash` cuts the power of the disk alone. The host lives on, and the kernel lets a sync succeed that ends around the
+   * cut although its bytes are gone; no answer leaves a machine without power, so none counts from the cut on.
+   */
+  readonly cutsPower?: boolean
   /** Everything that was written so far is kept. */
   sync?(): void
   /** False: what was not synced may be gone, acknowledged or not. */
@@ -58,11 +63,16 @@ export const crashes = async (options: CrashOptions): Promise<CrashReport> => {
     return started
   }
 
+  const crash = async (running: Server): Promise<void> => {
+    if (options.cutsPower) workload.hangUp()
+    await options.crash(running)
+  }
+
   const crashAt = async (moment: Moment): Promise<void> => {
     if (moment === 'start' && server === undefined) {
       const starting = options.start()
       await pause(below(600))
-      await options.crash(starting)
+      await crash(starting)
       return
     }
     const running = await up()
@@ -79,7 +89,7 @@ export const crashes = async (options: CrashOptions): Promise<CrashReport> => {
         if (code !== 0) throw new Violation(`it stopped with ${code}:\n${stderr}`)
       } else await pause(below(100))
     }
-    await options.crash(running)
+    await crash(running)
     server = undefined
     await load
   }

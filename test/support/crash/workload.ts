@@ -55,6 +55,7 @@ export class Workload {
   )
   readonly #committers = ['reads', 'writes', 'waits'].map(name => new Committer(`group-${name}`, 'plain'))
   readonly #passing = ['passing-a', 'passing-b'].map(name => new PassingTopic(name))
+  readonly #clients = new Set<WireClient>()
 
   readonly #mover: Mover | undefined
 
@@ -113,16 +114,23 @@ export class Workload {
       let client: WireClient | undefined
       try {
         client = await WireClient.connect(port)
+        this.#clients.add(client)
         await worker.run(client, goes)
       } catch (error) {
         const ends = error instanceof Refused || /closed|ECONN/.test((error as Error).message)
         if (!ends || !disturbed()) throw error
       } finally {
+        if (client !== undefined) this.#clients.delete(client)
         await client?.close()
       }
     }
     const ended = await Promise.allSettled([...this.#workers, this.#reader].map(work))
     for (const each of ended) if (each.status === 'rejected') throw each.reason
+  }
+
+  /** Nothing that the broker says from now on is heard: what has no answer yet never gets one. */
+  hangUp(): void {
+    for (const client of this.#clients) void client.close()
   }
 
   /** Reads what can be read, behind the producers. */
