@@ -281,9 +281,9 @@ fn is_fenced(
     if !same || header.next_offset() != info.end || header.leader_epoch <= known.epoch + 1 {
         return Ok(false);
     }
-    let begin = Command::StartEpoch { log: log(slot), ticket: rig.ticket(), epoch: known.epoch + 1, offset: info.end };
-    let refused = rig.outcome(begin)?;
-    Ok(refused.is_err_and(|failure| failure.code == Code::EpochFenced))
+    let (epoch, offset) = (known.epoch + 1, info.end);
+    let begun = rig.answer(|ticket| Command::StartEpoch { log: log(slot), ticket, epoch, offset });
+    Ok(begun.is_err_and(|why| why.contains("EpochFenced")))
 }
 
 /// Every whole batch from the log's end on that its files still had is in one of those that keep what was cut.
