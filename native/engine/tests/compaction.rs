@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex};
 
 const FOLDER: &str = "/data/t-0";
 const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
 const RETENTION_MS: i64 = 10_000;
 
 fn config() -> LogConfig {
@@ -722,11 +723,20 @@ fn without_room_a_pass_is_refused_and_a_later_one_succeeds() {
 
 #[test]
 fn a_failed_write_or_sync_of_a_pass_takes_the_directory_offline() {
-    for operation in [Operation::Write, Operation::SyncData, Operation::SyncFolder, Operation::Rename] {
+    // A sync that found no room has lost what it covered, as any other that failed.
+    let faults = [
+        (Operation::Write, EIO),
+        (Operation::SyncData, EIO),
+        (Operation::SyncData, ENOSPC),
+        (Operation::SyncFolder, EIO),
+        (Operation::SyncFolder, ENOSPC),
+        (Operation::Rename, EIO),
+    ];
+    for (operation, errno) in faults {
         for nth in 0..8 {
             let world = filled();
             world.try_clean(24).unwrap();
-            world.vfs.fail(operation, nth + 1, EIO);
+            world.vfs.fail(operation, nth + 1, errno);
             let Err(failure) = world.try_clean(1 << 20) else { continue };
             assert_eq!(failure.code, Code::DirectoryOffline, "{operation:?} {nth}: {}", failure.text);
             let (code, _) = world.rig.append(0, batch(1, 10, 1));

@@ -4,6 +4,7 @@ use super::durability::{ByteChange, Folder, Inode, NameChange, Node, Random};
 use super::memory::{MemoryVfs, Operation, Shared, lock, split};
 use super::memory_map::MemoryMap;
 use super::pages::gather;
+use super::platform::failed_sync;
 use super::{DirectoryEntry, File, Lock, LockFailure, Map, OpenMode, Space, Vfs};
 use std::io::{self, IoSlice};
 use std::sync::atomic::Ordering;
@@ -154,7 +155,7 @@ impl Vfs for MemoryVfs {
                 pending.iter().for_each(|change| change.apply(&mut folder.durable));
             }
         }
-        failed.map_or(Ok(()), Err)
+        failed.map_or(Ok(()), |error| Err(failed_sync(error)))
     }
 
     fn space(&self, _path: &str) -> io::Result<Option<Space>> {
@@ -230,7 +231,7 @@ impl File for MemoryFile {
                 pending.iter().for_each(|change| change.apply(&mut content.durable));
             }
         }
-        failed.map_or(Ok(()), Err)
+        failed.map_or(Ok(()), |error| Err(failed_sync(error)))
     }
 
     fn begin_writing(&self) {}

@@ -271,6 +271,12 @@ pub fn lock_holder(file: &File) -> Result<(), Refusal> {
     }
 }
 
+/// What a failed sync is called. Of a write `is_no_space` says that nothing happened and that a later one may succeed; of a
+/// sync nothing does: what it covered may be gone.
+pub fn failed_sync(error: io::Error) -> io::Error {
+    if is_no_space(&error) { io::Error::other(error) } else { error }
+}
+
 /// No room on the device or over the quota: what a write may answer and a log survives.
 pub fn is_no_space(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)

@@ -17,7 +17,7 @@ const EIO: i32 = 5;
 /// Unless a sync failed before: then so does this one.
 fn sync_once(failed: &Mutex<Option<i32>>, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-    match *failed {
+    let outcome = match *failed {
         Some(errno) => Err(io::Error::from_raw_os_error(errno)),
         None => sync().inspect_err(|error| {
             // A folder that is gone was not synced; another may take its name.
@@ -25,7 +25,8 @@ fn sync_once(failed: &Mutex<Option<i32>>, sync: impl FnOnce() -> io::Result<()>)
                 *failed = Some(error.raw_os_error().unwrap_or(EIO));
             }
         }),
-    }
+    };
+    outcome.map_err(platform::failed_sync)
 }
 
 struct PosixFile {
