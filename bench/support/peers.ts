@@ -36,6 +36,9 @@ export interface StartOptions {
   pin?: string
 }
 
+/** A broker with many partitions takes its time when it was killed. */
+const START_SECONDS = 240
+
 export const root = join(import.meta.dirname ?? '', '..', '..').replace(/\/dist$/, '')
 
 export function benchFolder(): string {
@@ -149,13 +152,17 @@ async function launch(
   effective: Record<string, unknown>,
 ): Promise<RunningBroker> {
   const pinned = options.pin === undefined ? command : ['taskset', '-c', options.pin, ...command]
+  if (await isOpen(options.port)) throw new Error(`somebody listens on port ${options.port} already`)
   const began = performance.now()
   const child = spawn(pinned[0] as string, pinned.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] })
   let errors = ''
   child.stderr?.on('data', (chunk: Buffer) => {
     errors = (errors + chunk.toString()).slice(-4000)
   })
-  await accepting(options.port, child, () => errors)
+  await accepting(options.port, child, () => errors).catch(async error => {
+    await ended(child, 'SIGKILL')
+    throw error
+  })
   const listeningAfterSeconds = (performance.now() - began) / 1000
   return {
     peer,
@@ -172,19 +179,22 @@ async function launch(
   }
 }
 
+function isOpen(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect({ host: '127.0.0.1', port })
+    socket.on('connect', () => resolve(socket.destroy() !== undefined))
+    socket.on('error', () => resolve(false))
+  })
+}
+
 async function accepting(port: number, child: ChildProcess, errors: () => string): Promise<void> {
-  const deadline = performance.now() + 60_000
+  const deadline = performance.now() + START_SECONDS * 1000
   while (performance.now() < deadline) {
     if (child.exitCode !== null) throw new Error(`the broker ended with ${child.exitCode} while starting:\n${errors()}`)
-    const open = await new Promise<boolean>(resolve => {
-      const socket = connect({ host: '127.0.0.1', port })
-      socket.on('connect', () => resolve(socket.destroy() !== undefined))
-      socket.on('error', () => resolve(false))
-    })
-    if (open) return
+    if (await isOpen(port)) return
     await new Promise(resolve => setTimeout(resolve, 2))
   }
-  throw new Error(`the broker does not listen on port ${port} after 60 s:\n${errors()}`)
+  throw new Error(`the broker does not listen on port ${port} after ${START_SECONDS} s:\n${errors()}`)
 }
 
 async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {

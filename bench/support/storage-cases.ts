@@ -50,6 +50,19 @@ async function fill(
     await loadFrame(wideFrame(topic, first, batch), [...args, '--requests', `${requests}`])
 }
 
+interface Part {
+  readonly name: string
+  readonly partitions: number
+}
+
+/** Topics of a thousand: Kafka refuses to make ten thousand partitions at once, and a client gives up on one answer about them. */
+function topicsOf(topic: string, count: number): Part[] {
+  return Array.from({ length: Math.ceil(count / 1000) }, (_, index) => ({
+    name: `${topic}-${index}`,
+    partitions: Math.min(1000, count - index * 1000),
+  }))
+}
+
 /** Started, filled, killed, and timed until its last partition takes a record again. */
 function restart(partitions: number, bytes: number, batch: number): Case {
   return {
@@ -59,15 +72,22 @@ function restart(partitions: number, bytes: number, batch: number): Case {
       const count = Math.max(together, Math.round((partitions * scale) / together) * together)
       const port = peer === 'odradek' ? 21792 : 21892
       const first = await start(peer, { port, fsync: true })
-      await createTopic(first, topic, { partitions: count })
-      const last = { connections: 1, requests: 1, recordBytes: 100, partition: count - 1 }
-      await rawLoop(first, topic, last)
-      await fill(first, topic, count, bytes * scale, batch)
+      const final = topicsOf(topic, count).at(-1) as Part
+      const last = { connections: 1, requests: 1, recordBytes: 100, partition: final.partitions - 1 }
+      try {
+        for (const { name, partitions } of topicsOf(topic, count)) await createTopic(first, name, { partitions })
+        await rawLoop(first, final.name, last)
+        for (const { name, partitions } of topicsOf(topic, count))
+          await fill(first, name, partitions, (bytes * scale * partitions) / count, batch)
+      } catch (error) {
+        await first.stop()
+        throw error
+      }
       await first.stop({ kill: true, keep: true })
       const began = performance.now()
       const second = await start(peer, { port, fsync: true, dataFolder: first.dataFolder })
       try {
-        await rawLoop(second, topic, last)
+        await rawLoop(second, final.name, last)
         return {
           listeningSeconds: second.listeningAfterSeconds,
           servedSeconds: (performance.now() - began) / 1000,
@@ -97,12 +117,9 @@ function idle(partitions: number, restSeconds: number): Case {
         const alone = await rawLoop(broker, `${topic}-busy`, single)
         const [rssMb, descriptors, maps] = [memory(broker.pid).rssAnonMb, descriptorsOf(broker.pid), mapsOf(broker.pid)]
         const began = performance.now()
-        // Topics of a thousand: a client gives up on one answer about a hundred thousand.
-        for (let from = 0; from < count; from += 1000)
-          await createTopic(broker, `${topic}-${from}`, { partitions: Math.min(1000, count - from) })
+        for (const { name, partitions } of topicsOf(topic, count)) await createTopic(broker, name, { partitions })
         const createdSeconds = (performance.now() - began) / 1000
-        for (let from = 0; from < count; from += 1000)
-          await fill(broker, `${topic}-${from}`, Math.min(1000, count - from), 0, 100)
+        for (const { name, partitions } of topicsOf(topic, count)) await fill(broker, name, partitions, 0, 100)
         await new Promise(resolve => setTimeout(resolve, restSeconds * 1000))
         const beside = await rawLoop(broker, `${topic}-busy`, single)
         return {

@@ -79,8 +79,8 @@ export function parseTable(table: string, columns: 'broker' | 'topic'): ConfigDe
       allowed: parseAllowed(allowed!),
       importance: importance as ConfigDefinition['importance'],
       update: update as UpdateScope,
-      effective: state === 'works',
-      internal: state === 'internal',
+      effective: state === 'works' || state === 'internal, works',
+      internal: state?.startsWith('internal') === true,
       documentation: documentation!,
     })
   }

@@ -19,6 +19,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     fs: { type: 'string' },
     flush: { type: 'string', default: 'group' },
+    moves: { type: 'boolean', default: false },
     'at-once': { type: 'string', default: '1' },
   },
 })
@@ -89,12 +90,12 @@ const faults = async (): Promise<void> => {
 
 const programs: Readonly<Record<string, () => Promise<void>>> = {
   power,
-  kill: () => inSeries('kill -9', (seed, crashes) => kills({ crashes, seed, flush })),
+  kill: () => inSeries('kill -9', (seed, crashes) => kills({ crashes, seed, flush, moves: values.moves })),
   faults,
 }
 
 const program = programs[what ?? '']
 if (program === undefined || !(count > 0) || !(atOnce > 0)) {
-  say(`power | kill | faults, --count N --seed N --at-once N --flush group|os --fs ${fileSystems.join('|')}`)
+  say(`power | kill | faults, --count N --seed N --at-once N --flush group|os --moves --fs ${fileSystems.join('|')}`)
   process.exitCode = 2
 } else await program()

@@ -22,12 +22,16 @@ export interface CrashOptions {
   sync?(): void
   /** False: what was not synced may be gone, acknowledged or not. */
   readonly keepsAll?: boolean
+  /** There are two directories, and replicas move. */
+  readonly moves?: boolean
 }
 
 export interface CrashReport {
   crashes: number
   acknowledged: number
   expired: boolean
+  /** Replicas that were seen to have moved. */
+  moved: number
 }
 
 type Moment = 'load' | 'start' | 'stopping' | 'stopped'
@@ -40,7 +44,7 @@ const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(r
 export const crashes = async (options: CrashOptions): Promise<CrashReport> => {
   const random = new Prng(options.seed)
   const below = (limit: number): number => random.u32() % limit
-  const workload = new Workload()
+  const workload = new Workload({ moves: options.moves })
   const keepsAll = options.keepsAll ?? true
 
   const first = options.start()
@@ -103,5 +107,10 @@ export const crashes = async (options: CrashOptions): Promise<CrashReport> => {
   const last = await up()
   const { code, stderr } = await last.running.kill('SIGTERM')
   if (code !== 0) throw new Violation(`after seed ${options.seed} it stopped with ${code}:\n${stderr}`)
-  return { crashes: options.crashes, acknowledged: workload.acknowledged, expired: workload.hasExpired }
+  return {
+    crashes: options.crashes,
+    acknowledged: workload.acknowledged,
+    expired: workload.hasExpired,
+    moved: workload.moved,
+  }
 }

@@ -1,12 +1,13 @@
 /**
  * What a broker is made to do while it is crashed: producers on topics that roll segments, expire and compact, readers,
- * commits of groups, topics that come and go. After each start `check` says whether every promise was kept.
+ * commits of groups, topics that come and go, replicas that move between directories. After each start `check` says whether every promise was kept.
  */
 import { createTopics } from '../../../src/protocol/apis/19-create-topics.ts'
 import { ErrorCode } from '../../../src/protocol/error-codes.ts'
 import { findGroup } from '../groups.ts'
 import { WireClient } from '../wire-client.ts'
 import { Committer } from './committer.ts'
+import { Mover } from './mover.ts'
 import { type Keeping, PartitionLoad, Refused } from './partition-load.ts'
 import { PassingTopic } from './passing-topic.ts'
 import { bounds, readSome } from './reading.ts'
@@ -56,8 +57,19 @@ export class Workload {
   readonly #passing = ['passing-a', 'passing-b'].map(name => new PassingTopic(name))
   readonly #clients = new Set<WireClient>()
 
+  readonly #mover: Mover | undefined
+
+  /** `moves`: there are two directories, and replicas go from one to the other. */
+  constructor({ moves = false }: { readonly moves?: boolean | undefined } = {}) {
+    if (moves) this.#mover = new Mover([...topics.map(({ name }) => name), '__consumer_offsets'])
+  }
+
   get #workers(): readonly Worker[] {
-    return [...this.partitions, ...this.#committers, ...this.#passing]
+    return [...this.partitions, ...this.#committers, ...this.#passing, ...(this.#mover ? [this.#mover] : [])]
+  }
+
+  get moved(): number {
+    return this.#mover?.moved ?? 0
   }
 
   /** Promises that were given so far. */
