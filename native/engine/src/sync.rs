@@ -117,6 +117,11 @@ impl LogSync {
         self.answer(ticket, Ok(Answer::Marks { start, end, synced_end: state.synced }));
     }
 
+    /// Files that are held open until they are on disk, as far as no run has taken them.
+    pub fn waiting_files(&self) -> usize {
+        lock(&self.state).dirty.len()
+    }
+
     /// Everything is on disk and nobody is at it.
     pub fn is_clean(&self) -> bool {
         let state = lock(&self.state);
