@@ -1,6 +1,7 @@
 /**
- * The README's tables of figures, from the kept outputs of `npm run bench -- broker` (docs/figures.json) and
- * `npm run bench -- groups` (docs/group-figures.json): medians of each peer, and the first divided by the second.
+ * The README's tables of figures, from the kept outputs of `npm run bench -- broker` (docs/figures.json), `groups`
+ * (docs/group-figures.json), `storage` (docs/storage-figures.json) and `append` (docs/append-figures.json): medians of each
+ * peer, and the first divided by another.
  */
 
 const names = {
@@ -35,6 +36,17 @@ const names = {
   stateRssAnonMb: 'RssAnon more than before, MB',
   rssAnonAfterMb: 'RssAnon of the process, MB',
   restCpuPercent: 'CPU while all heartbeat, %',
+  fioRecordsPerSecond: 'fio, a sync for each of these requests, records/s',
+  cleanerCpuSecondsPerGb: 'CPU s/GB',
+  keptPercent: 'bytes left, %',
+  quietP99Us: '1,000 produces a second beside, before: p99 µs',
+  meanwhileP99Us: 'the same meanwhile: p99 µs',
+  servedSeconds: 'exec to the last takes a produce, s',
+  bytesEach: 'bytes each',
+  descriptorsEach: 'descriptors each',
+  mapsEach: 'maps each',
+  p99AloneUs: 'produce to another topic before: p99 µs',
+  p99BesideUs: 'the same beside them: p99 µs',
 }
 
 const throughput = ['recordsPerSecond', 'brokerCpuSecondsPerGb']
@@ -85,6 +97,47 @@ const groupCases = {
   'end-to-end': ['EndToEndLatency, 100 B', ['averageMs', 'p99Ms']],
 }
 
+const yardstick = name => name.startsWith('echo') || name.startsWith('fio')
+
+const restart = ['listeningSeconds', 'servedSeconds', 'rssAnonMb']
+const several = ['recordsPerSecond', 'p50Us', 'p99Us', 'brokerCpuUsPerRequest']
+const storageCases = {
+  'produce-1-producer-1k-fsync': ['1 producer, a 1 KiB record a request', [...several, 'fioRecordsPerSecond']],
+  'produce-1-producer-16k-fsync': ['the same, 16 records a request, 5 in flight', [...several, 'fioRecordsPerSecond']],
+  'produce-16-producers-1k-fsync': ['16 producers, a 1 KiB record a request', [...several, 'fioRecordsPerSecond']],
+  'produce-16-producers-16k-fsync': [
+    'the same, 16 records a request, 5 in flight',
+    [...several, 'fioRecordsPerSecond'],
+  ],
+  'produce-16-producers-1k': ['16 producers, a 1 KiB record a request', several],
+  'produce-16-producers-16k': ['the same, 16 records a request, 5 in flight', several],
+  'compaction-5gb': [
+    'compaction of 5 GB, a tenth of the keys alive',
+    ['megabytesPerSecond', 'cleanerCpuSecondsPerGb', 'keptPercent', 'quietP99Us', 'meanwhileP99Us'],
+  ],
+  'restart-5gb-1000-partitions': ['start after kill -9, 5 GB in 1,000 partitions', restart],
+  'restart-10000-partitions': ['start after kill -9, 10,000 partitions', restart],
+  'idle-partitions': [
+    '10,000 idle partitions',
+    ['bytesEach', 'descriptorsEach', 'mapsEach', 'p99AloneUs', 'p99BesideUs'],
+  ],
+}
+
+/** What the embedded log is measured beside, by the case's mode: the peer that the ratio is of, and others. */
+const appendPeers = {
+  'page cache': [
+    'openLog',
+    'fs.writeSync',
+    'mapped writer',
+    'positional writer',
+    'mapped writer, from Rust',
+    'positional writer, from Rust',
+    'lmdb',
+    'node:sqlite',
+  ],
+  fsync: ['openLog', 'fio', 'fs.writeSync + fdatasyncSync', 'lmdb', 'node:sqlite'],
+}
+
 const median = values => {
   const sorted = values.toSorted === undefined ? [...values].sort((a, b) => a - b) : values.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
@@ -99,6 +152,56 @@ export const tableOfFigures = document => tableOf(document, brokerCases, 'broker
 
 /** The same of consumer groups. */
 export const tableOfGroupFigures = document => tableOf(document, groupCases, 'groups')
+
+/** The same of storage. */
+export const tableOfStorageFigures = document => tableOf(document, storageCases, 'storage')
+
+/** Appends a second of the embedded log and of what else keeps the same bytes. */
+export const tableOfAppendFigures = document => {
+  if (document === undefined) return 'None are kept yet: `npm run bench -- append`.'
+  const { rows, machine } = document
+  const lines = [
+    `${machine.cores} cores (${machine.cpu}), Linux ${machine.kernel}, ${machine.node}; medians of values a second.`,
+  ]
+  for (const [mode, [first, second, ...others]] of Object.entries(appendPeers)) {
+    const peers = [first, second, ...others]
+    lines.push(
+      '',
+      `| ${mode} | ${first} | ${second} | ratio | ${others.join(' | ')} |`,
+      `|${'---|'.repeat(peers.length + 2)}`,
+    )
+    for (const name of new Set(rows.filter(row => row.mode === mode).map(row => row.case))) {
+      const of = peer =>
+        median(rows.filter(row => row.case === name && row.peer === peer).map(row => row.figures.perSecond))
+      const [ours, theirs] = [of(first), of(second)]
+      // Of the engine alone, without peers.
+      if (!Number.isFinite(ours) || !Number.isFinite(theirs)) continue
+      const cells = [written(ours), written(theirs), (ours / theirs).toFixed(2), ...others.map(peer => cell(of(peer)))]
+      lines.push(`| ${name} | ${cells.join(' | ')} |`)
+    }
+  }
+  return [...lines, ...tableOfManyLogs(rows)].join('\n')
+}
+
+/** Many logs with and without the journal: the peers of a case without `openLog`. */
+const tableOfManyLogs = rows => {
+  const of = (peer, name, figure) =>
+    median(rows.filter(row => row.case === name && row.peer === peer).map(row => row.figures[figure]))
+  const many = rows.filter(row => row.figures.flushesPerSecond !== undefined)
+  if (many.length === 0) return []
+  const figures = ['perSecond', 'flushesPerSecond', 'p50Ms', 'p99Ms', 'cpuMicrosPerAppend']
+  const lines = [
+    '',
+    "| fsync | | appends/s | the disk's flushes/s | p50 ms | p99 ms | CPU µs each |",
+    '|---|---|---|---|---|---|---|',
+  ]
+  for (const name of new Set(many.map(row => row.case)))
+    for (const peer of new Set(many.map(row => row.peer)))
+      lines.push(`| ${name} | ${peer} | ${figures.map(figure => cell(of(peer, name, figure))).join(' | ')} |`)
+  return lines
+}
+
+const cell = value => (Number.isFinite(value) ? written(value) : '')
 
 const tableOf = (document, cases, benchmark) => {
   if (document === undefined) return `None are kept yet: \`npm run bench -- ${benchmark}\`.`
@@ -115,7 +218,7 @@ const tableOf = (document, cases, benchmark) => {
     for (const figure of figures) {
       const [ours, theirs] = ['odradek', 'kafka'].map(peer => median(of(peer).map(row => row.figures[figure])))
       if (!Number.isFinite(ours) || !Number.isFinite(theirs)) continue
-      const ratio = figure.startsWith('echo') ? '' : (ours / theirs).toFixed(2)
+      const ratio = yardstick(figure) || !Number.isFinite(ours / theirs) ? '' : (ours / theirs).toFixed(2)
       lines.push(`| ${label} | ${mode} | ${names[figure]} | ${written(ours)} | ${written(theirs)} | ${ratio} |`)
       label = ''
       mode = ''

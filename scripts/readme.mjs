@@ -1,7 +1,7 @@
 /**
  * What the README says and nobody writes by hand: the table of clients (tests note what they saw a client do; a whole run
  * of the suite leaves the notes in dist/works-with.jsonl), the topic configs that are stored without an effect, and the
- * figures of the last kept benchmarks (docs/figures.json, docs/group-figures.json).
+ * figures of the last kept benchmarks (docs/*figures.json).
  *
  *   node scripts/readme.mjs            notes of the last run -> docs/works-with.json; that and the configs -> README.md
  *   node scripts/readme.mjs --check    changes nothing; fails when README.md says something else
@@ -9,7 +9,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { build } from './build.mjs'
-import { tableOfFigures, tableOfGroupFigures } from './figures.mjs'
+import { tableOfAppendFigures, tableOfFigures, tableOfGroupFigures, tableOfStorageFigures } from './figures.mjs'
 import { Failure, inRoot, isProgram, main, readJson, say } from './lib.mjs'
 
 export const notesPath = inRoot('dist/works-with.jsonl')
@@ -82,6 +82,8 @@ const render = async rows => {
     'stored configs': await storedConfigs(),
     figures: tableOfFigures(readJson(inRoot('docs/figures.json'))),
     'group figures': tableOfGroupFigures(readJson(inRoot('docs/group-figures.json'))),
+    'storage figures': tableOfStorageFigures(readJson(inRoot('docs/storage-figures.json'))),
+    'append figures': tableOfAppendFigures(readJson(inRoot('docs/append-figures.json'))),
   }
   return Object.entries(parts).reduce(
     (text, [name, content]) => fill(text, name, content),

@@ -3,7 +3,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 export { OdradekError } from './base/errors.ts'
 export type { Logger } from './base/logger.ts'
-export { ClosedError, ConfigError, StorageError, TimeoutError } from './embed/errors.ts'
+export { ClosedError, ConfigError, ReadOnlyError, StorageError, TimeoutError } from './embed/errors.ts'
 export type { Cursor, Log } from './embed/log.ts'
 export type { AppendOptions, LogOptions, OffsetSpec, RecordsOptions, Wait } from './embed/log-options.ts'
 export { openLog } from './embed/open-log.ts'

@@ -14,11 +14,15 @@ import { openEngineDirectory } from '../../src/log/engine-directory.ts'
 import type { LogWriterKind } from '../../src/native/owned-log.ts'
 import { NativeRuntime } from '../../src/native/runtime.ts'
 import { plainConfig } from '../../test/contract/log.ts'
+import { fioSyncs } from './fio.ts'
+import { root } from './peers.ts'
 import type { Row } from './report.ts'
 
 export interface AppendCase {
   readonly name: string
   readonly mode: Row['mode']
+  /** The peers take so many turns in a round, each a part of its work: a disk drifts within seconds. */
+  readonly turns: number
   /** By name; a peer resolves to figures, or to undefined where it isn't to be had. */
   readonly peers: Readonly<Record<string, (folder: string, scale: number) => Promise<Figures | undefined>>>
 }
@@ -26,8 +30,8 @@ export interface AppendCase {
 type Figures = Row['figures']
 
 /** Runs `step` some times first, then `count` times. CPU is that of all threads of this process. */
-async function timed(count: number, step: () => unknown): Promise<Figures> {
-  for (let index = 0; index < Math.min(count, 2000); index++) await settled(step())
+async function timed(count: number, step: () => unknown, warmUp = 2000): Promise<Figures> {
+  for (let index = 0; index < Math.min(warmUp, count); index++) await settled(step())
   const [began, cpu] = [performance.now(), process.cpuUsage()]
   for (let index = 0; index < count; index++) {
     const result = step()
@@ -104,49 +108,49 @@ interface Sqlite {
   }
 }
 
-/** LMDB without syncs: each put is a transaction by itself, as each append is. */
-async function lmdb(folder: string, value: Uint8Array, count: number): Promise<Figures | undefined> {
+/** LMDB: each put is a transaction by itself, as each append is. */
+async function lmdb(folder: string, value: Uint8Array, count: number, synced: boolean): Promise<Figures | undefined> {
   const module = await load<Lmdb>(new URL('../peers/node_modules/lmdb/index.js', import.meta.url).href)
   if (module === undefined) return undefined
   const store = module.open({
     path: join(folder, 'lmdb'),
-    noSync: true,
-    noMetaSync: true,
+    noSync: !synced,
+    noMetaSync: !synced,
     keyEncoding: 'uint32',
     encoding: 'binary',
   })
   let key = 0
-  const figures = await timed(Math.min(count, 50_000), () => store.putSync(key++, value))
+  const warmUp = synced ? DURABLE_WARM_UP : undefined
+  const figures = await timed(Math.min(count, 50_000), () => store.putSync(key++, value), warmUp)
   await store.close()
   return figures
 }
 
-/** SQLite without syncs: one prepared insert each, no transaction around. */
-async function sqlite(folder: string, value: Uint8Array, count: number): Promise<Figures | undefined> {
+/** SQLite with a write-ahead log: one prepared insert each, no transaction around. */
+async function sqlite(folder: string, value: Uint8Array, count: number, synced: boolean): Promise<Figures | undefined> {
   const module = await load<Sqlite>('node:sqlite')
   if (module === undefined) return undefined
   const database = new module.DatabaseSync(join(folder, 'sqlite'))
   database.exec(
-    'PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; CREATE TABLE log (id INTEGER PRIMARY KEY, value BLOB)',
+    `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synced ? 'FULL' : 'OFF'}; CREATE TABLE log (id INTEGER PRIMARY KEY, value BLOB)`,
   )
   const insert = database.prepare('INSERT INTO log (value) VALUES (?)')
-  const figures = await timed(Math.min(count, 100_000), () => insert.run(value))
+  const warmUp = synced ? DURABLE_WARM_UP : undefined
+  const figures = await timed(Math.min(count, 100_000), () => insert.run(value), warmUp)
   database.close()
   return figures
 }
 
-/** fio's rate of fdatasync after each write of these bytes, appending. */
-function fio(folder: string, size: number): Promise<Figures | undefined> {
-  const flags = ['--name=append', '--ioengine=psync', '--rw=write', '--fdatasync=1', '--time_based', '--runtime=3']
-  const file = [`--bs=${size}`, '--size=64m', '--file_append=1', '--fallocate=none', `--directory=${folder}`]
-  try {
-    const text = execFileSync('fio', [...flags, ...file, '--output-format=json'], { encoding: 'utf8' })
-    const job = JSON.parse(text.slice(text.indexOf('{'))).jobs[0]
-    const perSecond = job.write.iops as number
-    return Promise.resolve({ perSecond })
-  } catch {
-    return Promise.resolve(undefined)
-  }
+/** What the engine's own program says of a writer, without JavaScript; it measures four sizes at once. */
+function fromRust(folder: string, writer: 'mapped' | 'written', size: number): Figures {
+  const program = ['run', '--release', '--quiet', '-p', 'odradek-engine', '--example', 'append', '--', folder, '64']
+  const text = execFileSync('cargo', program, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+  const rows = text
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line) as { writer: string; bytes: number; nanoseconds: number })
+  const found = rows.find(row => row.writer === writer && row.bytes === size)
+  return { perSecond: 1e9 / (found?.nanoseconds ?? Number.NaN) }
 }
 
 /** Bytes of values that a peer writes for one figure. */
@@ -158,13 +162,16 @@ function appendCase(size: number): AppendCase {
   return {
     name: `append ${size} B`,
     mode: 'page cache',
+    turns: 1,
     peers: {
       openLog: (folder, scale) => embedded(folder, log => timed(countOf(scale), () => log.append(value))),
       'fs.writeSync': (folder, scale) => plainFile(folder, file => timed(countOf(scale), () => writeSync(file, value))),
       'mapped writer': (folder, scale) => byWriter('map', folder, value, countOf(scale)),
       'positional writer': (folder, scale) => byWriter('write', folder, value, countOf(scale)),
-      lmdb: (folder, scale) => lmdb(folder, value, countOf(scale)),
-      'node:sqlite': (folder, scale) => sqlite(folder, value, countOf(scale)),
+      'mapped writer, from Rust': folder => Promise.resolve(fromRust(folder, 'mapped', size)),
+      'positional writer, from Rust': folder => Promise.resolve(fromRust(folder, 'written', size)),
+      lmdb: (folder, scale) => lmdb(folder, value, countOf(scale), false),
+      'node:sqlite': (folder, scale) => sqlite(folder, value, countOf(scale), false),
     },
   }
 }
@@ -178,6 +185,7 @@ function packedCase(size: number): AppendCase {
   return {
     name: `append ${count} packed values of ${size} B`,
     mode: 'page cache',
+    turns: 1,
     peers: {
       openLog: (folder, scale) =>
         embedded(folder, async log => divided(await timed(runs(scale), () => log.appendPacked(packed, ends)), count)),
@@ -187,38 +195,77 @@ function packedCase(size: number): AppendCase {
   }
 }
 
+function syncedPeers(value: Uint8Array, runs: (scale: number) => number): AppendCase['peers'] {
+  return {
+    lmdb: (folder, scale) => lmdb(folder, value, runs(scale), true),
+    'node:sqlite': (folder, scale) => sqlite(folder, value, runs(scale), true),
+  }
+}
+
+const DURABLE_TURNS = 5
+/** Syncs before a turn counts. */
+const DURABLE_WARM_UP = 50
+
 function durableCase(name: string, size: number, inFlight: number): AppendCase {
   const value = new Uint8Array(size).fill(7)
-  const runs = (scale: number) => Math.ceil(2000 * scale)
-  const openLogRun = (folder: string, scale: number) =>
-    embedded(folder, async log =>
-      name.startsWith('flushSync')
-        ? timed(runs(scale), () => {
-            log.append(value)
-            log.flushSync()
-          })
-        : divided(
-            await timed(runs(scale), () =>
-              inFlight === 1
-                ? log.appendDurable(value)
-                : Promise.all(Array.from({ length: inFlight }, () => log.appendDurable(value))),
-            ),
-            inFlight,
-          ),
-    )
+  const runs = (scale: number) => Math.ceil(1000 * scale)
+  const steps = (log: Awaited<ReturnType<typeof openLog>>): (() => unknown) => {
+    if (inFlight === 0)
+      return () => {
+        log.append(value)
+        log.flushSync()
+      }
+    if (inFlight === 1) return () => log.appendDurable(value)
+    return () => Promise.all(Array.from({ length: inFlight }, () => log.appendDurable(value)))
+  }
   return {
     name: `${name} ${size} B`,
     mode: 'fsync',
+    turns: DURABLE_TURNS,
     peers: {
-      openLog: openLogRun,
-      fio: folder => fio(folder, size),
+      openLog: (folder, scale) =>
+        embedded(folder, async log =>
+          divided(await timed(runs(scale), steps(log), DURABLE_WARM_UP), Math.max(1, inFlight)),
+        ),
+      fio: folder => {
+        const perSecond = fioSyncs(folder, size, 1)
+        return Promise.resolve(perSecond === undefined ? undefined : { perSecond })
+      },
       'fs.writeSync + fdatasyncSync': (folder, scale) =>
         plainFile(folder, file =>
-          timed(runs(scale), () => {
-            writeSync(file, value)
-            fdatasyncSync(file)
-          }),
+          timed(
+            runs(scale),
+            () => {
+              writeSync(file, value)
+              fdatasyncSync(file)
+            },
+            DURABLE_WARM_UP,
+          ),
         ),
+      ...(inFlight < 2 ? syncedPeers(value, runs) : {}),
+    },
+  }
+}
+
+/** So many logs of the engine, each written to now and then, and a sync for each append or one for many. */
+function manyLogsCase(logs: number, rate: number): AppendCase {
+  const run = (folder: string, scale: number, journal: string): Figures => {
+    const count = Math.ceil(logs * scale)
+    const options = Object.entries({ folder, logs: count, rate: Math.ceil(rate * scale), seconds: 5, journal })
+    const words = options.flatMap(([name, value]) => [`--${name}`, `${value}`])
+    const command = ['run', '--release', '--quiet', '-p', 'odradek-sync-bench', '--', 'logs', ...words]
+    const { appendsPerSecond, flushesPerSecond, p50Ms, p99Ms, cpuMicrosPerAppend } = JSON.parse(
+      execFileSync('cargo', command, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }),
+    ) as Figures
+    return { perSecond: appendsPerSecond, flushesPerSecond, p50Ms, p99Ms, cpuMicrosPerAppend } as Figures
+  }
+  return {
+    name: `${rate} appends a second spread over ${logs} logs`,
+    mode: 'fsync',
+    turns: 1,
+    peers: {
+      'with the journal': (folder, scale) => Promise.resolve(run(folder, scale, 'yes')),
+      'each log by itself': (folder, scale) => Promise.resolve(run(folder, scale, 'no')),
     },
   }
 }
@@ -233,7 +280,8 @@ export function folderFor(parent: string, ...parts: (string | number)[]): string
 export const appendCases: readonly AppendCase[] = [
   ...[100, 1024, 16 << 10, 128 << 10].map(appendCase),
   packedCase(100),
-  durableCase('flushSync after each', 1024, 1),
+  durableCase('flushSync after each', 1024, 0),
   durableCase('appendDurable one by one', 1024, 1),
   durableCase('appendDurable 64 in flight', 1024, 64),
+  manyLogsCase(10_000, 5_000),
 ]

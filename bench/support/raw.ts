@@ -24,6 +24,10 @@ export interface RawOptions {
   records?: number
   /** CPU of the load generator, and of the echo. */
   pin?: number
+  /** Requests a second at intended times; absent: each connection sends when it is answered. */
+  rate?: number
+  /** With `rate`: the loop ends early when this file is there. */
+  until?: string
 }
 
 let built: string | undefined
@@ -48,11 +52,12 @@ export function produceFrame(topic: string, options: RawOptions): { frame: Uint8
     Array.from({ length: options.records ?? 1 }, () => record),
     { baseOffset: 0, leaderEpoch: -1, timestamp: BigInt(Date.now()) },
   )
-  const request = {
-    acks: -1,
-    timeoutMs: 30_000,
-    topicData: [{ name: topic, partitionData: [{ index: options.partition ?? 0, records: batch }] }],
-  }
+  return batchFrame(topic, options.partition ?? 0, batch)
+}
+
+/** As `produceFrame`, of a batch that is there. */
+export function batchFrame(topic: string, index: number, records: Uint8Array): { frame: Uint8Array; errorAt: number } {
+  const request = { acks: -1, timeoutMs: 30_000, topicData: [{ name: topic, partitionData: [{ index, records }] }] }
   const body = joinParts(
     encodeRequest(new Writer(), produce, produceVersion, { correlationId: 1, clientId: 'load' }, request),
   )
@@ -83,7 +88,9 @@ export async function rawLoop(
       '--requests',
       `${options.requests}`,
       '--warm-up',
-      `${Math.ceil(options.requests / 5)}`,
+      `${options.rate === undefined ? Math.ceil(options.requests / 5) : 0}`,
+      ...(options.rate === undefined ? [] : ['--rate', `${options.rate}`]),
+      ...(options.until === undefined ? [] : ['--until', options.until]),
       ...pinning(options),
     ])
   })
@@ -136,7 +143,7 @@ function pinning(options: RawOptions): string[] {
   return options.pin === undefined ? [] : ['--pin', `${options.pin}`]
 }
 
-/** Sends one frame, length included, over and over; `args` are the load generator's, without `--frame`. */
+/** Sends one frame, length included, over and over; `args` are the load generator's, without `--frame`; a program first. */
 export function loadFrame(frame: Uint8Array, args: string[]): Promise<Record<string, number>> {
   return withFrame(frame, path => load([...args, '--frame', path]))
 }

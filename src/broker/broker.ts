@@ -28,6 +28,7 @@ import { findApi } from '../protocol/registry.ts'
 import { skimProgram } from '../protocol/skim.ts'
 import { Assignments } from './assignments.ts'
 import { Cleaner } from './cleaner.ts'
+import { CleaningPauses } from './cleaning-pauses.ts'
 import type { BrokerPorts, Endpoint } from './context.ts'
 import { Deadlines } from './deadlines.ts'
 import { FetchSessions } from './fetch-session.ts'
@@ -201,6 +202,7 @@ async function start(
     ],
   })
   parts.flushing = flushing
+  const pauses = new CleaningPauses()
   const replicas = await Replicas.create({
     host,
     logger,
@@ -209,6 +211,7 @@ async function start(
     directories: node.directoryIds,
     allDirectories: parts.directories.filter(directory => node.directoryIds.has(directory)),
     unusable: [...unusable.paths, ...node.unusable.map(directory => directory.path)],
+    pauses,
     assign: (topicId, index, directoryId) => assignments.assign(topicId, index, directoryId),
     onFlushMs: flushMs => flushing.expect(flushMs),
   })
@@ -284,9 +287,11 @@ async function start(
       host,
       logger,
       partitions: () => replicas.partitions(),
+      pauses,
       config: () => replicas.config,
     })
   }
+  replicas.resumeMoves()
   gate.open()
   return started(node, replicas, strays)
 }

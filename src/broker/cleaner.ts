@@ -2,16 +2,19 @@
  * Which compacted log is cleaned next: the one with the largest share of dirt, of those with enough of it or with records
  * that have waited too long. What a pass does is the log's own work; here it is only asked for.
  *
- * Invariants: a round that has cleaned something is followed by another at once. A log that has not moved since it was found clean is not asked. A log whose batches can't
- * be read is left alone until the broker starts again, and said so once.
+ * Invariants: a round that has cleaned something is followed by another at once. A log that has not moved since it was found
+ * clean is not asked, nor one that is on its way to another directory. A log whose batches can't be read is left alone until
+ * the broker starts again, and said so once.
  */
 import type { Logger } from '../base/logger.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
 import type { Host } from '../host/host.ts'
 import type { CleanOptions, LogDirt } from '../log/log.ts'
 import { LogError, LogErrorCode } from '../log/log-errors.ts'
-import type { Compaction, Partition } from '../partition/partition.ts'
+import type { Partition } from '../partition/partition.ts'
+import type { Compaction } from '../partition/ports.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
+import type { CleaningPauses } from './cleaning-pauses.ts'
 import { Rounds } from './rounds.ts'
 
 /** Logs asked at once. */
@@ -23,6 +26,7 @@ export interface CleanerOptions {
   readonly host: Host
   readonly logger: Logger
   readonly partitions: () => Iterable<Partition>
+  readonly pauses: CleaningPauses
   /** Read anew each round. */
   readonly config: () => BrokerConfig
 }
@@ -95,6 +99,7 @@ export class Cleaner {
   #mayBeDirty(partition: Partition): boolean {
     const { compaction, log } = partition
     if (compaction === undefined || log === undefined || partition.unavailable !== 0) return false
+    if (this.#options.pauses.isPaused(partition)) return false
     const known = this.#known.get(partition)
     if (known === undefined) return true
     if (known.unreadable === log) return false
@@ -130,10 +135,12 @@ export class Cleaner {
 
   async #clean(partition: Partition, threads: number): Promise<'cleaned' | 'waits' | 'failed'> {
     const { log } = partition
-    if (log === undefined || partition.unavailable !== 0) return 'failed'
+    const { pauses } = this.#options
+    if (log === undefined || partition.unavailable !== 0 || pauses.isPaused(partition)) return 'failed'
     const limit = partition.lastStableOffset
     try {
-      const { readBytes, writtenBytes, cleanedTo, keylessRecords } = await log.clean(limit, this.#limits(threads))
+      const pass = () => log.clean(limit, this.#limits(threads))
+      const { readBytes, writtenBytes, cleanedTo, keylessRecords } = await pauses.run(partition, pass)
       if (readBytes === 0) return 'waits'
       this.#remember(partition).noSpace = false
       const { logger } = this.#options

@@ -104,6 +104,8 @@ export class BrokerLifecycle {
   #wantFence = true
   #wantShutDown = false
   #caughtUp = false
+  /** Of the last heartbeat: a refusal is told of once, until one is granted or it is another. */
+  #answered: number = ErrorCode.NONE
   #closed = false
   #timer: TimerId = 0
   #underWay: Promise<BrokerHeartbeatResponse> | undefined
@@ -158,7 +160,9 @@ export class BrokerLifecycle {
     const answer = await this.#underWay
     this.#underWay = undefined
     if (answer.isCaughtUp) this.#caughtUp = true
-    if (answer.errorCode !== ErrorCode.NONE) {
+    const told = this.#answered === answer.errorCode
+    this.#answered = answer.errorCode
+    if (answer.errorCode !== ErrorCode.NONE && !told) {
       logger.warn({ errorCode: answer.errorCode }, `a heartbeat was refused: ${describeError(answer.errorCode).name}`)
     }
     if (!this.#closed) {

@@ -33,6 +33,8 @@ export interface MoveOptions {
   /** Folder of the future log; it may hold what an earlier move has copied. */
   readonly folder: string
   config(): LogConfig
+  /** Resolves when the log is not compacted any more. */
+  ready(): Promise<void>
   /** Bytes that may be copied in a second. */
   bytesPerSecond(): number
   /** Tells the controller that the replica lies in the new directory, or (false) in the old one still. */
@@ -90,6 +92,8 @@ export class ReplicaMove {
     const { partition, directory, folder } = this.#options
     const source = partition.log
     if (source === undefined) return false
+    await Promise.race([this.#options.ready(), new Promise<void>(stopped => (this.#wake = stopped))])
+    if (this.#stopped) return false
     const future = await directory.open(folder, { config: this.#options.config(), topicId: partition.topicId })
     this.#future = future
     await this.#align(source, future)
@@ -137,6 +141,10 @@ export class ReplicaMove {
       source.release(read.handle)
     }
     const batches = [...wholeBatches(bytes)]
+    const first = batches[0]
+    // What the copy has, or would have had, is gone from the source; a batch may reach below the start.
+    if (first !== undefined && future.endOffset < source.startOffset)
+      await restartAt(future, Math.min(source.startOffset, baseOffset(first)))
     const epoch = Math.max(partition.leaderEpoch, partition.latestEpoch)
     const appended = batches.map((batch, at) => {
       const wake = at === batches.length - 1 ? Wake.appended : Wake.never
@@ -181,13 +189,11 @@ export class ReplicaMove {
     return true
   }
 
-  /** What the batches don't tell: an end above the last of them, the start, the last leader epoch, the high watermark. */
+  /** What the batches don't tell: an end without any of them, the start, the last leader epoch, the high watermark. */
   async #finish(source: Log, future: Log): Promise<void> {
     const { partition } = this.#options
-    if (future.endOffset < source.endOffset) {
-      await future.truncate(0)
-      await future.truncate(source.endOffset)
-    }
+    // All its records have been deleted.
+    if (future.endOffset < source.endOffset) await restartAt(future, source.endOffset)
     if (partition.latestEpoch >= 0) {
       const began = partition.leaderEpochStartOffset
       await future.startEpoch(partition.latestEpoch, began < 0 ? future.endOffset : began)
@@ -205,6 +211,16 @@ export class ReplicaMove {
       this.#cancelTimer = () => timers.cancel(timer)
     })
   }
+}
+
+/** It has no records then, and goes on at `offset`. */
+async function restartAt(future: Log, offset: number): Promise<void> {
+  if (future.startOffset < future.endOffset) await future.truncate(0)
+  await future.truncate(offset)
+}
+
+function baseOffset(batch: Uint8Array): number {
+  return Number(new DataView(batch.buffer, batch.byteOffset).getBigInt64(Field.baseOffset))
 }
 
 /** The whole batches that the bytes begin with. */

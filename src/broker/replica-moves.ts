@@ -9,6 +9,7 @@ import type { Host, TimerId } from '../host/host.ts'
 import type { LogConfig, LogDirectory } from '../log/log.ts'
 import type { Partition } from '../partition/partition.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
+import type { CleaningPauses } from './cleaning-pauses.ts'
 import { type Folder, futureName } from './folders.ts'
 import { ReplicaMove } from './replica-move.ts'
 
@@ -22,6 +23,7 @@ export interface ReplicaMovesOptions {
   readonly directories: ReadonlyMap<LogDirectory, string>
   /** Paths of those that can't be used since the start. */
   readonly unusable: readonly string[]
+  readonly pauses: CleaningPauses
   configOf(topic: string): LogConfig
   bytesPerSecond(): number
   assign(topicId: string, index: number, directoryId: string): Promise<number>
@@ -53,12 +55,16 @@ export class ReplicaMoves {
     return directory?.offline === false ? directory : undefined
   }
 
-  /** Lets the replica go to the directory at `path`. @returns Kafka's code; the copying has only begun by then */
+  /**
+   * Lets the replica go to the directory at `path`. `exists`: the metadata has the partition.
+   * @returns Kafka's code; the copying has only begun by then
+   */
   async alter(
     topic: string,
     index: number,
     path: string,
     find: () => Partition | undefined,
+    exists: () => boolean,
   ): Promise<(typeof ErrorCode)[keyof typeof ErrorCode]> {
     const { host, directories, unusable } = this.#options
     const name = `${topic}-${index}`
@@ -74,7 +80,7 @@ export class ReplicaMoves {
     const partition = find()
     if (partition === undefined) {
       this.#preferred.set(name, directory)
-      return ErrorCode.REPLICA_NOT_AVAILABLE
+      return exists() ? ErrorCode.REPLICA_NOT_AVAILABLE : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     }
     if (partition.log === undefined || partition.unavailable !== 0) {
       const { unavailable } = partition
@@ -88,7 +94,7 @@ export class ReplicaMoves {
 
   /** Begins a move, or goes on with one whose copy is there. */
   begin(partition: Partition, { directory, name }: Folder): void {
-    const { host, logger, directories, bytesPerSecond, assign, configOf, onMoved } = this.#options
+    const { host, logger, directories, pauses, bytesPerSecond, assign, configOf, onMoved } = this.#options
     const from = partition.log?.directory ?? -1
     const source = [...directories].find(([each]) => each.id === from)
     const { topic, topicId, index } = partition
@@ -100,6 +106,7 @@ export class ReplicaMoves {
       folder: name,
       bytesPerSecond,
       config: () => configOf(topic),
+      ready: () => pauses.pause(partition),
       assign: async moved => {
         const id = moved ? directories.get(directory) : source?.[1]
         return id !== undefined && (await assign(topicId, index, id)) === ErrorCode.NONE
@@ -108,7 +115,7 @@ export class ReplicaMoves {
     this.#moves.set(partition, move)
     void move.run().then(
       moved => {
-        if (this.#moves.get(partition) === move) this.#moves.delete(partition)
+        if (this.#moves.get(partition) === move) this.#forget(partition)
         if (!moved) return
         onMoved(partition, from, directory)
         logger.info(`${topic}-${index} lies in ${directory.path} now`)
@@ -123,7 +130,7 @@ export class ReplicaMoves {
     const text = error instanceof Error ? error.message : String(error)
     logger.error({ err: error }, `${partition.topic}-${partition.index} can't go to ${move.directory.path}: ${text}`)
     if (move.directory.offline || source === undefined || source.offline || partition.unavailable !== 0) {
-      this.#moves.delete(partition)
+      this.#forget(partition)
       return
     }
     const timer = host.timers.at(host.clock.monotonicMs() + AGAIN_MS, () => {
@@ -134,11 +141,16 @@ export class ReplicaMoves {
     this.#again.add(timer)
   }
 
+  #forget(partition: Partition): void {
+    this.#moves.delete(partition)
+    this.#options.pauses.resume(partition)
+  }
+
   /** Resolves when nothing is copied any more; the copy is gone, unless it is kept. */
   async stop(partition: Partition, keep: boolean): Promise<void> {
     const move = this.#moves.get(partition)
     if (move === undefined) return
-    this.#moves.delete(partition)
+    this.#forget(partition)
     await move.stop(keep).catch(error => {
       const text = error instanceof Error ? error.message : String(error)
       this.#options.logger.error({ err: error }, `the copy ${move.folder} was not closed: ${text}`)

@@ -18,10 +18,12 @@ import { METADATA_VERSION, recordVersions } from '../metadata/features.ts'
 import type { MetadataImage, TopicImage } from '../metadata/image.ts'
 import { topicConfigs } from '../metadata/image.ts'
 import { DirectoryId } from '../metadata/records.ts'
-import { Partition, type PartitionSettings } from '../partition/partition.ts'
+import { Partition } from '../partition/partition.ts'
+import type { PartitionSettings } from '../partition/ports.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import { METADATA_FOLDER } from '../raft/survey.ts'
+import type { CleaningPauses } from './cleaning-pauses.ts'
 import type { LogContent, LogDirectoryContent, ReplicaPort } from './context.ts'
 import { type Folder, Folders, strayName } from './folders.ts'
 import { ReplicaMoves } from './replica-moves.ts'
@@ -77,6 +79,7 @@ export interface ReplicasOptions {
   readonly onFlushMs: (flushMs: number) => void
   /** Paths of directories that could not be used at start. */
   readonly unusable: readonly string[]
+  readonly pauses: CleaningPauses
   /** Tells the controller where a replica lies; resolves to Kafka's code. */
   assign(topicId: string, index: number, directoryId: string): Promise<number>
 }
@@ -94,6 +97,8 @@ export class Replicas implements ReplicaPort {
   /** Folders that lie on a disk and whose partition the image has not named (yet), and where. */
   #folders = new Folders()
   readonly #moves: ReplicaMoves
+  /** Moves that an earlier process has left; undefined: they go on. */
+  #left: { readonly partition: Partition; readonly future: Folder }[] | undefined = []
   /** What lies on the disks is all taken: what comes from now on is new. */
   #started = false
   readonly #logsIn = new Map<LogDirectory, number>()
@@ -119,6 +124,7 @@ export class Replicas implements ReplicaPort {
       logger: options.logger,
       directories: options.directories,
       unusable: options.unusable,
+      pauses: options.pauses,
       configOf: topic => this.#logConfig(topic, this.#image as MetadataImage),
       bytesPerSecond: () => Math.max(1, this.#config.number('replica.alter.log.dirs.io.max.bytes.per.second')),
       assign: options.assign,
@@ -223,8 +229,16 @@ export class Replicas implements ReplicaPort {
     return [{ topic: folder.slice(0, dash), index: Number(folder.slice(dash + 1)), bytes }]
   }
 
+  /** Once this broker serves: moves that were under way go on. Before, they would hold up its leaderships. */
+  resumeMoves(): void {
+    const left = this.#left ?? []
+    this.#left = undefined
+    for (const { partition, future } of left) if (partition.unavailable === 0) this.#moves.begin(partition, future)
+  }
+
   move(topic: string, index: number, path: string): Promise<KafkaErrorCode> {
-    return this.#moves.alter(topic, index, path, () => this.partition(topic, index))
+    const exists = () => this.#image?.topicsByName.get(topic)?.partitions[index] !== undefined
+    return this.#moves.alter(topic, index, path, () => this.partition(topic, index), exists)
   }
 
   whenReady(name: string): Promise<void> {
@@ -377,7 +391,8 @@ export class Replicas implements ReplicaPort {
       this.#tell(partition, directory)
       const { configs, broker } = this.#settingsOf(partition.topic, this.#image as MetadataImage)
       if (configs !== settings.configs || broker !== settings.broker) this.#reconfigure(partition)
-      if (future !== undefined) this.#moves.begin(partition, future)
+      if (future !== undefined && this.#left !== undefined) this.#left.push({ partition, future })
+      else if (future !== undefined) this.#moves.begin(partition, future)
     } catch (error) {
       partition.fail(error instanceof LogError ? clientErrorCode(error.code) : ErrorCode.KAFKA_STORAGE_ERROR)
       const noSpace = error instanceof LogError && error.noSpace

@@ -34,7 +34,7 @@ export interface ConfigDefinition {
   readonly update: UpdateScope
   /** False: accepted, stored and described, but nothing acts on it yet. */
   readonly effective: boolean
-  /** Accepted, but neither described nor documented. */
+  /** Accepted, but not documented; described only when it was set while the broker runs. */
   readonly internal: boolean
   readonly documentation: string
 }
@@ -79,8 +79,8 @@ export function parseTable(table: string, columns: 'broker' | 'topic'): ConfigDe
       allowed: parseAllowed(allowed!),
       importance: importance as ConfigDefinition['importance'],
       update: update as UpdateScope,
-      effective: state === 'works',
-      internal: state === 'internal',
+      effective: state === 'works' || state === 'internal, works',
+      internal: state?.startsWith('internal') === true,
       documentation: documentation!,
     })
   }

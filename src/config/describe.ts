@@ -116,8 +116,9 @@ export function describeBroker(config: BrokerConfig): DescribedConfig[] {
     if (!brokerConfigs.has(name)) result.push(describedUnknown(name, config))
   }
   for (const definition of brokerConfigs.values()) {
-    if (definition.internal) continue
     const { name, type } = definition
+    const isSet = config.dynamicBroker.has(name) || config.dynamicDefault.has(name)
+    if (definition.internal && !isSet) continue
     const synonyms = synonymsOf(name, config, type === 'PASSWORD')
     result.push(described(definition, config.text(name), synonyms, !isDynamic(definition)))
   }

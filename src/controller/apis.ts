@@ -5,6 +5,8 @@ import type { DeleteTopicsRequest } from '../protocol/apis/20-delete-topics.ts'
 import type { AlterConfigsRequest } from '../protocol/apis/33-alter-configs.ts'
 import type { CreatePartitionsRequest } from '../protocol/apis/37-create-partitions.ts'
 import type { IncrementalAlterConfigsRequest } from '../protocol/apis/44-incremental-alter-configs.ts'
+import type { AlterPartitionReassignmentsRequest } from '../protocol/apis/45-alter-partition-reassignments.ts'
+import type { ListPartitionReassignmentsRequest } from '../protocol/apis/46-list-partition-reassignments.ts'
 import type { BrokerRegistrationRequest } from '../protocol/apis/62-broker-registration.ts'
 import type { BrokerHeartbeatRequest } from '../protocol/apis/63-broker-heartbeat.ts'
 import type { AllocateProducerIdsRequest } from '../protocol/apis/67-allocate-producer-ids.ts'
@@ -12,11 +14,13 @@ import type { AssignReplicasToDirsRequest } from '../protocol/apis/73-assign-rep
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 import { allocateProducerIds } from './allocate-producer-ids.ts'
 import { alterConfigs, failedAlterations, incrementalAlterConfigs } from './alter-configs.ts'
+import { alterPartitionReassignments } from './alter-partition-reassignments.ts'
 import { assignReplicasToDirs } from './assign-replicas-to-dirs.ts'
 import { brokerHeartbeat } from './broker-heartbeat.ts'
 import { createPartitions } from './create-partitions.ts'
 import { createTopics } from './create-topics.ts'
 import { deleteTopics, failedDeletions } from './delete-topics.ts'
+import { listPartitionReassignments } from './list-partition-reassignments.ts'
 import type { OperationContext, OperationResult } from './operation.ts'
 import { registerBroker } from './register-broker.ts'
 
@@ -56,6 +60,22 @@ export const controllerApis: ReadonlyMap<number, ControllerApi> = new Map([
     })),
   ],
   [44, api<IncrementalAlterConfigsRequest>(incrementalAlterConfigs, failedAlterations)],
+  [
+    45,
+    api<AlterPartitionReassignmentsRequest>(alterPartitionReassignments, (_request, errorCode, errorMessage) => ({
+      errorCode,
+      errorMessage,
+      responses: [],
+    })),
+  ],
+  [
+    46,
+    api<ListPartitionReassignmentsRequest>(listPartitionReassignments, (_request, errorCode, errorMessage) => ({
+      errorCode,
+      errorMessage,
+      topics: [],
+    })),
+  ],
   [62, api<BrokerRegistrationRequest>(registerBroker, (_request, errorCode) => ({ errorCode }))],
   [63, api<BrokerHeartbeatRequest>(brokerHeartbeat, (_request, errorCode) => ({ errorCode, shouldShutDown: false }))],
   [

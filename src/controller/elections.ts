@@ -3,9 +3,10 @@ import { topicValue } from '../config/topic-config.ts'
 import type { PartitionImage, TopicImage } from '../metadata/image.ts'
 import { NO_LEADER, topicConfigs } from '../metadata/image.ts'
 import type { NewRecord } from '../metadata/records.ts'
-import { DirectoryId } from '../metadata/records.ts'
+import { defaultDirectory, isOnline } from './directories.ts'
 import type { OperationContext } from './operation.ts'
-import { changePartition } from './partition-change.ts'
+import { changePartition, type PartitionChange } from './partition-change.ts'
+import type { Assignment } from './reassignment.ts'
 
 export interface BrokerMove {
   /** Leaves every ISR and may not lead. */
@@ -51,18 +52,48 @@ export function leaderChange(
   const { removed = NO_LEADER, added = NO_LEADER, unclean = NO_LEADER } = move
   const configs = topicConfigs(context.state.image, topic.name)
   return changePartition({
-    partition,
+    ...surroundings(context, topic, partition),
     isr: partition.isr.filter(replica => replica !== removed && replica !== unclean),
     mayLead: replica =>
       replica !== removed &&
       replica !== unclean &&
       (replica === added || isActive(context, replica)) &&
       isOnline(context, partition, replica),
-    minInsyncReplicas: minInsyncReplicas(context, topic, configs),
-    elrEnabled: context.elrEnabled,
     uncleanElection: topicValue('unclean.leader.election.enable', configs, context.config) === true,
     uncleanReplica: unclean,
   })
+}
+
+/** What becomes of a partition that shall have other replicas; undefined when nothing does. */
+export function reassignmentChange(
+  context: OperationContext,
+  topic: TopicImage,
+  partition: PartitionImage,
+  assignment: Assignment,
+  isr: readonly number[],
+  uncleanElection: boolean,
+): ReturnType<typeof changePartition> {
+  return changePartition({
+    ...surroundings(context, topic, partition),
+    assignment,
+    isr,
+    mayLead: replica => isActive(context, replica) && isOnline(context, partition, replica),
+    uncleanElection,
+    uncleanReplica: NO_LEADER,
+  })
+}
+
+function surroundings(
+  context: OperationContext,
+  topic: TopicImage,
+  partition: PartitionImage,
+): Pick<PartitionChange, 'partition' | 'newDirectory' | 'minInsyncReplicas' | 'elrEnabled'> {
+  return {
+    partition,
+    newDirectory: context.versions.directories ? replica => defaultDirectory(context, replica) : undefined,
+    minInsyncReplicas: minInsyncReplicas(context, topic),
+    elrEnabled: context.elrEnabled,
+  }
 }
 
 /** Whether `brokerId` leads any partition. */
@@ -73,16 +104,8 @@ export function hasLeaderships({ state }: OperationContext, brokerId: number): b
   return false
 }
 
-function minInsyncReplicas(context: OperationContext, topic: TopicImage, configs: ReadonlyMap<string, string>): number {
+function minInsyncReplicas(context: OperationContext, topic: TopicImage): number {
+  const configs = topicConfigs(context.state.image, topic.name)
   const configured = Number(topicValue('min.insync.replicas', configs, context.config))
   return Math.min(configured, topic.partitions[0]?.replicas.length ?? 1)
-}
-
-function isOnline({ state }: OperationContext, partition: PartitionImage, replica: number): boolean {
-  const directory = partition.directories[partition.replicas.indexOf(replica)]
-  if (directory === undefined || directory === DirectoryId.unassigned || directory === DirectoryId.migrating)
-    return true
-  if (directory === DirectoryId.lost) return false
-  const online = state.image.brokers.get(replica)?.logDirs ?? []
-  return online.length === 0 || online.includes(directory)
 }

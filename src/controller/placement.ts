@@ -7,8 +7,8 @@
 import type { Random } from '../host/host.ts'
 import type { PartitionImage } from '../metadata/image.ts'
 import { LeaderRecoveryState } from '../metadata/image.ts'
-import { DirectoryId } from '../metadata/records.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
+import { defaultDirectory } from './directories.ts'
 import { isActive } from './elections.ts'
 import type { ApiError, OperationContext } from './operation.ts'
 
@@ -81,13 +81,6 @@ export function newPartition(context: OperationContext, replicas: readonly numbe
     leaderEpoch: 0,
     partitionEpoch: 0,
   }
-}
-
-/** The broker's only directory; with several the broker chooses and tells. */
-function defaultDirectory({ state }: OperationContext, brokerId: number): string {
-  const logDirs = state.image.brokers.get(brokerId)?.logDirs
-  if (logDirs === undefined) return DirectoryId.unassigned
-  return logDirs.length === 0 ? DirectoryId.migrating : logDirs.length === 1 ? logDirs[0]! : DirectoryId.unassigned
 }
 
 function ids(brokers: readonly { readonly id: number }[]): number[] {

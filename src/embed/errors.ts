@@ -36,6 +36,13 @@ export class ClosedError extends OdradekError {
   }
 }
 
+/** The log was opened to be read alone. `ERR_READ_ONLY` */
+export class ReadOnlyError extends OdradekError {
+  constructor(what: string, dir: string) {
+    super('ERR_READ_ONLY', `${what} needs the log ${dir} to be opened without readOnly`)
+  }
+}
+
 /** What was waited for did not come in time. `ERR_TIMEOUT` */
 export class TimeoutError extends OdradekError {
   constructor(message: string) {

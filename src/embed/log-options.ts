@@ -1,9 +1,10 @@
 /** What `openLog` and the calls of a log take. */
 import { assert } from '../base/assert.ts'
 import { resolveConfig } from '../config/resolve.ts'
-import { logConfigFor, validateTopicConfig } from '../config/topic-config.ts'
+import { logConfigFor, topicValue, validateTopicConfig, validateTopicConfigs } from '../config/topic-config.ts'
 import type { LogConfig } from '../log/log.ts'
 import { ConfigError } from './errors.ts'
+import type { Compaction } from './log-keeper.ts'
 import type { Bytes } from './record.ts'
 
 declare global {
@@ -17,7 +18,12 @@ export interface LogOptions {
    * broker's directory: a broker renames the folders there that no topic of its own has.
    */
   dir: string
-  /** Kafka's topic settings by Kafka's names. */
+  /**
+   * Opens what is there to be read and changes nothing of it, not even after a crash: no lock is taken, and who writes may go
+   * on. It holds the records that were there when it was opened, whatever becomes of them meanwhile.
+   */
+  readOnly?: boolean
+  /** Kafka's topic settings by Kafka's names. For reading alone they mean nothing. */
   config?: Record<string, string | number | boolean>
 }
 
@@ -65,8 +71,15 @@ export function split(dir: string): { parent: string; name: string } {
   return { parent: parent === '' ? '/' : parent, name }
 }
 
-/** The engine's settings. @throws ConfigError */
-export function settings(options: LogOptions): LogConfig {
+/** What the settings come to. */
+export interface Settings {
+  readonly log: LogConfig
+  /** Undefined: it isn't compacted. */
+  readonly compaction: Compaction | undefined
+}
+
+/** @throws ConfigError */
+export function settings(options: LogOptions): Settings {
   const overrides = new Map(Object.entries(options.config ?? {}).map(([key, value]) => [key, String(value)]))
   for (const [key, value] of overrides) {
     const message = validateTopicConfig(key, value)
@@ -74,5 +87,21 @@ export function settings(options: LogOptions): LogConfig {
   }
   const resolved = resolveConfig([])
   assert(resolved.ok, 'the built-in settings are valid')
-  return { ...logConfigFor(overrides, resolved.config), flush: 'os' }
+  const broker = resolved.config
+  const message = validateTopicConfigs(overrides, broker)
+  if (message !== undefined) {
+    const [key = '', value = ''] = [...overrides].find(([name]) => message.startsWith(name)) ?? []
+    throw new ConfigError({ key, value, allowed: '', message })
+  }
+  const log: LogConfig = { ...logConfigFor(overrides, broker), flush: 'os' }
+  if (!log.compacted) return { log, compaction: undefined }
+  const compaction = {
+    minDirtyRatio: topicValue('min.cleanable.dirty.ratio', overrides, broker) as number,
+    backoffMs: broker.number('log.cleaner.backoff.ms'),
+    mapBytes: broker.number('log.cleaner.dedupe.buffer.size'),
+    loadFactor: broker.number('log.cleaner.io.buffer.load.factor'),
+    bufferBytes: Math.floor(broker.number('log.cleaner.io.buffer.size') / 2),
+    bytesPerSecond: broker.number('log.cleaner.io.max.bytes.per.second'),
+  }
+  return { log, compaction }
 }

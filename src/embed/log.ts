@@ -13,7 +13,8 @@ import { LogError } from '../log/log-errors.ts'
 import { EngineError } from '../native/engine-code.ts'
 import type { OwnedLog } from '../native/owned-log.ts'
 import type { NativeRuntime } from '../native/runtime.ts'
-import { ClosedError, StorageError, storageError } from './errors.ts'
+import { ClosedError, ReadOnlyError, StorageError, storageError } from './errors.ts'
+import { type Compaction, LogKeeper } from './log-keeper.ts'
 import type { AppendOptions, OffsetSpec, RecordsOptions, Wait } from './log-options.ts'
 import { CHUNK_BYTES, failed, LogCursor, recordAt, recordsIn } from './log-reader.ts'
 import { LogWriter } from './log-writer.ts'
@@ -25,9 +26,6 @@ declare global {
   // biome-ignore lint/suspicious/noExplicitAny: an interface merges with one of the same parameters only.
   interface ReadableStream<R = any> {}
 }
-
-/** Kafka's log.retention.check.interval.ms. */
-const TEND_MS = 300_000
 
 /** Steps through a log; the fields are the present record's, views that hold until the next call. */
 export interface Cursor {
@@ -47,7 +45,7 @@ export interface Log extends AsyncDisposable, Iterable<LogRecord> {
   readonly startOffset: number
   /** Offset that the next record will get. */
   readonly endOffset: number
-  /** Everything below it is on disk. */
+  /** Everything below it is on disk. Of a log that is only read it is the end. */
   readonly flushedOffset: number
   /** Of the segments that hold the records. */
   readonly sizeBytes: number
@@ -82,29 +80,38 @@ interface Parts {
   readonly log: EngineLog
   readonly runtime: NativeRuntime
   readonly directory: EngineDirectory
+  readonly readOnly: boolean
+  readonly compaction: Compaction | undefined
   /** The log is closed. */
   readonly leave: () => Promise<void>
 }
 
 export class OpenLog implements Log {
   readonly dir: string
-  readonly owned: OwnedLog
   readonly #parts: Parts
   readonly #writer: LogWriter
   #closing: Promise<void> | undefined
   /** Where it stood when it was closed. */
   #last: { start: number; synced: number; bytes: number } | undefined
-  #timer: number
+  readonly #keeper: LogKeeper | undefined
+  /** What changes the log is refused: it is closed, or only read. */
+  #refuses: boolean
   /** Who follows the log and waits at its end. */
   #followers: (() => void)[] = []
 
   constructor(dir: string, parts: Parts) {
     this.dir = dir
     this.#parts = parts
-    this.owned = parts.log.own()
-    this.#writer = new LogWriter(dir, this.owned, parts.host)
+    this.#writer = new LogWriter(dir, parts.log.own(), parts.host, parts.runtime)
     parts.log.setListener({ onAppended: () => {}, onSynced: () => {}, onFailed: () => this.#wakeFollowers() })
-    this.#timer = this.#tend()
+    this.#refuses = parts.readOnly
+    this.#keeper = parts.readOnly
+      ? undefined
+      : this.#engine(() => new LogKeeper(parts.host, this.owned, parts.compaction))
+  }
+
+  get owned(): OwnedLog {
+    return this.#writer.owned
   }
 
   get startOffset(): number {
@@ -128,27 +135,35 @@ export class OpenLog implements Log {
   }
 
   append(value: Bytes | null, options?: AppendOptions): number {
-    if (this.#closing !== undefined) this.#assertOpen()
+    if (this.#refuses) this.#assertWritable('append')
     const offset = this.#writer.append(value, options)
     if (this.#followers.length > 0) this.#wakeFollowers()
     return offset
   }
 
   appendMany(values: readonly (Bytes | null)[]): number {
-    this.#assertOpen()
+    this.#assertWritable('appendMany')
     const offset = this.#writer.appendMany(values)
     this.#wakeFollowers()
     return offset
   }
 
   appendPacked(packed: Uint8Array, ends: Uint32Array): number {
-    this.#assertOpen()
+    this.#assertWritable('appendPacked')
     const offset = this.#writer.appendPacked(packed, ends)
     this.#wakeFollowers()
     return offset
   }
 
   async appendDurable(value: Bytes | null, options?: AppendOptions & Wait): Promise<number> {
+    if (options === undefined) {
+      this.#assertWritable('append')
+      const gathered = this.#writer.gather(value)
+      if (gathered !== undefined) {
+        if (this.#followers.length > 0) this.#wakeFollowers()
+        return await gathered
+      }
+    }
     options?.signal?.throwIfAborted()
     const offset = this.append(value, options && hasContent(options) ? options : undefined)
     await this.flush(options)
@@ -158,7 +173,7 @@ export class OpenLog implements Log {
   flush(options?: Wait): Promise<void> {
     this.#assertOpen()
     const { host } = this.#parts
-    return within(host, `flushing ${this.dir}`, this.#awaited(this.#writer.sync()), options)
+    return within(host, `flushing ${this.dir}`, this.#writer.sync(), options)
   }
 
   /** An open log doesn't keep the process alive; what it is asked to do does. */
@@ -211,6 +226,7 @@ export class OpenLog implements Log {
     let begin: () => number
     try {
       this.#assertOpen()
+      if (options.follow) this.#assertWritable('following')
       const from = this.#begin(options.from ?? 'earliest')
       begin = () => from
     } catch (error) {
@@ -287,7 +303,7 @@ export class OpenLog implements Log {
   }
 
   async trim(before: number): Promise<void> {
-    this.#assertOpen()
+    this.#assertWritable('trim')
     if (!Number.isSafeInteger(before) || before < 0 || before > this.endOffset)
       throw new RangeError(`before must be an offset up to ${this.endOffset}, not ${before}`)
     this.#engine(() => this.owned.trim(before, this.#parts.host.clock.wallMs()))
@@ -296,20 +312,6 @@ export class OpenLog implements Log {
     } catch (error) {
       throw storageError(this.dir, error)
     }
-  }
-
-  /** Retention and recovery points, now and then again. */
-  #tend(): number {
-    const { clock, timers } = this.#parts.host
-    this.#engine(() => this.owned.tend(clock.wallMs()))
-    const again = () => {
-      try {
-        this.#timer = this.#tend()
-      } catch {
-        // A disk that fails is told of by the next call that needs it.
-      }
-    }
-    return timers.at(clock.monotonicMs() + TEND_MS, again)
   }
 
   #engine<Result>(act: () => Result): Result {
@@ -327,18 +329,19 @@ export class OpenLog implements Log {
   }
 
   close(): Promise<void> {
+    this.#refuses = true
     this.#closing ??= this.#close()
     return this.#closing
   }
 
   async #close(): Promise<void> {
-    const { host, log, runtime, leave } = this.#parts
-    host.timers.cancel(this.#timer)
+    const { log, runtime, readOnly, leave } = this.#parts
+    this.#keeper?.close()
     this.#wakeFollowers()
     this.#last = this.owned.marks
     this.owned.giveBack()
     try {
-      await this.#awaited(log.close(true))
+      await this.#awaited(log.close(!readOnly))
       this.#last = { ...this.#last, synced: this.endOffset }
     } catch (error) {
       throw storageError(this.dir, error)
@@ -354,6 +357,11 @@ export class OpenLog implements Log {
 
   #assertOpen(): void {
     if (this.#closing !== undefined) throw new ClosedError(`the log ${this.dir}`)
+  }
+
+  #assertWritable(what: string): void {
+    this.#assertOpen()
+    if (this.#refuses) throw new ReadOnlyError(what, this.dir)
   }
 }
 

@@ -25,6 +25,11 @@ export function checkPath(key: string, value: unknown): void {
   if (typeof value !== 'string' || value === '') throw refused(key, value, 'a path, as text')
 }
 
+/** @throws ConfigError when `value` is given and neither true nor false. */
+export function checkBoolean(key: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'boolean') throw refused(key, value, 'true or false')
+}
+
 /** @throws ConfigError when `value` is given and not one of `choices`. */
 export function checkChoice(key: string, value: unknown, choices: readonly string[]): void {
   if (value !== undefined && !choices.some(choice => choice === value)) {

@@ -44,6 +44,32 @@ export interface MarksAnswer {
   bytes: number
 }
 
+export interface DirtAnswer {
+  code: number
+  text: string
+  cleanBytes: number
+  dirtyBytes: number
+  overdueMs: number
+}
+
+export interface CleanRequest {
+  nowMs: number
+  mapBytes: number
+  loadFactor: number
+  bufferBytes: number
+  bytesPerSecond: number
+}
+
+export interface ErrandAnswer {
+  code: number
+  text: string
+  over: boolean
+  cleanedTo: number
+  readBytes: number
+  writtenBytes: number
+  keylessRecords: number
+}
+
 export interface Binding {
   /** Carries out the first `length` bytes of the outbox, then fills the inbox; 0: nothing there, a wake-up will come. */
   turn(runtime: number, outbox: Uint8Array, length: number, inbox: Uint8Array): number
@@ -76,6 +102,12 @@ export interface Binding {
   mappedSyncNow(runtime: number, log: number): MarksAnswer
   mappedTrim(runtime: number, log: number, before: number, nowMs: number): MarksAnswer
   mappedTend(runtime: number, log: number, nowMs: number): MarksAnswer
+  mappedDirt(runtime: number, log: number, nowMs: number): DirtAnswer
+  /** The ticket is answered when the pass has an errand, or can't begin. */
+  mappedClean(runtime: number, log: number, ticket: number, request: CleanRequest): void
+  /** Does it. Unless the pass is over: send it on. */
+  mappedErrand(runtime: number, log: number): ErrandAnswer
+  mappedGoOn(runtime: number, log: number, ticket: number): void
 
   openRuntime(wake: () => void, manual: boolean): number
   closeRuntime(runtime: number): void

@@ -5,6 +5,7 @@
  * Invariants: a log's slot is used again only when its log is closed, and then with another generation. Commands are
  * refused by an exception once the runtime has ended, because nobody would answer them.
  */
+import type { LogConfig } from '../config/log-config.ts'
 import type { Host } from '../host/host.ts'
 import { INLINE_BYTES, RuntimeCore } from './core.ts'
 import { Code, EngineError } from './engine-code.ts'
@@ -22,7 +23,6 @@ import type {
   DirectoryUse,
   DirtRecord,
   Disk,
-  EngineLogConfig,
   FileRecord,
   FoundRecord,
   LogHandle,
@@ -39,6 +39,15 @@ import type {
 } from './types.ts'
 
 const NO_BYTES = new Uint8Array(0)
+
+/** Disks that have no number of their own; native/addon/src/runtime.rs. */
+const POSIX_DISK = 0
+const READ_ONLY_DISK = 0xffffffff
+
+function diskNumber(disk: Disk): number {
+  if (disk === 'posix') return POSIX_DISK
+  return disk === 'readOnly' ? READ_ONLY_DISK : disk.memory
+}
 
 export abstract class EngineCommands extends RuntimeCore {
   readonly #tickets: Tickets
@@ -89,7 +98,7 @@ export abstract class EngineCommands extends RuntimeCore {
   }
 
   openDirectory(path: string, disk: Disk, sink: DirectorySink): OpenedDirectory {
-    const opened = this.binding.openDirectory(this.id, path, disk === 'posix' ? 0 : disk.memory)
+    const opened = this.binding.openDirectory(this.id, path, diskNumber(disk))
     if (opened.code !== Code.ok) throw new EngineError(opened.code, opened.text)
     this.#directories.set(opened.id, sink)
     return opened
@@ -353,7 +362,7 @@ export abstract class EngineCommands extends RuntimeCore {
     this.outbox.f64(offset)
   }
 
-  configure(log: LogHandle, config: EngineLogConfig, done: (outcome: Outcome) => void): void {
+  configure(log: LogHandle, config: LogConfig, done: (outcome: Outcome) => void): void {
     const ticket = this.#ticket({ form: 'outcome', done })
     const out = this.outbox
     out.begin(layout.CONFIGURE, 0, log.slot, log.generation, 16 + CONFIG_BYTES)

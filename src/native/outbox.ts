@@ -5,8 +5,9 @@
  * no longer fits first sends what is there; one that would never fit is not written here (its bytes are staged by the
  * caller). The first record written outside a drain tells `onFirst`, once until the next `sent`.
  */
+
+import type { LogConfig } from '../config/log-config.ts'
 import { HEADER_BYTES } from './layout.ts'
-import type { EngineLogConfig } from './types.ts'
 
 const COMPRESSION_TYPES = ['producer', 'uncompressed', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 
@@ -106,7 +107,7 @@ export class Outbox {
     return this.#encoder.encode(text)
   }
 
-  config(config: EngineLogConfig): void {
+  config(config: LogConfig): void {
     const level = config.compressionLevel
     this.u32(config.flush === 'group' ? 0 : 1)
     this.u32(config.segmentBytes)

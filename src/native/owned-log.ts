@@ -7,7 +7,7 @@
  */
 import type { Binding, MarksAnswer } from './binding.ts'
 import { EngineError } from './engine-code.ts'
-import type { Outcome } from './types.ts'
+import type { CleanedRecord, CleanOptions, DirtRecord, Outcome } from './types.ts'
 
 /** Where a log begins and ends, and what it holds. */
 export interface OwnedMarks {
@@ -27,6 +27,7 @@ export class OwnedLog {
   readonly #runtime: number
   readonly #log: number
   readonly #ticket: (done: (outcome: Outcome) => void) => number
+  #given = false
 
   constructor(binding: Binding, runtime: number, log: number, ticket: (done: (outcome: Outcome) => void) => number) {
     this.#binding = binding
@@ -97,8 +98,33 @@ export class OwnedLog {
     return succeeded(this.#binding.mappedTend(this.#runtime, this.#log, nowMs))
   }
 
+  /** What compaction would find. */
+  dirt(nowMs: number): DirtRecord {
+    return this.#binding.mappedDirt(this.#runtime, this.#log, nowMs)
+  }
+
+  /**
+   * One pass of compaction, in the background; in between it comes for what only the log's owner can do. `done` is not
+   * called any more once the log was given back.
+   */
+  clean(nowMs: number, options: CleanOptions, done: (cleaned: CleanedRecord) => void): void {
+    const came = (outcome: Outcome) => {
+      if (this.#given) return
+      if (outcome.code !== 0) {
+        done({ ...outcome, cleanedTo: -1, readBytes: 0, writtenBytes: 0, keylessRecords: 0 })
+        return
+      }
+      const answer = this.#binding.mappedErrand(this.#runtime, this.#log)
+      if (answer.over) done(answer)
+      else this.#binding.mappedGoOn(this.#runtime, this.#log, this.#ticket(came))
+    }
+    const request = { nowMs, ...options }
+    this.#binding.mappedClean(this.#runtime, this.#log, this.#ticket(came), request)
+  }
+
   /** The engine has it again, for its close. */
   giveBack(): void {
+    this.#given = true
     this.#binding.giveLogBack(this.#runtime, this.#log)
   }
 }

@@ -6,6 +6,7 @@
  * them; each callback is called exactly once, also when the runtime closes (then with `Code.directoryOffline`). `code`
  * is a number of `engine-code.ts`, 0 = success, never Kafka's. An int64 is a number, saturated at 2^53-1.
  */
+import type { LogConfig } from '../config/log-config.ts'
 import type { LogWriterKind, OwnedLog } from './owned-log.ts'
 
 /** Result of an engine command that has nothing else to say. `text` explains a failure; empty on success. */
@@ -75,46 +76,17 @@ export interface DirectoryUse {
   readonly usableBytes: number
 }
 
-/** Where a directory's files live; `memory` is a number from `createMemoryDisk`. */
-export type Disk = 'posix' | { readonly memory: number }
-
-/** Same fields as native/engine/src/config.rs. */
-export interface EngineLogConfig {
-  flush: 'group' | 'os'
-  /** Under `os`: messages after which the log is synced, and their age at which it is. */
-  flushMessages: number
-  flushMs: number
-  segmentBytes: number
-  segmentMs: number
-  segmentJitterMs: number
-  segmentIndexBytes: number
-  indexIntervalBytes: number
-  maxMessageBytes: number
-  compressionType: 'producer' | 'uncompressed' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
-  compressionLevel: { gzip: number; lz4: number; zstd: number }
-  timestampType: 'CreateTime' | 'LogAppendTime'
-  timestampBeforeMaxMs: number
-  timestampAfterMaxMs: number
-  compacted: boolean
-  /** `cleanup.policy` contains `delete`: the retention limits count. */
-  deletes: boolean
-  /** Negative: for ever. */
-  retentionMs: number
-  /** Negative: no limit. */
-  retentionBytes: number
-  fileDeleteDelayMs: number
-  deleteRetentionMs: number
-  minCompactionLagMs: number
-  /** The largest integer: none. */
-  maxCompactionLagMs: number
-  producerIdExpirationMs: number
-}
+/**
+ * Where a directory's files live; `memory` is a number from `createMemoryDisk`. Under `readOnly` no file is changed: what
+ * the engine changes is in memory and gone with the directory, whose lock is not taken.
+ */
+export type Disk = 'posix' | 'readOnly' | { readonly memory: number }
 
 export interface OpenLogOptions {
   directory: number
   /** The folder's name, `topic-partition`. */
   name: string
-  config: EngineLogConfig
+  config: LogConfig
   topicId: string | undefined
   /** Trust the recovery point and skip the scan. */
   clean: boolean
@@ -409,7 +381,7 @@ export interface Runtime {
   clean(log: LogHandle, limit: number, options: CleanOptions, done: (cleaned: CleanedRecord) => void): void
   startEpoch(log: LogHandle, epoch: number, offset: number, done: (outcome: Outcome) => void): void
   setHighWatermark(log: LogHandle, offset: number): void
-  configure(log: LogHandle, config: EngineLogConfig, done: (outcome: Outcome) => void): void
+  configure(log: LogHandle, config: LogConfig, done: (outcome: Outcome) => void): void
   writeFile(directory: number, path: string, content: Uint8Array, done: (outcome: Outcome) => void): void
   /** `Code.notFound` when there is no such file. */
   readFile(directory: number, path: string, done: (file: FileRecord) => void): void

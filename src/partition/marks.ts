@@ -1,6 +1,6 @@
 /**
  * How many bytes stand before each batch end above the high watermark, until that passes it. Pure data structure;
- * `partition.ts` owns one while it has any.
+ * `limits.ts` owns one while it has any.
  *
  * Invariant: ends ascend.
  */

@@ -7,30 +7,20 @@
  * and up to its log end under `flush=os`, so that under `group` nothing is readable that a power cut can take back.
  * Offsets are learnt from completions, never computed. An append is completed exactly once, in the partition's epoch in
  * which it was made or with NOT_LEADER_OR_FOLLOWER.
- *
- * Last stable offset: the smallest of the high watermark, the first offset of the oldest open transaction, and the first
- * offset of each closed transaction whose marker is not yet below the high watermark.
  */
 import { assert } from '../base/assert.ts'
 import type { Appended, AppendOptions, BatchSource, Log, LogListener, PreparedAnswer } from '../log/log.ts'
-import { Origin, Wake } from '../log/log.ts'
+import { Origin } from '../log/log.ts'
 import { clientErrorCode, LogError } from '../log/log-errors.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
-import { Marks } from './marks.ts'
+import { type EpochOptions, epochOptions } from './append-options.ts'
+import { DelayedAppend } from './delayed-append.ts'
+import { HeldAppends } from './held-appends.ts'
+import { Limits } from './limits.ts'
+import type { AppendSink, Compaction, Leadership, PartitionSettings, TenantListener } from './ports.ts'
 import type { OffsetWaiter } from './waiters.ts'
 import { OffsetWaiters } from './waiters.ts'
-
-/** Who gave an append; one object may give several, told apart by `slot`. */
-export interface AppendSink {
-  /** Exactly once for each append that `Partition.append` accepted. */
-  appended(slot: number, result: Appended): void
-  /**
-   * A batch that lies in a request's frame has to wait: the frame stays until the returned function is called. A sink that
-   * lacks this gives no such batches.
-   */
-  keepFrame?(): () => void
-}
 
 /** A delayed fetch: told of everything that can end its wait. It removes itself. */
 export interface FetchWaiter {
@@ -38,37 +28,6 @@ export interface FetchWaiter {
   moved(partition: Partition): void
   /** The partition can't be read as before: another epoch, deleted, or its directory failed. */
   interrupted(partition: Partition): void
-}
-
-/** A coordinator that lives in the partition for one leadership: told of what it appends by `appendAsCoordinator`. */
-export interface TenantListener {
-  highWatermarkMoved(highWatermark: number): void
-  /** Another epoch or leader, deleted, or its directory failed. Nothing is told after it. */
-  leadershipEnded(): void
-}
-
-/** What the partition has of its topic's and its broker's configuration. */
-export interface PartitionSettings {
-  readonly flush: 'group' | 'os'
-  readonly minInSyncReplicas: number
-  readonly timestampType: 'CreateTime' | 'LogAppendTime'
-  /** Absent: its log is not compacted. */
-  readonly compaction?: Compaction | undefined
-}
-
-/** When a compacted log is worth cleaning. */
-export interface Compaction {
-  /** `min.cleanable.dirty.ratio`. */
-  readonly minDirtyRatio: number
-  readonly minLagMs: number
-}
-
-/** What the metadata image says of the partition, as far as its replicas act on it. */
-export interface Leadership {
-  readonly leader: number
-  readonly leaderEpoch: number
-  readonly isr: readonly number[]
-  readonly replicas: readonly number[]
 }
 
 export class Partition implements LogListener {
@@ -93,27 +52,17 @@ export class Partition implements LogListener {
   #offlineCode: KafkaErrorCode = 0
   #deleted = false
 
-  #start = 0
-  #end = 0
-  #highWatermark = 0
-  #lastStableOffset = 0
-  /** Bytes ever appended up to the high watermark. */
-  #bytesToHighWatermark = 0
-  #oldestOpenTransaction = -1
+  readonly #limits = new Limits()
   #watchedFrom = -1
   #tenant: TenantListener | undefined
   /** Appends that wait for `resume`; undefined: none has to. */
-  #held: (() => void)[] | undefined
+  #held: HeldAppends | undefined
   /** `pause` waits for the appends in flight. */
   #drained: (() => void) | undefined
   #options: EpochOptions = epochOptions(-1, true)
 
   // What an idle partition has none of: there may be a hundred thousand of them.
 
-  /** Bytes ever appended up to each batch end above the high watermark. */
-  #marks: Marks | undefined
-  /** Closed transactions whose marker is at or above the high watermark: first offset, and the end of the marker. */
-  #closedTransactions: { first: number; markerEnd: number }[] | undefined
   #waiters: OffsetWaiters | undefined
   #fetchWaiters: Set<FetchWaiter> | undefined
 
@@ -147,19 +96,19 @@ export class Partition implements LogListener {
   }
 
   get logStartOffset(): number {
-    return this.#start
+    return this.#limits.start
   }
 
   get logEndOffset(): number {
-    return this.#end
+    return this.#limits.end
   }
 
   get highWatermark(): number {
-    return this.#highWatermark
+    return this.#limits.highWatermark
   }
 
   get lastStableOffset(): number {
-    return this.#lastStableOffset
+    return this.#limits.lastStableOffset
   }
 
   /** Where the log ended when this broker became leader in the present epoch; -1 when it isn't. */
@@ -194,15 +143,8 @@ export class Partition implements LogListener {
     assert(this.#log === undefined, 'a partition gets one log')
     this.#log = log
     this.#offlineCode = 0
-    this.#start = log.startOffset
-    this.#end = log.endOffset
-    this.#oldestOpenTransaction = log.opened.oldestOpenTransaction
     this.#latestEpoch = log.opened.latestEpoch
-    this.#bytesToHighWatermark = log.opened.bytesEnd
-    const known = Math.max(log.opened.highWatermark, this.#start)
-    this.#highWatermark = Math.min(known, this.#end)
-    this.#lastStableOffset = this.#highWatermark
-    if (this.#highWatermark < this.#end) this.#mark(this.#end, log.opened.bytesEnd)
+    this.#limits.attach(log)
     this.configure(settings)
     log.setListener(this)
     this.#assume(this.#leadership)
@@ -249,11 +191,11 @@ export class Partition implements LogListener {
     if (this.#log === undefined) return
     const leads = leadership.leader === this.nodeId
     if (leads && (this.#epochStartOffset < 0 || before.leaderEpoch !== leadership.leaderEpoch)) {
-      this.#epochStartOffset = this.#end
+      this.#epochStartOffset = this.logEndOffset
       if (this.#latestEpoch < leadership.leaderEpoch) {
         this.#latestEpoch = leadership.leaderEpoch
         // Of a directory that fails meanwhile `onFailed` tells.
-        this.#log.startEpoch(leadership.leaderEpoch, this.#end).catch(() => {})
+        this.#log.startEpoch(leadership.leaderEpoch, this.logEndOffset).catch(() => {})
       }
       this.#options = epochOptions(leadership.leaderEpoch, this.#countsToSyncedEnd)
     }
@@ -297,13 +239,13 @@ export class Partition implements LogListener {
     if (this.#held !== undefined) {
       const release = batch instanceof Uint8Array ? undefined : sink.keepFrame?.()
       const kept = batch instanceof Uint8Array ? batch.slice() : batch
-      const again = () => this.append(kept, requiredAcks, sink, slot, prepared)
-      return this.#hold(sink, slot, again, release)
+      this.#held.add(sink, slot, () => this.append(kept, requiredAcks, sink, slot, prepared), release)
+      return 0
     }
     this.#appendsInFlight++
     const completed = (result: Appended) => {
       this.#completed(result)
-      const waits = all && result.code === 0 && !result.answered && result.end > this.#highWatermark
+      const waits = all && result.code === 0 && !result.answered && result.end > this.highWatermark
       if (!waits) sink.appended(slot, result)
       else if (this.unavailable !== 0) sink.appended(slot, { ...result, code: this.unavailable })
       else this.#wait(new DelayedAppend(result, sink, slot))
@@ -327,7 +269,7 @@ export class Partition implements LogListener {
     if (this.#appendsInFlight > 0) return true
     const { leader, isr } = this.#leadership
     const alone = leader === this.nodeId && isr.length === 1 && isr[0] === leader
-    return alone && this.unavailable === 0 && this.#waiters !== undefined && this.#highWatermark < this.#end
+    return alone && this.unavailable === 0 && this.#waiters !== undefined && this.highWatermark < this.logEndOffset
   }
 
   #assumeNext(): void {
@@ -352,8 +294,8 @@ export class Partition implements LogListener {
     if (refused !== 0) return refused
     if (leaderEpoch !== this.leaderEpoch) return ErrorCode.NOT_LEADER_OR_FOLLOWER
     if (this.#held !== undefined) {
-      const again = () => this.appendAsCoordinator(batch, leaderEpoch, expectedBase, sink, slot)
-      return this.#hold(sink, slot, again)
+      this.#held.add(sink, slot, () => this.appendAsCoordinator(batch, leaderEpoch, expectedBase, sink, slot))
+      return 0
     }
     this.#appendsInFlight++
     const options = { ...this.#options.awaitingSync, origin: Origin.coordinator, expectedBase }
@@ -365,18 +307,9 @@ export class Partition implements LogListener {
     return 0
   }
 
-  #hold(sink: AppendSink, slot: number, append: () => KafkaErrorCode, release?: () => void): KafkaErrorCode {
-    this.#held?.push(() => {
-      const refused = append()
-      release?.()
-      if (refused !== 0) sink.appended(slot, refusedAppend(refused))
-    })
-    return 0
-  }
-
   /** From now on appends wait, and a new leadership too. Resolves when those under way are written. */
   pause(): Promise<void> {
-    this.#held = []
+    this.#held = new HeldAppends()
     if (this.#appendsInFlight === 0) return Promise.resolve()
     return new Promise(resolve => {
       this.#drained = resolve
@@ -385,25 +318,20 @@ export class Partition implements LogListener {
 
   /** Carries out what waited; in `log`, if there is one: it has the same records and takes the place of the paused one. */
   resume(log?: Log): void {
-    const held = this.#held ?? []
+    const held = this.#held
     this.#held = undefined
     if (log !== undefined) this.#replaceLog(log)
     this.#assumeNext()
-    for (const append of held) append()
+    held?.release()
   }
 
   #replaceLog(log: Log): void {
-    assert(log.endOffset === this.#end, 'a replica that takes the place of another ends where that does')
+    this.#limits.replace(log)
     this.#log?.setListener(DEAF)
     this.#log = log
-    this.#start = Math.max(this.#start, log.startOffset)
-    this.#oldestOpenTransaction = log.opened.oldestOpenTransaction
-    this.#bytesToHighWatermark = log.opened.bytesEnd
-    this.#marks = undefined
-    if (this.#highWatermark < this.#end) this.#mark(this.#end, log.opened.bytesEnd)
     this.#watchedFrom = -1
     log.setListener(this)
-    log.setHighWatermark(this.#highWatermark)
+    log.setHighWatermark(this.highWatermark)
     this.#advance()
     this.#interruptFetches()
   }
@@ -437,7 +365,7 @@ export class Partition implements LogListener {
   async deleteRecordsBefore(offset: number): Promise<KafkaErrorCode> {
     const refused = this.access(-1, true)
     if (refused !== 0) return refused
-    if (offset < 0 || offset > this.#highWatermark) return ErrorCode.OFFSET_OUT_OF_RANGE
+    if (offset < 0 || offset > this.highWatermark) return ErrorCode.OFFSET_OUT_OF_RANGE
     // Its log is about to be replaced: the client asks again.
     if (this.#held !== undefined) return ErrorCode.NOT_LEADER_OR_FOLLOWER
     const log = this.#log as Log
@@ -462,8 +390,8 @@ export class Partition implements LogListener {
 
   /** Whoever waits below the new start is told so by reading again. */
   #startMoved(start: number): void {
-    if (start <= this.#start || this.unavailable !== 0) return
-    this.#start = start
+    if (start <= this.logStartOffset || this.unavailable !== 0) return
+    this.#limits.start = start
     this.#advance()
     this.#interruptFetches()
   }
@@ -471,7 +399,7 @@ export class Partition implements LogListener {
   /** Calls back once everything below `offset` is readable (code 0), or when it never will be. Maybe at once. */
   whenReadable(offset: number, done: (code: KafkaErrorCode) => void): void {
     const unavailable = this.unavailable
-    if (unavailable !== 0 || offset <= this.#highWatermark) {
+    if (unavailable !== 0 || offset <= this.highWatermark) {
       done(unavailable)
       return
     }
@@ -481,12 +409,12 @@ export class Partition implements LogListener {
 
   /** How many bytes were ever appended below the high watermark; a delayed fetch sums what this grows by. */
   get bytesToHighWatermark(): number {
-    return this.#bytesToHighWatermark
+    return this.#limits.bytesToHighWatermark
   }
 
   /** Exclusive upper end of what a client may read; `isolation` 0: the high watermark, 1: the last stable offset. */
   limit(isolation: number): number {
-    return isolation === 1 ? this.#lastStableOffset : this.#highWatermark
+    return isolation === 1 ? this.lastStableOffset : this.highWatermark
   }
 
   addFetchWaiter(waiter: FetchWaiter): void {
@@ -522,19 +450,8 @@ export class Partition implements LogListener {
       this.#drained = undefined
     }
     if (result.code !== 0 || result.duplicate) return
-    assert(result.end > this.#end, 'an append moves the end forward')
-    this.#end = result.end
-    this.#start = Math.max(this.#start, result.logStart)
-    this.#oldestOpenTransaction = result.oldestOpenTransaction
-    if (result.closedTransactionFirst >= 0)
-      (this.#closedTransactions ??= []).push({ first: result.closedTransactionFirst, markerEnd: result.end })
-    this.#mark(result.end, result.bytesEnd)
+    this.#limits.append(result)
     this.#advance()
-  }
-
-  #mark(end: number, bytesEnd: number): void {
-    this.#marks ??= new Marks()
-    this.#marks.add(end, bytesEnd)
   }
 
   #wait(waiter: OffsetWaiter): void {
@@ -546,24 +463,14 @@ export class Partition implements LogListener {
   #advance(): void {
     const log = this.#log
     if (log === undefined || this.#leadership.leader !== this.nodeId || this.#offlineCode !== 0) return
-    const ours = this.#countsToSyncedEnd ? Math.min(log.syncedEnd, this.#end) : this.#end
-    const highBefore = this.#highWatermark
-    const stableBefore = this.#lastStableOffset
-    if (ours > highBefore) {
-      this.#highWatermark = ours
-      this.#dropMarks()
-      log.setHighWatermark(ours)
-    }
-    this.#lastStableOffset = this.#stable()
-    assert(
-      this.#start <= this.#lastStableOffset &&
-        this.#lastStableOffset <= this.#highWatermark &&
-        this.#highWatermark <= this.#end,
-      'log start <= last stable offset <= high watermark <= log end',
-    )
-    if (this.#highWatermark === highBefore && this.#lastStableOffset === stableBefore) return
+    const limits = this.#limits
+    const { highWatermark, lastStableOffset } = limits
+    limits.advance(this.#countsToSyncedEnd ? Math.min(log.syncedEnd, limits.end) : limits.end)
+    const isHigher = limits.highWatermark !== highWatermark
+    if (isHigher) log.setHighWatermark(limits.highWatermark)
+    if (!isHigher && limits.lastStableOffset === lastStableOffset) return
     this.#releaseWaiters()
-    if (this.#highWatermark !== highBefore) this.#tenant?.highWatermarkMoved(this.#highWatermark)
+    if (isHigher) this.#tenant?.highWatermarkMoved(this.highWatermark)
     for (const waiter of this.#fetchWaiters ?? NOBODY) waiter.moved(this)
     if (this.#fetchWaiters !== undefined || this.#waiters !== undefined) this.#watch()
   }
@@ -571,33 +478,15 @@ export class Partition implements LogListener {
   #releaseWaiters(): void {
     const waiters = this.#waiters
     if (waiters === undefined) return
-    waiters.release(this.#highWatermark)
+    waiters.release(this.highWatermark)
     if (waiters.size === 0 && this.#waiters === waiters) this.#waiters = undefined
-  }
-
-  #dropMarks(): void {
-    const marks = this.#marks
-    if (marks === undefined) return
-    this.#bytesToHighWatermark = marks.drop(this.#highWatermark) ?? this.#bytesToHighWatermark
-    if (marks.size === 0) this.#marks = undefined
-  }
-
-  #stable(): number {
-    let stable = this.#highWatermark
-    if (this.#oldestOpenTransaction >= 0) stable = Math.min(stable, this.#oldestOpenTransaction)
-    if (this.#closedTransactions !== undefined) {
-      const closed = this.#closedTransactions.filter(each => each.markerEnd > this.#highWatermark)
-      for (const { first } of closed) stable = Math.min(stable, first)
-      this.#closedTransactions = closed.length === 0 ? undefined : closed
-    }
-    return Math.max(stable, this.#start)
   }
 
   /** Asks that the next move of the limit be told at once; once for each value of the high watermark. */
   #watch(): void {
-    if (this.#log === undefined || this.#watchedFrom === this.#highWatermark) return
-    this.#watchedFrom = this.#highWatermark
-    this.#log.watch(this.#highWatermark, this.#countsToSyncedEnd ? 'synced' : 'end')
+    if (this.#log === undefined || this.#watchedFrom === this.highWatermark) return
+    this.#watchedFrom = this.highWatermark
+    this.#log.watch(this.highWatermark, this.#countsToSyncedEnd ? 'synced' : 'end')
   }
 
   #failWaiters(code: KafkaErrorCode): void {
@@ -617,72 +506,7 @@ export class Partition implements LogListener {
   }
 }
 
-/** An append with acks=all that is written and waits for the high watermark. */
-class DelayedAppend implements OffsetWaiter {
-  readonly untilOffset: number
-  readonly #result: Appended
-  readonly #sink: AppendSink
-  readonly #slot: number
-
-  constructor(result: Appended, sink: AppendSink, slot: number) {
-    this.untilOffset = result.end
-    this.#result = result
-    this.#sink = sink
-    this.#slot = slot
-  }
-
-  reached(code: KafkaErrorCode): void {
-    this.#sink.appended(this.#slot, code === 0 ? this.#result : { ...this.#result, code })
-  }
-}
-
 const NOBODY: ReadonlySet<FetchWaiter> = new Set()
 
 /** Of a log that was replaced. */
 const DEAF: LogListener = { onAppended() {}, onSynced() {}, onFailed() {} }
-
-function refusedAppend(code: KafkaErrorCode): Appended {
-  return {
-    code,
-    base: -1,
-    end: -1,
-    logAppendTime: -1,
-    logStart: -1,
-    bytesEnd: -1,
-    oldestOpenTransaction: -1,
-    closedTransactionFirst: -1,
-    duplicate: false,
-    answered: false,
-    recordErrors: [],
-  }
-}
-
-/** How a partition appends in one leader epoch; one for all that are in it. */
-interface EpochOptions {
-  readonly awaitingSync: AppendOptions
-  readonly awaitingAppend: AppendOptions
-  readonly awaitingNothing: AppendOptions
-}
-
-/** Epochs that are remembered; then it begins anew. */
-const MOST_EPOCHS = 1024
-const optionsOf = new Map<number, EpochOptions>()
-
-function epochOptions(leaderEpoch: number, countsToSyncedEnd: boolean): EpochOptions {
-  const key = leaderEpoch * 2 + (countsToSyncedEnd ? 1 : 0)
-  let options = optionsOf.get(key)
-  if (options === undefined) {
-    if (optionsOf.size >= MOST_EPOCHS) optionsOf.clear()
-    options = {
-      awaitingSync: appendOptions(leaderEpoch, countsToSyncedEnd ? Wake.synced : Wake.appended),
-      awaitingAppend: appendOptions(leaderEpoch, Wake.appended),
-      awaitingNothing: appendOptions(leaderEpoch, Wake.never),
-    }
-    optionsOf.set(key, options)
-  }
-  return options
-}
-
-function appendOptions(leaderEpoch: number, wake: Wake): AppendOptions {
-  return { leaderEpoch, origin: Origin.client, wake, expectedBase: -1, transactionVersion: 0 }
-}

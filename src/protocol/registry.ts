@@ -26,6 +26,8 @@ import { describeLogDirs } from './apis/35-describe-log-dirs.ts'
 import { createPartitions } from './apis/37-create-partitions.ts'
 import { deleteGroups } from './apis/42-delete-groups.ts'
 import { incrementalAlterConfigs } from './apis/44-incremental-alter-configs.ts'
+import { alterPartitionReassignments } from './apis/45-alter-partition-reassignments.ts'
+import { listPartitionReassignments } from './apis/46-list-partition-reassignments.ts'
 import { offsetDelete } from './apis/47-offset-delete.ts'
 import { describeCluster } from './apis/60-describe-cluster.ts'
 import { brokerRegistration } from './apis/62-broker-registration.ts'
@@ -64,6 +66,8 @@ export const apis: readonly Api[] = [
   createPartitions,
   deleteGroups,
   incrementalAlterConfigs,
+  alterPartitionReassignments,
+  listPartitionReassignments,
   offsetDelete,
   describeCluster,
   brokerRegistration,

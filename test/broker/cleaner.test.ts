@@ -3,6 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { silentLogger } from '../../src/base/logger.ts'
 import { Cleaner } from '../../src/broker/cleaner.ts'
+import { CleaningPauses } from '../../src/broker/cleaning-pauses.ts'
 import type { BrokerConfig } from '../../src/config/broker-config.ts'
 import { resolveConfig } from '../../src/config/resolve.ts'
 import { SimulatedHost } from '../../src/host/simulated.ts'
@@ -68,13 +69,15 @@ function scheduled(sizes: readonly (readonly [clean: number, dirty: number])[], 
   const logs = sizes.map(([clean, dirty], index) => new Dirty(index, order, clean, dirty))
   const logger = { ...silentLogger, error: (...args: unknown[]) => said.push(String(args.at(-1))) } as never
   const config: BrokerConfig = resolved.config
+  const pauses = new CleaningPauses()
   const cleaner = new Cleaner({
     host,
     logger,
     partitions: () => logs as unknown as Partition[],
+    pauses,
     config: () => config,
   })
-  return { host, logs, order, said, cleaner }
+  return { host, logs, order, said, cleaner, pauses }
 }
 
 test('the dirtiest goes first, and what is not dirty enough waits', async () => {
@@ -116,6 +119,28 @@ test('a log that has not moved since it was clean is not asked again, unless its
   log.compaction = undefined
   await host.advance(60_000)
   assert.is(log.asked, asked + 3, 'it is not compacted any more')
+})
+
+test('a log on its way to another directory is not cleaned, and its way begins when a pass has ended', async () => {
+  const { host, logs, order, pauses } = scheduled([[0, 10]])
+  const [log] = logs as [Dirty]
+  const partition = log as unknown as Partition
+  await pauses.pause(partition)
+  await host.advance(60_000)
+  assert.equal([order, log.asked], [[], 0])
+  pauses.resume(partition)
+  let end = () => {}
+  const { clean } = log.log
+  const ended = new Promise<void>(resolve => (end = resolve))
+  Object.assign(log.log, { clean: (...args: Parameters<typeof clean>) => ended.then(() => clean(...args)) })
+  await host.advance(15_000)
+  let paused = false
+  const pausing = pauses.pause(partition).then(() => (paused = true))
+  await host.advance(15_000)
+  assert.is(paused, false)
+  end()
+  await pausing
+  assert.is(log.cleaned, 1)
 })
 
 test('a log that waits for its recovery point is tried again soon', async () => {

@@ -3,12 +3,16 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, r
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { produce } from '../../src/protocol/apis/00-produce.ts'
+import { listOffsets } from '../../src/protocol/apis/02-list-offsets.ts'
 import { metadata } from '../../src/protocol/apis/03-metadata.ts'
 import { deleteTopics } from '../../src/protocol/apis/20-delete-topics.ts'
+import { deleteRecords } from '../../src/protocol/apis/21-delete-records.ts'
 import { alterReplicaLogDirs } from '../../src/protocol/apis/34-alter-replica-log-dirs.ts'
 import { describeLogDirs } from '../../src/protocol/apis/35-describe-log-dirs.ts'
 import { incrementalAlterConfigs } from '../../src/protocol/apis/44-incremental-alter-configs.ts'
 import { ErrorCode } from '../../src/protocol/error-codes.ts'
+import { buildBatch } from '../../src/records/builder.ts'
 import { eventually } from '../clients/target.ts'
 import { type BrokerProcess, serveProcess } from '../support/broker-process.ts'
 import { createTopic, newProducer, produceBatch, readAll } from '../support/records-client.ts'
@@ -52,6 +56,8 @@ const two = (): [first: string, second: string] => {
   return [join(folder, 'a'), join(folder, 'b')]
 }
 
+const utf8 = new TextEncoder()
+const encode = (text: string): Uint8Array => utf8.encode(text)
 const FUTURE = `.${'0123456789abcdef'.repeat(2)}-future`
 const place = (topic: string) => ({ topic, partition: 0, acks: -1 }) as const
 const holds = (dir: string, folder: string) => existsSync(join(dir, folder))
@@ -92,6 +98,12 @@ const throttle = async (client: WireClient, bytesPerSecond: string): Promise<voi
   const resources = [{ resourceType: 4, resourceName: '', configs }]
   const { responses } = await client.send(incrementalAlterConfigs, 1, { resources, validateOnly: false })
   assert.is(responses[0]?.errorCode, 0, responses[0]?.errorMessage ?? '')
+}
+
+const set = async (client: WireClient, topic: string, configs: Readonly<Record<string, string>>): Promise<void> => {
+  const altered = Object.entries(configs).map(([name, value]) => ({ name, configOperation: 0, value }))
+  const resources = [{ resourceType: 2, resourceName: topic, configs: altered }]
+  await client.send(incrementalAlterConfigs, 1, { resources, validateOnly: false })
 }
 
 const fill = async (client: WireClient, topic: string, batches: number, size = 10): Promise<string[]> => {
@@ -232,13 +244,13 @@ test("a move that can't be made is refused with the code of its reason", async (
   await createTopic(client, long)
   assert.is(await alter(client, 'topic', '/nowhere'), ErrorCode.LOG_DIR_NOT_FOUND)
   assert.is(await alter(client, long, dirs[0]), ErrorCode.INVALID_TOPIC_EXCEPTION)
-  assert.is(await alter(client, 'topic', dirs[0], 1), ErrorCode.REPLICA_NOT_AVAILABLE)
+  assert.is(await alter(client, 'topic', dirs[0], 1), ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
   assert.is(await alter(client, 'topic', home(dirs, 'topic-0')), ErrorCode.NONE)
   assert.equal(await copies(client), [])
   for (const [index, dir] of dirs.entries()) {
     for (const at of [0, 1]) {
       const name = `later-${index}-${at}`
-      assert.is(await alter(client, name, dir), ErrorCode.REPLICA_NOT_AVAILABLE)
+      assert.is(await alter(client, name, dir), ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
       await createTopic(client, name)
       assert.ok(holds(dir, `${name}-0`), `${name} is not where it was to be`)
     }
@@ -252,10 +264,7 @@ test('a log without records, and one that begins above 0, move as they are', asy
   await createTopic(client, 'empty')
   await createTopic(client, 'late')
   await fill(client, 'late', 3)
-  const resources = [
-    { resourceType: 2, resourceName: 'late', configs: [{ name: 'retention.ms', configOperation: 0, value: '1' }] },
-  ]
-  await client.send(incrementalAlterConfigs, 1, { resources, validateOnly: false })
+  await set(client, 'late', { 'retention.ms': '1' })
   const late = home(dirs, 'late-0')
   await eventually(
     async () => readdirSync(join(late, 'late-0')),
@@ -269,6 +278,93 @@ test('a log without records, and one that begins above 0, move as they are', asy
   }
   assert.is((await produceBatch(client, place('late'), ['next'])).baseOffset, 6)
   assert.is((await produceBatch(client, place('empty'), ['first'])).baseOffset, 0)
+  await stop()
+})
+
+/** Where the log begins. */
+const earliest = async (client: WireClient, topic: string): Promise<number> => {
+  const partitions = [{ partitionIndex: 0, currentLeaderEpoch: -1, timestamp: -2n }]
+  const { topics } = await client.send(listOffsets, 7, {
+    replicaId: -1,
+    isolationLevel: 0,
+    topics: [{ name: topic, partitions }],
+  })
+  return Number(topics[0]?.partitions[0]?.offset)
+}
+
+const logBytes = (dir: string, folder: string): number => {
+  const files = readdirSync(join(dir, folder)).filter(name => name.endsWith('.log'))
+  return files.reduce((sum, name) => sum + readFileSync(join(dir, folder, name)).length, 0)
+}
+
+test('a compacted log is not compacted on its way, keeps its start, and is compacted where it comes to', async () => {
+  const dirs = two()
+  const { client, stop } = await serve(dirs, 'log.cleaner.backoff.ms=20', 'log.segment.delete.delay.ms=20')
+  await createTopic(client, 'keyed')
+  await set(client, 'keyed', {
+    'cleanup.policy': 'compact',
+    'min.cleanable.dirty.ratio': '0.01',
+    'internal.segment.bytes': '300000',
+  })
+  const send = async (from: number, to: number) => {
+    for (let at = from; at < to; at++) {
+      const records = [{ key: encode(`${at % 5}`), value: encode(`${at} `.padEnd(50_000, '.')) }]
+      const batch = buildBatch(records, { baseOffset: 0, leaderEpoch: -1, timestamp: BigInt(Date.now()) })
+      const topicData = [{ name: 'keyed', partitionData: [{ index: 0, records: batch }] }]
+      const { responses } = await client.send(produce, 9, { acks: -1, timeoutMs: 10_000, topicData })
+      assert.is(responses[0]?.partitionResponses[0]?.errorCode, 0)
+    }
+  }
+  const newest = async () => {
+    const found = new Map(
+      (await readAll(client, 'keyed', 0)).map(({ value }) => [Number.parseInt(value, 10) % 5, value]),
+    )
+    return [...found.values()].map(value => Number.parseInt(value, 10)).sort((a, b) => a - b)
+  }
+  await send(0, 40)
+  const from = home(dirs, 'keyed-0')
+  const to = elsewhere(dirs, 'keyed-0')
+  const small = 700_000
+  await eventually(
+    () => logBytes(from, 'keyed-0'),
+    bytes => bytes < small,
+  )
+  await throttle(client, '100000')
+  assert.is(await alter(client, 'keyed', to), 0)
+  await eventually(
+    () => copies(client),
+    found => found.length === 1 && found[0]!.offsetLag < 40,
+  )
+  await send(40, 80)
+  // Many rounds of the cleaner.
+  await new Promise(resolve => setTimeout(resolve, 500))
+  assert.ok(logBytes(from, 'keyed-0') > 2_000_000, 'it was compacted on its way')
+  await throttle(client, '1000000000')
+  await moved(to, [from], 'keyed-0')
+  assert.equal([await earliest(client, 'keyed'), await newest()], [0, [75, 76, 77, 78, 79]])
+  await send(80, 81)
+  await eventually(
+    () => logBytes(to, 'keyed-0'),
+    bytes => bytes < small,
+  )
+  assert.equal(await newest(), [76, 77, 78, 79, 80])
+  await stop()
+})
+
+test('a log whose start was moved into a batch has the same start where it comes to', async () => {
+  const dirs = two()
+  const { client, stop } = await serve(dirs)
+  await createTopic(client, 'begun')
+  const values = await fill(client, 'begun', 10)
+  const partitions = [{ partitionIndex: 0, offset: 7 }]
+  await client.send(deleteRecords, 2, { topics: [{ name: 'begun', partitions }], timeoutMs: 1000 })
+  const from = home(dirs, 'begun-0')
+  const to = elsewhere(dirs, 'begun-0')
+  assert.is(await alter(client, 'begun', to), 0)
+  await moved(to, [from], 'begun-0')
+  assert.is(await earliest(client, 'begun'), 7)
+  const found = (await readAll(client, 'begun', 0, 7)).map(({ value }) => value)
+  assert.equal(found, values.slice(7))
   await stop()
 })
 

@@ -3,8 +3,9 @@
  * any other, so that a test can be shown to pass against Apache Kafka too (ODRADEK_TEST_LOGS is its log directory). Nothing
  * they find is noted for the README then.
  */
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { startBrokerProcess } from '../support/broker-process.ts'
+import { serveProcess } from '../support/broker-process.ts'
 import { inRepository } from '../support/paths.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { type ForeignClient, worksWith } from '../support/works-with.ts'
@@ -29,13 +30,23 @@ export const quickGroups = {
   'group.consumer.min.session.timeout.ms': 3000,
 }
 
-export async function startTarget(settings: Readonly<Record<string, string | number>> = {}): Promise<Target> {
+/** `directories`: how many it has. */
+export async function startTarget(
+  settings: Readonly<Record<string, string | number>> = {},
+  directories = 1,
+): Promise<Target> {
   const other = process.env.ODRADEK_TEST_BOOTSTRAP
   const logs = process.env.ODRADEK_TEST_LOGS
   if (other) return { bootstrap: other, ours: false, logs, works: () => {}, close: async () => {} }
-  const args = Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`])
   const dir = temporaryFolder('clients')
-  const broker = await startBrokerProcess(dir, { args, env: { ODRADEK_LOG: 'warn' } })
+  const logDirs = Array.from({ length: directories }, (_, index) => join(dir, `${index}`)).join(',')
+  const all = Object.entries(directories === 1 ? settings : { ...settings, 'log.dirs': logDirs })
+  const args = all.flatMap(([key, value]) => ['-c', `${key}=${value}`])
+  const place = directories === 1 ? ['--dir', dir] : []
+  const broker = await serveProcess({
+    args: ['--host', '127.0.0.1', '--port', '0', ...place, ...args],
+    env: { ODRADEK_LOG: 'warn' },
+  })
   return {
     bootstrap: `127.0.0.1:${broker.port}`,
     ours: true,

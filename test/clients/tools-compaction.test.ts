@@ -57,7 +57,7 @@ tests('LogCompactionTester finds the newest record of every key, and DumpLogSegm
   assert.is((await broker.stop()).code, 0)
   const after = await dump(dir)
   assert.ok(before > 0 && after > 0)
-  worksWith(client, 'compaction')
+  worksWith(client, 'LogCompactionTester')
 })
 
 /** Every segment of the compacted topics, by Kafka's own eyes; how many there are. */

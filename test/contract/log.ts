@@ -1,5 +1,5 @@
 /**
- * What every implementation of `Log` and `LogDirectory` does: the engine on disk, the engine in memory, and the one that
+ * What every implementation of `Log` and `LogDirectory` does: the engine on disk, in memory, through a map, and the one that
  * tests of the rooms above use.
  */
 import * as assert from 'uvu/assert'

@@ -19,4 +19,10 @@ for (const flush of ['group', 'os'] as const) {
   })
 }
 
+test('replicas that move between directories lose nothing when the broker is killed 8 times', async () => {
+  const { acknowledged, moved } = await kills({ crashes: 8, seed: seed(5), flush: 'group', moves: true })
+  assert.ok(acknowledged > 100, `${acknowledged}`)
+  assert.ok(moved > 3, `${moved}`)
+})
+
 test.run()

@@ -1,6 +1,7 @@
 /**
  * The crashes of this folder for as long as they are wanted: `npm run crash -- power --count 2000 --seed 7 --fs ext4`. Each
- * twenty crashes are a series with a seed and a directory of their own, so that a failure is repeated by its seed alone.
+ * twenty crashes are a series with a seed and a directory of their own, so that a failure is repeated by its seed alone;
+ * `--at-once 2` runs two series beside each other.
  */
 import { parseArgs } from 'node:util'
 import { kills, powerCuts } from '../support/crash/campaigns.ts'
@@ -18,10 +19,13 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     fs: { type: 'string' },
     flush: { type: 'string', default: 'group' },
+    moves: { type: 'boolean', default: false },
+    'at-once': { type: 'string', default: '1' },
   },
 })
 const count = Number(values.count)
 const firstSeed = Number(values.seed)
+const atOnce = Number(values['at-once'])
 const flush = values.flush === 'os' ? 'os' : 'group'
 const [what] = positionals
 
@@ -31,13 +35,19 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => pr
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
 const inSeries = async (name: string, run: (seed: number, crashes: number) => Promise<CrashReport>): Promise<void> => {
-  let [done, acknowledged, seed] = [0, 0, firstSeed]
-  for (; done < count; seed++) {
-    const report = await run(seed, Math.min(A_SERIES, count - done))
-    done += report.crashes
-    acknowledged += report.acknowledged
-    say(`${name}: ${done} of ${count}, ${acknowledged} acknowledged, seed ${seed}, flush=${flush}`)
+  let [begun, done, acknowledged, next] = [0, 0, 0, firstSeed]
+  const work = async (): Promise<void> => {
+    while (begun < count) {
+      const seed = next++
+      const length = Math.min(A_SERIES, count - begun)
+      begun += length
+      const report = await run(seed, length)
+      done += report.crashes
+      acknowledged += report.acknowledged
+      say(`${name}: ${done} of ${count}, ${acknowledged} acknowledged, seed ${seed}, flush=${flush}`)
+    }
   }
+  await Promise.all(Array.from({ length: atOnce }, work))
 }
 
 const power = async (): Promise<void> => {
@@ -80,12 +90,12 @@ const faults = async (): Promise<void> => {
 
 const programs: Readonly<Record<string, () => Promise<void>>> = {
   power,
-  kill: () => inSeries('kill -9', (seed, crashes) => kills({ crashes, seed, flush })),
+  kill: () => inSeries('kill -9', (seed, crashes) => kills({ crashes, seed, flush, moves: values.moves })),
   faults,
 }
 
 const program = programs[what ?? '']
-if (program === undefined || !(count > 0)) {
-  say(`power | kill | faults, --count N --seed N --flush group|os --fs ${fileSystems.join('|')}`)
+if (program === undefined || !(count > 0) || !(atOnce > 0)) {
+  say(`power | kill | faults, --count N --seed N --at-once N --flush group|os --moves --fs ${fileSystems.join('|')}`)
   process.exitCode = 2
 } else await program()

@@ -59,7 +59,7 @@ test('options that are missing, mistyped or no path are refused by name', async 
       () => 'it opened',
       (error: unknown) => `${error instanceof ConfigError} ${(error as Error).message}`,
     )
-  assert.match(await open(), /true openLog takes an object with dir, config/)
+  assert.match(await open(), /true openLog takes an object with dir, readOnly, config/)
   assert.match(await open('./logs/a-0'), /true openLog takes an object/)
   assert.match(await open({}), /true dir must be a path, as text, not undefined/)
   assert.match(await open({ dir: folder(), confg: {} }), /true openLog has no option confg; the nearest is config/)

@@ -111,6 +111,11 @@ function requestsFor(topic: string, id: string): ReadonlyMap<number, readonly ob
       [{ topics: [{ name: topic, count: 3, assignments: [{ brokerIds: [1] }] }], timeoutMs: 100, validateOnly: true }],
     ],
     [44, [0, 1].map(configOperation => altering({ name: 'retention.ms', configOperation, value: '1000' }))],
+    [
+      45,
+      [null, [1], []].map(replicas => ({ topics: [{ name: topic, partitions: [{ partitionIndex: 0, replicas }] }] })),
+    ],
+    [46, [{}, { topics: [{ name: topic, partitionIndexes: [0, 1] }] }]],
     [60, [{}]],
     [74, [{}, { resourceTypes: [2, 4] }]],
     [75, [{ topics: [{ name: topic }], responsePartitionLimit: 100, cursor: null }]],

@@ -5,11 +5,13 @@ import { openEngineDirectory } from '../../src/log/engine-directory.ts'
 import { LogError, LogErrorCode } from '../../src/log/log-errors.ts'
 import { NativeRuntime } from '../../src/native/runtime.ts'
 import { logContract, type Place } from '../contract/log.ts'
+import { LentLog, lent } from '../support/lent-log.ts'
 import { MemoryDirectory, MemoryDisk } from '../support/memory-log.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 const onDisk = suite('log contract: engine on disk')
 const inMemory = suite('log contract: engine in memory')
+const mapped = suite('log contract: a log of its own thread, through the map of its file')
 const substitute = suite('log contract: the substitute of other tests')
 
 logContract(onDisk, (): Place => {
@@ -38,6 +40,23 @@ logContract(inMemory, (): Place => {
   }
 })
 
+logContract(mapped, (): Place => {
+  const runtime = NativeRuntime.open({ host: systemHost() })
+  runtime.ref()
+  const path = temporaryFolder('log')
+  return {
+    open: async () => lent(openEngineDirectory(runtime, path, 'posix')),
+    async leave() {
+      runtime.unref()
+      await runtime.close()
+    },
+  }
+})
+
+mapped('most of it was done by the thread that owns the log', () => {
+  assert.ok(LentLog.appends > 20, `${LentLog.appends}`)
+})
+
 logContract(substitute, (): Place => {
   const disk = new MemoryDisk()
   return { open: async () => new MemoryDirectory(disk) }
@@ -61,4 +80,5 @@ onDisk('a directory that this process holds is locked, and its error says so', a
 
 onDisk.run()
 inMemory.run()
+mapped.run()
 substitute.run()

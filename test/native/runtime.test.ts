@@ -1,24 +1,18 @@
 import { Worker } from 'node:worker_threads'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { LogConfig } from '../../src/config/log-config.ts'
 import { SimulatedHost } from '../../src/host/simulated.ts'
 import { systemHost } from '../../src/host/system.ts'
 import { Code, EngineError } from '../../src/native/engine-code.ts'
 import { NativeRuntime } from '../../src/native/runtime.ts'
-import type {
-  AppendedRecord,
-  EngineLogConfig,
-  LogHandle,
-  OpenedLog,
-  Outcome,
-  ReadRecord,
-} from '../../src/native/types.ts'
+import type { AppendedRecord, LogHandle, OpenedLog, Outcome, ReadRecord } from '../../src/native/types.ts'
 import { siblingUrl, startSibling } from '../support/own-runtime.ts'
 
 const test = suite('native runtime')
 export const timeoutMs = 120_000
 
-const config: EngineLogConfig = {
+const config: LogConfig = {
   flush: 'group',
   flushMessages: Number.MAX_SAFE_INTEGER,
   flushMs: Number.MAX_SAFE_INTEGER,

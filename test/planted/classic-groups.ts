@@ -178,8 +178,8 @@ export const inClassicGroups: readonly PlantedBug[] = [
     file: `${room}syncs.ts`,
     from: 'records: [this.#records.of(group, assignments)],',
     to: 'records: [this.#records.of(group)],',
-    test: `${tests}histories.test.ts`,
-    red: 'members own each partition once and come to rest when they are disturbed at random',
+    test: `${tests}syncs.test.ts`,
+    red: 'the assignments are in the log before anybody has them',
   },
   {
     name: 'assignments for a past generation are taken',

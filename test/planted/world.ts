@@ -48,6 +48,7 @@ export const inWorld: readonly PlantedBug[] = [
     file: `${room}group/classic/joins.ts`,
     from: 'if (this.#context.groups.get(group.groupId) !== group) this.#rebalances.dissolve',
     to: 'if (this.#context.groups.get(group.groupId) === group) this.#rebalances.dissolve',
-    ...noticed,
+    test: 'coordinator/group/classic/joins.test.ts',
+    red: 'everybody in a new group is told when it can not be written',
   },
 ]

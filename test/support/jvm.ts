@@ -42,6 +42,7 @@ export interface Jvm {
 const packages: Record<string, string> = {
   ConsoleConsumer: 'org.apache.kafka.tools.consumer',
   ConsumerGroupCommand: 'org.apache.kafka.tools.consumer.group',
+  ReassignPartitionsCommand: 'org.apache.kafka.tools.reassign',
 }
 
 const answerEnd = /\u0004(-?\d+)\n/

@@ -63,11 +63,12 @@ export const produceBatch = async (
   return { errorCode: answer.errorCode, baseOffset: answer.baseOffset }
 }
 
-/** Every record of a partition from its start to the high watermark, as text, with its offset. */
+/** Every record of a partition from `from` to the high watermark, as text, with its offset. */
 export const readAll = async (
   client: WireClient,
   topic: string,
   partition: number,
+  from = 0,
 ): Promise<{ offset: number; value: string }[]> => {
   const { topics } = await client.send(listOffsets, 7, {
     replicaId: -1,
@@ -79,7 +80,7 @@ export const readAll = async (
   const end = Number(listed.offset)
   const decoder = new TextDecoder()
   const found: { offset: number; value: string }[] = []
-  for (let next = 0; next < end; ) {
+  for (let next = from; next < end; ) {
     const { response, frame } = await client.exchange(fetch, 12, {
       maxWaitMs: 1000,
       minBytes: 1,

@@ -11,6 +11,8 @@ pub struct Arguments {
     pub depth: usize,
     /// Requests a second; 0: closed loop.
     pub rate: f64,
+    /// The open loop ends early when a file of this name is there.
+    pub until: Option<std::path::PathBuf>,
     pub pin: Option<usize>,
     pub pid: Option<u32>,
     pub error_at: Option<usize>,
@@ -27,6 +29,7 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         connections: 1,
         depth: 1,
         rate: 0.0,
+        until: None,
         pin: None,
         pid: None,
         error_at: None,
@@ -42,6 +45,7 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--connections" => arguments.connections = number(&name, &value)?,
             "--depth" => arguments.depth = number(&name, &value)?,
             "--rate" => arguments.rate = number(&name, &value)?,
+            "--until" => arguments.until = Some(value.into()),
             "--pin" => arguments.pin = Some(number(&name, &value)?),
             "--pid" => arguments.pid = Some(number(&name, &value)?),
             "--error-at" => arguments.error_at = Some(number(&name, &value)?),

@@ -8,6 +8,10 @@ use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Requests between two looks for the file that ends the loop.
+const LOOKS_EVERY: u64 = 64;
+
 pub fn run(arguments: &Arguments) -> Result<Figures, String> {
     if let Some(cpu) = arguments.pin {
         pin(cpu)?;
@@ -39,7 +43,7 @@ fn drive(
     arguments: &Arguments,
     poll: &Poll,
     connections: &mut [Connection],
-    total: u64,
+    mut total: u64,
     rate: f64,
 ) -> Result<(f64, Vec<f32>), String> {
     let frame = &arguments.frame;
@@ -58,17 +62,23 @@ fn drive(
         }
     }
     while (latencies.len() as u64) < total {
-        let mut timeout_ms = 10_000u64;
+        let mut timeout = PATIENCE;
         if rate > 0.0 {
             while sent < total && intended(sent) <= now() {
                 connections[(sent % arguments.connections as u64) as usize].request(frame, intended(sent))?;
                 sent += 1;
+                if sent.is_multiple_of(LOOKS_EVERY) && arguments.until.as_ref().is_some_and(|path| path.exists()) {
+                    total = sent;
+                }
             }
-            // Below a millisecond the loop spins: a sleep would be late.
-            timeout_ms = if sent < total { intended(sent).saturating_sub(now()) / 1_000_000 } else { timeout_ms };
+            if sent < total {
+                timeout = Duration::from_nanos(intended(sent).saturating_sub(now()));
+            } else if latencies.len() as u64 == total {
+                break;
+            }
         }
-        let ready = poll.wait(&mut events, Duration::from_millis(timeout_ms))?;
-        if ready.is_empty() && timeout_ms == 10_000 {
+        let ready = poll.wait(&mut events, timeout)?;
+        if ready.is_empty() && timeout == PATIENCE {
             return Err(format!("no answer for 10 s, {} requests in flight", sent - latencies.len() as u64));
         }
         for event in ready {

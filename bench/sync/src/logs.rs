@@ -12,6 +12,7 @@ use odradek_engine::config::LogConfig;
 use odradek_engine::driver::{Engine, EngineOptions, JournalSize};
 use odradek_engine::error::Code;
 use odradek_engine::vfs::VfsKind;
+use std::os::linux::fs::MetadataExt;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -115,9 +116,10 @@ pub fn run(arguments: &Arguments) -> Result<String, String> {
     load.everywhere()?;
     load.run(arguments.seconds * WARM_UP)?;
     heard.state.lock().unwrap().latencies.clear();
-    let (cpu, begun) = (cpu_seconds(), Instant::now());
+    let (cpu, flushes, begun) = (cpu_seconds(), flushes(&arguments.folder), Instant::now());
     load.run(arguments.seconds)?;
     let (seconds, cpu) = (begun.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+    let flushes = flushes_since(&arguments.folder, flushes);
     let mut latencies = std::mem::take(&mut heard.state.lock().unwrap().latencies);
     latencies.sort_by(f64::total_cmp);
     let at = |share: f64| latencies.get(((latencies.len() as f64 - 1.0) * share) as usize).map_or(0.0, |s| s * 1000.0);
@@ -131,7 +133,7 @@ pub fn run(arguments: &Arguments) -> Result<String, String> {
     engine.stop();
     Ok(format!(
         "{{\"logs\":{},\"journal\":{},\"bytes\":{},\"appendsPerSecond\":{:.0},\"p50Ms\":{:.2},\"p99Ms\":{:.2},\"p999Ms\":{:.2},\
-         \"maxMs\":{:.1},\"cpuMicrosPerAppend\":{:.1},\"openSeconds\":{opened:.2},\"closeSeconds\":{:.2}}}",
+         \"maxMs\":{:.1},\"cpuMicrosPerAppend\":{:.1},\"flushesPerSecond\":{:.0},\"openSeconds\":{opened:.2},\"closeSeconds\":{:.2}}}",
         arguments.logs,
         arguments.journal,
         arguments.bytes,
@@ -141,6 +143,7 @@ pub fn run(arguments: &Arguments) -> Result<String, String> {
         at(0.999),
         at(1.0),
         cpu * 1e6 / latencies.len().max(1) as f64,
+        flushes / seconds,
         begun.elapsed().as_secs_f64(),
     ))
 }
@@ -232,6 +235,17 @@ fn open(directory: u32, slot: usize, clean: bool) -> Command {
         must_exist: false,
         now_ms: NOW,
     }))
+}
+
+/// Flushes that the folder's disk has carried out, by whoever; None where it doesn't count them.
+fn flushes(folder: &str) -> Option<f64> {
+    let device = std::fs::metadata(folder).ok()?.st_dev();
+    let path = format!("/sys/dev/block/{}:{}/stat", libc::major(device), libc::minor(device));
+    std::fs::read_to_string(path).ok()?.split_whitespace().nth(15)?.parse().ok()
+}
+
+fn flushes_since(folder: &str, before: Option<f64>) -> f64 {
+    flushes(folder).zip(before).map_or(0.0, |(now, before)| now - before)
 }
 
 fn cpu_seconds() -> f64 {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use napi::bindgen_prelude::*;
 use napi::sys;
 use napi_derive::napi;
-use odradek_engine::command::{Failure, LogRef};
+use odradek_engine::command::{Answer, CleanLog, Failure, LogRef};
 use odradek_engine::error::Code;
 use odradek_engine::mapped::{MappedLog, Marks, Packed, Writer};
 use std::collections::BTreeMap;
@@ -261,4 +261,98 @@ pub fn mapped_trim(runtime: u32, log: u32, before: f64, now_ms: f64) -> Result<M
 #[napi]
 pub fn mapped_tend(runtime: u32, log: u32, now_ms: f64) -> Result<MarksAnswer> {
     with_log(runtime, log, |owned| marks(owned.log.tend(now_ms as i64)))
+}
+
+#[napi(object)]
+pub struct DirtAnswer {
+    pub code: u32,
+    pub text: String,
+    pub clean_bytes: f64,
+    pub dirty_bytes: f64,
+    pub overdue_ms: f64,
+}
+
+/// What a pass of compaction would find.
+#[napi]
+pub fn mapped_dirt(runtime: u32, log: u32, now_ms: f64) -> Result<DirtAnswer> {
+    with_log(runtime, log, |owned| match owned.log.dirt(now_ms as i64) {
+        Ok(Answer::Dirt { clean_bytes, dirty_bytes, overdue_ms }) => DirtAnswer {
+            code: Code::Ok as u32,
+            text: String::new(),
+            clean_bytes: clean_bytes as f64,
+            dirty_bytes: dirty_bytes as f64,
+            overdue_ms: overdue_ms as f64,
+        },
+        other => {
+            let unknown = || Failure { code: Code::Internal, text: "an answer that is none".into() };
+            let Failure { code, text } = other.err().unwrap_or_else(unknown);
+            DirtAnswer { code: code as u32, text, clean_bytes: 0.0, dirty_bytes: 0.0, overdue_ms: 0.0 }
+        }
+    })
+}
+
+#[napi(object)]
+pub struct CleanRequest {
+    pub now_ms: f64,
+    pub map_bytes: f64,
+    pub load_factor: f64,
+    pub buffer_bytes: u32,
+    pub bytes_per_second: f64,
+}
+
+/// Begins a pass. The ticket is answered when it comes with an errand, or can't begin.
+#[napi]
+pub fn mapped_clean(runtime: u32, log: u32, ticket: u32, request: CleanRequest) -> Result<()> {
+    with_log(runtime, log, |owned| {
+        let request = CleanLog {
+            log: owned.log.log(),
+            ticket,
+            limit: i64::MAX,
+            now_ms: request.now_ms as i64,
+            map_bytes: request.map_bytes as u64,
+            load_factor: request.load_factor,
+            buffer_bytes: request.buffer_bytes,
+            bytes_per_second: request.bytes_per_second,
+        };
+        owned.log.clean(request);
+    })
+}
+
+#[napi(object)]
+pub struct ErrandAnswer {
+    /// Of the pass, when it is over.
+    pub code: u32,
+    pub text: String,
+    pub over: bool,
+    pub cleaned_to: f64,
+    pub read_bytes: f64,
+    pub written_bytes: f64,
+    pub keyless_records: f64,
+}
+
+/// Does the errand of the pass that has come with one; unless it is over, it is to be sent on.
+#[napi]
+pub fn mapped_errand(runtime: u32, log: u32) -> Result<ErrandAnswer> {
+    with_log(runtime, log, |owned| {
+        let (over, code, text, info) = match owned.log.errand() {
+            None => (false, Code::Ok, String::new(), Default::default()),
+            Some(Ok(info)) => (true, Code::Ok, String::new(), info),
+            Some(Err(failure)) => (true, failure.code, failure.text, Default::default()),
+        };
+        ErrandAnswer {
+            code: code as u32,
+            text,
+            over,
+            cleaned_to: info.cleaned_to as f64,
+            read_bytes: info.read_bytes as f64,
+            written_bytes: info.written_bytes as f64,
+            keyless_records: info.keyless_records as f64,
+        }
+    })
+}
+
+/// The pass goes on; the ticket is answered at its next errand.
+#[napi]
+pub fn mapped_go_on(runtime: u32, log: u32, ticket: u32) -> Result<()> {
+    with_log(runtime, log, |owned| owned.log.go_on(ticket))
 }

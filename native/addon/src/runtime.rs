@@ -25,6 +25,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+/// Number of the operating system's files when nothing of them may be changed; src/native/engine-commands.ts.
+const READ_ONLY_DISK: u32 = u32::MAX;
+
 /// queued.max.request.bytes when it is -1.
 const DEFAULT_FRAME_BUDGET: u64 = 64 << 20;
 
@@ -243,10 +246,11 @@ impl Runtime {
         number
     }
 
-    /// `disk` 0 is the operating system's.
+    /// `disk` 0 is the operating system's, `READ_ONLY_DISK` the same without a change.
     pub fn open_directory(&self, path: &str, disk: u32) -> Result<OpenedDirectory, Failure> {
         let vfs = match (disk, self.disks.get(&disk)) {
             (0, _) => VfsKind::Posix,
+            (READ_ONLY_DISK, _) => VfsKind::ReadOnly(Box::new(VfsKind::Posix)),
             (_, Some(memory)) => VfsKind::Memory(memory.clone()),
             (_, None) => return Err(outbox::failure("no such memory disk")),
         };

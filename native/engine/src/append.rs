@@ -197,7 +197,9 @@ impl Log {
     fn must_roll(&self, header: &Header, bytes: u64, staged: &[Staged], staged_bytes: u64, now_ms: i64) -> bool {
         let size = self.active_size() + staged_bytes;
         if size == 0 {
-            return header.base_offset > self.end;
+            // A log without any record keeps its start: compaction takes a log's first batches too.
+            let too_far = header.last_offset() - self.active.base > i32::MAX as i64;
+            return header.base_offset > self.end && (too_far || self.shared.view.state().segments.len() > 1);
         }
         let full = size + bytes > self.config.segment_bytes as u64;
         let first = self.first_timestamp.or(staged.first().map(|first| first.header.max_timestamp));

@@ -174,7 +174,8 @@ impl Log {
         Ok(())
     }
 
-    /// The active segment is empty: it begins at `base` instead. A log without any record begins there too.
+    /// The active segment is empty: it begins at `base` instead. A log without any record begins there too, as its first
+    /// segment can't reach that far.
     pub(crate) fn rebase(&mut self, base: i64, now_ms: i64) -> Result<(), Failure> {
         let old = self.active.clone();
         let state = self.shared.view.state();

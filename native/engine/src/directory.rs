@@ -103,7 +103,7 @@ impl Directory {
             LockFailure::Io(error) => failed("locking", error),
         })?;
         let entries = vfs.list(directory).map_err(|error| failed("listing", error))?;
-        let doubted = entries.iter().any(|entry| entry.name == FAILED);
+        let doubted = vfs.has_disk() && entries.iter().any(|entry| entry.name == FAILED);
         let clean_file = path(directory, CLEAN_SHUTDOWN);
         let clean =
             vfs::read_file(&*vfs, &clean_file).map_err(|error| failed("reading the clean-shutdown file of", error))?;
@@ -126,7 +126,12 @@ impl Directory {
             .unwrap_or_default();
         points.load(Kind::Cleaned, checkpoint::decode_offsets(&cleaned).unwrap_or_default());
         let recovery_point = |name: &str| points.get(Kind::Recovery, name).unwrap_or(0);
-        let replayed = replay(&*vfs, directory, doubted, recovery_point).map_err(|error| match error.kind() {
+        // Of a process that runs everything is in the files.
+        let replayed = match held.is_anothers() {
+            true => Ok(Replayed::Nothing),
+            false => replay(&*vfs, directory, doubted, recovery_point),
+        };
+        let replayed = replayed.map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => Failure { code: Code::Damaged, text: error.to_string() },
             _ => failed("putting back what the journal holds of", error),
         })?;
@@ -254,18 +259,23 @@ impl Directory {
         self.fail_with(error.raw_os_error().unwrap_or(0), text)
     }
 
+    /// The first failure stands, whoever else comes with one.
     pub fn fail_with(&self, errno: i32, text: String) -> Failure {
-        let mut failure = lock(&self.failure);
-        if failure.is_none() {
-            *failure = Some(Failure { code: Code::DirectoryOffline, text: text.clone() });
+        let (code, first) = (Code::DirectoryOffline, Failure { code: Code::DirectoryOffline, text });
+        let stands = {
+            let mut failure = lock(&self.failure);
+            if let Some(stands) = &*failure {
+                return stands.clone();
+            }
+            *failure = Some(first.clone());
             self.offline.store(true, Ordering::Release);
-            let code = Code::DirectoryOffline;
+            let text = first.text.clone();
             self.sink.complete(Completion::DirectoryFailed { directory: self.id, code, errno, text }, true);
-            drop(failure);
-            // It lives as long as the cache does that it speaks of: no sync, and no harm where it can't be made.
-            let _ = self.vfs.open(&path(&self.path, FAILED), OpenMode::Create);
-        }
-        self.failure()
+            first
+        };
+        // It lives as long as the cache does that it speaks of: no sync, and no harm where it can't be made.
+        let _ = self.vfs.open(&path(&self.path, FAILED), OpenMode::Create);
+        stands
     }
 
     pub fn points(&self, folder: &str) -> LogPoints {

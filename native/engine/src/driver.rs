@@ -5,7 +5,7 @@
 //! deletions, and for compaction as many as passes were asked for at once. Each runs one task at a time and catches its panic: the directories go offline, the host lives on.
 
 use crate::cleaner::Cleaning;
-use crate::command::{Command, Completion, DirectoryId, Failure, LogRef, Sink};
+use crate::command::{Answer, Command, Completion, DirectoryId, Failure, LogRef, Sink};
 use crate::directory::Directory;
 use crate::error::Code;
 use crate::hub::{Deletion, Hub, LaneItem, Queue, ReadTask, SYNC_THREADS, Site, Task, Tasks};
@@ -371,6 +371,20 @@ impl Engine {
 
     pub(crate) fn take_back(&self, log: Box<Log>) {
         self.inner.hub.lane.push(LaneItem::TakeBack(log));
+    }
+
+    /// A pass of compaction over a lent log takes its next steps.
+    pub(crate) fn begin_pass(&self, cleaning: Box<Cleaning>) {
+        self.have_cleaner();
+        self.inner.hub.cleanings.push(cleaning);
+    }
+
+    pub(crate) fn answer(&self, ticket: u32, outcome: Result<Answer, Failure>) {
+        self.inner.hub.answer(ticket, outcome);
+    }
+
+    pub(crate) fn errand(&self, log: LogRef) -> Option<Box<Cleaning>> {
+        self.inner.hub.errand(log)
     }
 
     pub(crate) fn queue_sync(&self, shared: &Arc<LogShared>) {

@@ -255,6 +255,8 @@ pub struct Hub {
     pub reads: Queue<ReadTask>,
     pub deletions: Queue<Deletion>,
     pub cleanings: Queue<Box<Cleaning>>,
+    /// Passes over lent logs, whose owners come for their errands.
+    pub errands: Mutex<Vec<Cleaning>>,
     /// Parts of mapped files that are filled ahead.
     pub pieces: Queue<Arc<Piece>>,
     /// Notified when a sync has ended.
@@ -281,6 +283,7 @@ impl Hub {
             reads: Queue::new(),
             deletions: Queue::new(),
             cleanings: Queue::new(),
+            errands: Mutex::default(),
             pieces: Queue::new(),
             settled: Condvar::new(),
             settling: Mutex::new(()),
@@ -450,6 +453,13 @@ impl Hub {
                 None
             }
         }
+    }
+
+    /// A pass over this lent log that waits for its owner.
+    pub fn errand(&self, log: LogRef) -> Option<Box<Cleaning>> {
+        let mut errands = lock(&self.errands);
+        let at = errands.iter().position(|cleaning| cleaning.log == log)?;
+        Some(Box::new(errands.swap_remove(at)))
     }
 
     /// The names first, so that a crash brings the folder back under its new name at worst; then the files.

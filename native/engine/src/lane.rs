@@ -16,7 +16,7 @@ use crate::command::{
 };
 use crate::files::FileCommand;
 use crate::hub::{Deletion, Hub, LaneItem, ReadTask, stale};
-use crate::lock::read;
+use crate::lock::{lock, read};
 use crate::log::{Log, LogShared};
 use crate::open_files::OpenFiles;
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,6 +80,9 @@ impl Lane {
                 if self.logs.get(&at.slot).is_some_and(|slot| slot.log() == at) {
                     self.logs.insert(at.slot, Slot::Open(log));
                     self.used.insert(at.slot);
+                    while let Some(cleaning) = hub.errand(at) {
+                        self.cleaning(cleaning, hub);
+                    }
                 }
             }
             LaneItem::Opens(log) => {
@@ -374,25 +377,28 @@ impl Lane {
         }
     }
 
+    /// A pass comes with an errand. Of a lent log its owner hears by the ticket, and comes for it.
     fn cleaning(&mut self, mut cleaning: Box<Cleaning>, hub: &Hub) {
-        let (log, ticket) = (cleaning.log, cleaning.request.ticket);
-        let owned = self.open_log(log);
-        match (cleaning.errand.take(), owned) {
-            (Some(Errand::End(outcome)), owned) => {
-                if let Some(owned) = owned {
-                    owned.end_cleaning();
-                }
-                hub.answer(ticket, outcome.map(Answer::Cleaned));
-            }
-            (Some(Errand::Adopt(replacement)), Some(owned)) => {
-                cleaning.adopted(owned.adopt(&replacement));
+        let (log, ticket) = (cleaning.log, std::mem::take(&mut cleaning.request.ticket));
+        if matches!(self.logs.get(&log.slot), Some(Slot::Lent(shared)) if shared.log == log) {
+            lock(&hub.errands).push(*cleaning);
+            return if ticket != 0 {
+                hub.answer(ticket, Ok(Answer::None))
+            };
+        }
+        let outcome = match (self.open_log(log), &cleaning.errand) {
+            (Some(owned), _) => owned.run_errand(&mut cleaning),
+            (None, Some(Errand::End(outcome))) => Some(outcome.clone()),
+            (None, _) => Some(Err(stale(log))),
+        };
+        match outcome {
+            None => {
+                cleaning.request.ticket = ticket;
                 hub.cleanings.push(cleaning);
             }
-            (Some(Errand::Adopted), Some(owned)) => {
-                owned.adopted();
-                hub.cleanings.push(cleaning);
-            }
-            (_, None) | (None, _) => hub.answer(ticket, Err(stale(log))),
+            // The owner of a log that was lent has had its answer.
+            Some(_) if ticket == 0 => {}
+            Some(outcome) => hub.answer(ticket, outcome.map(Answer::Cleaned)),
         }
     }
 }

@@ -142,7 +142,8 @@ impl Opening<'_> {
         for (segment, next) in segments.iter().zip(&segments[1..]).take(first_walked) {
             self.load_sealed(segment, next.base)?;
         }
-        let mut trusted: Vec<i64> = snapshots.iter().copied().filter(|offset| *offset <= recovery_point).collect();
+        let recovered_to = if planted(Bug::TrustTheSnapshot) { i64::MAX } else { recovery_point };
+        let mut trusted: Vec<i64> = snapshots.iter().copied().filter(|offset| *offset <= recovered_to).collect();
         let producers = match clean {
             true => None,
             false => Some(
@@ -194,7 +195,6 @@ impl Opening<'_> {
         let bytes_end = segments.last().map_or(0, |last| last.bytes_before + last.size());
         let start = self.points.start.unwrap_or(0).max(segments[0].base);
         let state = view_of(segments, start, end, bytes_end);
-        let recovered_to = if planted(Bug::TrustTheSnapshot) { i64::MAX } else { recovery_point };
         if !clean {
             self.drop_untrusted_snapshots(&mut snapshots, recovered_to)?;
             report.recovered_segments = (state.segments.len() - first_walked.min(state.segments.len())) as u32;

@@ -87,7 +87,7 @@ fn a_follower_keeps_the_leaders_offsets_and_epochs() {
     assert_eq!(copy(i64::from(i32::MAX) + 200, 3, 3).0, Code::Ok, "too far for the segment: it rolls");
     let found = headers(&rig.read_all(0, 100, i64::from(i32::MAX) + 202));
     assert_eq!(found.iter().map(|header| header.leader_epoch).collect::<Vec<_>>(), [1, 2, 3, 3]);
-    assert_eq!(rig.read(0, 99, 200, 100).unwrap_err().code, Code::OutOfRange);
+    assert_eq!(rig.read(0, 0, 200, 100).unwrap().first_offset, 100, "it may have been compacted from its start on");
     assert_eq!(rig.read(0, 105, 112, 100).unwrap().first_offset, 110, "a gap leads to what follows it");
 }
 

@@ -537,3 +537,33 @@ fn a_sync_that_outlasts_a_cut_counts_nothing_that_came_after_it() {
         assert_eq!(rig.sink.synced(log(0)), 2, "moment {moment}");
     }
 }
+
+/// The second of two used to wait for itself, and whoever asked for the directory afterwards for it.
+#[test]
+fn two_syncs_that_fail_at_once_take_the_directory_offline_once() {
+    let vfs = MemoryVfs::tracked();
+    let (rig, directory, _) = rig_with_log(&vfs, LogConfig::default());
+    rig.open(directory, 1, "t-1", LogConfig::default(), false).unwrap();
+    for slot in 0..2 {
+        rig.append_only(slot, batch(1, 10, 0));
+        vfs.fail_at(Operation::SyncData, &format!("t-{slot}"), 1, EIO);
+    }
+    while rig.engine.step(Role::Lane) {}
+    let (engine, begun) = (rig.engine.clone(), AtomicBool::new(false));
+    vfs.observe(move |_| {
+        // The other one begins and ends while this one runs.
+        if !begun.swap(true, Ordering::Relaxed) {
+            let engine = engine.clone();
+            std::thread::spawn(move || assert!(engine.step(Role::Sync))).join().unwrap();
+        }
+    });
+    let (done, outcome) = std::sync::mpsc::channel();
+    let engine = rig.engine.clone();
+    std::thread::spawn(move || done.send(engine.step(Role::Sync)));
+    assert_eq!(outcome.recv_timeout(std::time::Duration::from_secs(10)), Ok(true), "it comes to an end");
+    vfs.stop_observing();
+    assert_eq!(failures(&rig), 1);
+    for slot in 0..2 {
+        assert_eq!(rig.sync(slot).unwrap_err().code, Code::DirectoryOffline);
+    }
+}

@@ -159,7 +159,7 @@ pub fn compare(rig: &Rig, slot: u32, known: &Known, info: &OpenInfo) -> Result<V
     let mut next = info.start;
     for batch in &held {
         let (base, end) = (batch.base(), batch.end());
-        if base > next || end <= next {
+        if end <= next || base > next && known.missing(next, base, &held).is_some() {
             return Err(format!("a batch of {base}..{end} where {next} is due"));
         }
         let ever = known.ever.get(&base).map(Vec::as_slice).unwrap_or_default();
@@ -216,7 +216,7 @@ fn held_batch(bytes: &[u8]) -> Batch {
         let key = odradek_engine::batch::control_record(&header, &bytes[odradek_engine::batch::HEADER_BYTES..]);
         key.is_ok_and(|(_, key, _)| key.ends_with(&[1]))
     });
-    Batch { header, bytes: bytes.into(), commits }
+    Batch { header, bytes: bytes.into(), commits, key: None }
 }
 
 fn compare_epochs(rig: &Rig, slot: u32, known: &Known, info: &OpenInfo, held: &[Batch]) -> Outcome {

@@ -14,6 +14,8 @@ pub struct Batch {
     pub bytes: Arc<[u8]>,
     /// Of a marker: whether it commits.
     pub commits: Option<bool>,
+    /// Of its only record, where a script gave it one to be compacted by.
+    pub key: Option<u8>,
 }
 
 impl Batch {
@@ -22,7 +24,7 @@ impl Batch {
         bytes[..8].copy_from_slice(&base.to_be_bytes());
         bytes[12..16].copy_from_slice(&leader_epoch.to_be_bytes());
         let header = Header::read(&bytes).expect("a whole batch");
-        Batch { header, bytes: bytes.into(), commits }
+        Batch { header, bytes: bytes.into(), commits, key: None }
     }
 
     pub fn base(&self) -> i64 {
@@ -59,6 +61,8 @@ pub struct Known {
     pub start_asked: i64,
     /// The highest that was ever told, or -1.
     pub high_watermark: i64,
+    /// Compaction may have taken superseded batches below it.
+    pub cleaned: i64,
     /// The highest leader epoch that was ever asked for.
     pub epoch: i32,
     /// All that ever stood at a base offset, the newest last.
@@ -76,6 +80,7 @@ impl Known {
             start: 0,
             start_asked: 0,
             high_watermark: -1,
+            cleaned: 0,
             epoch: 0,
             ever: Arc::default(),
         }
@@ -102,6 +107,17 @@ impl Known {
             }
         }
         line
+    }
+
+    /// Of the batches from `from` to `to`, the first that may not be missing beside those that are held: compaction takes a
+    /// batch when a later one has its key.
+    pub fn missing(&self, from: i64, to: i64, held: &[Batch]) -> Option<&Batch> {
+        let key_at = |base: i64| self.ever.get(&base).and_then(|ever| ever.last()).and_then(|batch| batch.key);
+        let superseded = |batch: &Batch| {
+            let is_later = |later: &Batch| later.base() > batch.base() && key_at(later.base()) == batch.key;
+            batch.end() <= self.cleaned && batch.key.is_some() && held.iter().any(is_later)
+        };
+        self.line(0).into_iter().find(|batch| batch.end() > from && batch.base() < to && !superseded(batch))
     }
 
     /// Where a truncation to `offset` cuts: batches go as a whole.

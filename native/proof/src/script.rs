@@ -56,9 +56,20 @@ pub fn small_segments() -> LogConfig {
 #[derive(Clone, Copy, Debug)]
 pub enum Content {
     Plain,
-    Idempotent { producer: i64 },
-    Transactional { producer: i64 },
-    Marker { producer: i64, commit: bool },
+    /// One record.
+    Keyed {
+        key: u8,
+    },
+    Idempotent {
+        producer: i64,
+    },
+    Transactional {
+        producer: i64,
+    },
+    Marker {
+        producer: i64,
+        commit: bool,
+    },
 }
 
 impl Script {
@@ -186,6 +197,10 @@ impl Script {
             Content::Marker { producer, commit } => {
                 return (marker(producer, 0, commit, 0, self.now_ms), Some(commit));
             }
+            Content::Keyed { key } => {
+                let value = vec![b'v'; self.random.below(90) as usize];
+                return (BatchBuilder::new().record(self.now_ms, Some(&[key]), Some(&value)).build(), None);
+            }
             Content::Plain => BatchBuilder::new(),
             Content::Idempotent { producer } => BatchBuilder::new().producer(producer, 0, next(producer)),
             Content::Transactional { producer } => {
@@ -206,7 +221,8 @@ impl Script {
         let (bytes, commits) = self.build(slot, content);
         let (ticket, epoch, now_ms) = (self.rig.ticket(), self.epoch(slot), self.now_ms);
         let batch = self.known(slot, |known| {
-            let batch = Batch::stamped(bytes.clone(), known.end, epoch, commits);
+            let key = if let Content::Keyed { key } = content { Some(key) } else { None };
+            let batch = Batch { key, ..Batch::stamped(bytes.clone(), known.end, epoch, commits) };
             known.may_hold(batch.clone());
             known.end = batch.end();
             batch
@@ -401,6 +417,27 @@ impl Script {
         let (start, _) = self.marks(slot, answer)?;
         self.known(slot, |known| known.start_asked = start.max(before));
         Ok(())
+    }
+
+    /// Compacts what is below the high watermark.
+    pub fn clean(&mut self, slot: u32) -> Outcome {
+        self.mark(slot);
+        self.known(slot, |known| known.cleaned = known.cleaned.max(known.high_watermark));
+        let now_ms = self.now_ms;
+        let request = |ticket| CleanLog {
+            log: log(slot),
+            ticket,
+            limit: i64::MAX,
+            now_ms,
+            map_bytes: 1 << 20,
+            load_factor: 0.9,
+            buffer_bytes: 300,
+            bytes_per_second: 0.0,
+        };
+        match self.rig.answer(|ticket| Command::Clean(Box::new(request(ticket))))? {
+            Answer::Cleaned(_) => Ok(()),
+            other => Err(format!("a pass is answered with {other:?}")),
+        }
     }
 
     pub fn configure(&mut self, slot: u32, config: LogConfig) -> Outcome {

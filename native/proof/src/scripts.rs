@@ -14,7 +14,7 @@ pub struct Named {
 }
 
 /// All of them.
-pub const SCRIPTS: [Named; 12] = [
+pub const SCRIPTS: [Named; 13] = [
     Named { name: "append", run: append },
     Named { name: "roll", run: roll },
     Named { name: "truncate", run: truncate },
@@ -23,6 +23,7 @@ pub const SCRIPTS: [Named; 12] = [
     Named { name: "checkpoint", run: checkpoint },
     Named { name: "retain", run: retain },
     Named { name: "delete-records", run: delete_records },
+    Named { name: "compact", run: compact },
     Named { name: "topics", run: topics },
     Named { name: "shutdown", run: shutdown },
     Named { name: "epochs", run: epochs },
@@ -183,6 +184,34 @@ fn delete_records(s: &mut Script) -> Outcome {
     s.mark(a);
     s.advance_start(a, end)?;
     s.restart(true)
+}
+
+fn compact(s: &mut Script) -> Outcome {
+    let a = s.create("a-0", LogConfig { compacted: true, deletes: false, ..small_segments() })?;
+    for round in 0..3 {
+        for _ in 0..14 {
+            let key = s.random.below(5) as u8;
+            s.append(a, Content::Keyed { key })?;
+        }
+        if round == 1 {
+            s.roll(a)?;
+        }
+        // The first pass may do no more than move the recovery point.
+        s.clean(a)?;
+        s.append(a, Content::Keyed { key: 9 })?;
+        s.clean(a)?;
+        // The files that it has replaced go.
+        s.now_ms += 2000;
+        s.append(a, Content::Keyed { key: 0 })?;
+        if round == 0 {
+            s.checkpoint()?;
+            s.restart(true)?;
+        }
+        if round == 1 {
+            s.kill()?;
+        }
+    }
+    s.clean(a)
 }
 
 fn topics(s: &mut Script) -> Outcome {

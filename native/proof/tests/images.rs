@@ -4,7 +4,7 @@
 use odradek_proof::campaign::run;
 use odradek_proof::scripts::SCRIPTS;
 
-/// With twelve scripts more than 50,000.
+/// With thirteen scripts more than 50,000.
 const IMAGES: u64 = 4_200;
 
 fn every_image_of(name: &str) {
@@ -57,6 +57,11 @@ fn segments_that_retention_lets_go_stay_whole_or_go_when_power_fails() {
 #[test]
 fn deleted_records_stay_deleted_and_no_others_go_when_power_fails() {
     every_image_of("delete-records");
+}
+
+#[test]
+fn the_newest_record_of_each_key_is_there_when_power_fails_around_compaction() {
+    every_image_of("compact");
 }
 
 #[test]

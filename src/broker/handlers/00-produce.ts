@@ -16,7 +16,8 @@
 
 import type { Appended, BatchSource, PreparedAnswer } from '../../log/log.ts'
 import { clientErrorCode } from '../../log/log-errors.ts'
-import type { AppendSink, Partition } from '../../partition/partition.ts'
+import type { Partition } from '../../partition/partition.ts'
+import type { AppendSink } from '../../partition/ports.ts'
 import type { ProduceRequest } from '../../protocol/apis/00-produce.ts'
 import { produce } from '../../protocol/apis/00-produce.ts'
 import type { KafkaErrorCode } from '../../protocol/error-codes.ts'

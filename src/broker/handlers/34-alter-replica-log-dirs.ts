@@ -3,7 +3,8 @@
  * they are on their way; DescribeLogDirs shows how far they are.
  *
  * Order of checks for each partition, as in Kafka: the name is short enough for a copy, the directory is configured, and
- * online; the partition is here (else the directory is remembered for it), and online; no directory is offline.
+ * online; the partition is here (else the directory is remembered for it, and the answer says whether the metadata has the
+ * partition), and online; no directory is offline.
  */
 import type { AlterReplicaLogDirsRequest } from '../../protocol/apis/34-alter-replica-log-dirs.ts'
 import { alterReplicaLogDirs } from '../../protocol/apis/34-alter-replica-log-dirs.ts'

@@ -41,7 +41,7 @@ node.id | INT | required | >=0 | high | read-only | works | Number of this node 
 num.replica.alter.log.dirs.threads | INT | null |  | high | read-only | stored | Threads that move replicas between data directories.
 num.replica.fetchers | INT | 1 | >=1 | high | cluster-wide | stored | Connections with which a follower reads from one leader.
 process.roles | LIST | required | list broker/controller nonempty | high | read-only | works | What this node is: broker, controller or both.
-replica.alter.log.dirs.io.max.bytes.per.second | LONG | 9223372036854775807 | >=0 | medium | per-broker | internal | Ceiling of what moves of replicas between data directories copy, in bytes a second.
+replica.alter.log.dirs.io.max.bytes.per.second | LONG | 9223372036854775807 | >=0 | medium | per-broker | internal, works | Ceiling of what moves of replicas between data directories copy, in bytes a second.
 replica.fetch.backoff.ms | INT | 1000 | >=0 | medium | read-only | stored | Pause of a follower after a failed fetch, in milliseconds.
 replica.fetch.max.bytes | INT | 1048576 | >=0 | medium | read-only | stored | Bytes of one partition that a follower asks for in one fetch.
 replica.fetch.min.bytes | INT | 1 |  | high | read-only | stored | Bytes that a follower waits for.

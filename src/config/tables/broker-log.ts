@@ -36,7 +36,7 @@ log.flush.scheduler.interval.ms | LONG | 9223372036854775807 |  | high | read-on
 log.flush.start.offset.checkpoint.interval.ms | INT | 60000 | >=0 | high | read-only | works | How often log start offsets are written to their checkpoint, in milliseconds.
 log.index.interval.bytes | INT | 4096 | >=0 | medium | cluster-wide | works | Bytes of log between two entries of the offset index.
 log.index.size.max.bytes | INT | 10485760 | >=4 | medium | cluster-wide | works | Largest size of an index file, in bytes; a full index rolls the segment.
-log.initial.task.delay.ms | LONG | 30000 | >=0 | low | read-only | internal | Pause between start and the first background task on logs, in milliseconds.
+log.initial.task.delay.ms | LONG | 30000 | >=0 | low | read-only | internal, works | Pause between start and the first background task on logs, in milliseconds.
 log.local.retention.bytes | LONG | -2 | >=-2 | medium | cluster-wide | stored | Bytes of a tiered partition kept on local disk; -2 follows log.retention.bytes.
 log.local.retention.ms | LONG | -2 | >=-2 | medium | cluster-wide | stored | Age up to which a tiered segment is kept on local disk, in milliseconds; -2 follows log.retention.ms.
 log.message.timestamp.after.max.ms | LONG | 3600000 | >=0 | medium | cluster-wide | works | How far ahead of the broker's clock a record's timestamp may lie, in milliseconds.

@@ -15,7 +15,7 @@ flush.messages | LONG | 9223372036854775807 | >=1 | medium | works | Messages af
 flush.ms | LONG | 9223372036854775807 | >=0 | medium | works | Age at which an unflushed message is flushed to disk, in milliseconds.
 follower.replication.throttled.replicas | LIST |  | replicas | medium | stored | Replicas that are throttled as followers, as partition:broker, or \`*\`.
 index.interval.bytes | INT | 4096 | >=0 | medium | works | Bytes of log between two entries of the offset index.
-internal.segment.bytes | INT | null |  | medium | internal | Size at which a segment is rolled, for tests, in bytes.
+internal.segment.bytes | INT | null |  | medium | internal, works | Size at which a segment is rolled, for tests, in bytes.
 leader.replication.throttled.replicas | LIST |  | replicas | medium | stored | Replicas that are throttled as leaders, as partition:broker, or \`*\`.
 local.retention.bytes | LONG | -2 | >=-2 | medium | stored | Bytes of a tiered partition kept on local disk; -2 follows retention.bytes.
 local.retention.ms | LONG | -2 | >=-2 | medium | stored | Age up to which a tiered segment is kept on local disk, in milliseconds; -2 follows retention.ms.

@@ -20,6 +20,11 @@ function edit(
 }
 
 const THROTTLED = 'leader.replication.throttled.replicas'
+const MOVES = 'replica.alter.log.dirs.io.max.bytes.per.second'
+const LEADERS = 'leader.replication.throttled.rate'
+const FOLLOWERS = 'follower.replication.throttled.rate'
+const notReplicated = 'nothing is replicated, and so nothing listens'
+const noListener = 'nothing listens to what is set for one listener'
 const thenStuck = 'Kafka takes it, and from then on no topic with configs can be created or altered'
 
 export const cases: readonly Case[] = [
@@ -238,6 +243,53 @@ export const cases: readonly Case[] = [
     ],
   },
   { id: 'all brokers: replaced by nothing', steps: [{ replace: [[broker, '', []]] }] },
+  edit(broker, '1', MOVES, set, '1000', 'this broker: the throttle of moves between directories'),
+  edit(broker, '1', MOVES, set, '-1', 'this broker: a negative throttle'),
+  edit(broker, '1', MOVES, set, '1.5', 'this broker: half a byte of throttle'),
+  edit(broker, '1', MOVES, set, '0', 'this broker: a throttle of nothing'),
+  edit(broker, '1', MOVES, append, '1', 'this broker: appended to the throttle'),
+  edit(broker, '1', MOVES, remove, null, 'this broker: the throttle is unset'),
+  edit(broker, '1', MOVES, remove, null, 'this broker: the throttle is unset again'),
+  edit(broker, '', MOVES, set, '2000', 'all brokers: the throttle of moves between directories'),
+  { id: 'this broker: the throttle that is set for all', steps: [{ describe: [broker, '1', [MOVES]] }] },
+  edit(broker, '', MOVES, remove, null, 'all brokers: the throttle is unset'),
+  edit(broker, '1', LEADERS, set, '1000', 'this broker: the throttle of its leaders', notReplicated),
+  edit(broker, '1', LEADERS, set, '-1', 'this broker: a negative throttle of its leaders', notReplicated),
+  edit(broker, '1', LEADERS, remove, null, 'this broker: the throttle of its leaders is unset'),
+  edit(broker, '1', FOLLOWERS, set, '1000', 'this broker: the throttle of its followers', notReplicated),
+  edit(broker, '1', FOLLOWERS, remove, null, 'this broker: the throttle of its followers is unset'),
+  ...(
+    [
+      ['1', 'listener.name.plaintext.ssl.keystore.type', noListener],
+      ['1', 'listener.name.plaintext.max.connections', noListener],
+      ['1', 'listener.name.plaintext.max.connection.creation.rate', noListener],
+      ['1', 'listener.name.plaintext.message.max.bytes', noListener],
+      ['1', 'listener.name.plaintext.node.id', noListener],
+      ['1', 'listener.name.plaintext.no.such.key', noListener],
+      ['1', 'listener.name.plaintext', noListener],
+      ['1', 'listener.name.nobody.ssl.keystore.type', noListener],
+      ['1', 'listener.name.nobody.max.connections', noListener],
+      ['1', 'listener.name..max.connections', noListener],
+      ['1', 'listener.name.plaintext.plain.sasl.jaas.config', noListener],
+      ['', 'listener.name.plaintext.ssl.keystore.type'],
+      ['', 'listener.name.plaintext.max.connections', noListener],
+      ['', 'listener.name.plaintext.max.connection.creation.rate', noListener],
+      ['', 'listener.name.plaintext.message.max.bytes'],
+      ['', 'listener.name.plaintext.node.id'],
+      ['', 'listener.name.plaintext.no.such.key'],
+      ['', 'listener.name.plaintext', noListener],
+      ['', 'listener.name.nobody.ssl.keystore.type'],
+      ['', 'listener.name.nobody.max.connections', noListener],
+      ['', 'listener.name..max.connections', noListener],
+      ['', 'listener.name.plaintext.plain.sasl.jaas.config'],
+    ] as const
+  ).flatMap(([name, key, differs]) => {
+    const whose = `${name === '' ? 'all brokers' : 'this broker'}: ${key}`
+    return [
+      edit(broker, name, key, set, '7', whose, differs),
+      edit(broker, name, key, remove, null, `${whose} is unset`),
+    ]
+  }),
 
   edit(group, 'g', 'consumer.session.timeout.ms', set, '50000', 'group: a value is set'),
   edit(group, 'g', 'consumer.heartbeat.interval.ms', set, '6000', 'group: a second one'),

@@ -5,6 +5,7 @@
  *   consume BOOTSTRAP TOPIC COUNT           assign, seek to the beginning, print offset, key and value
  *   times   BOOTSTRAP TOPIC TIME            offsetsForTimes, beginningOffsets, endOffsets
  *   admin   BOOTSTRAP TOPIC                 create, describe, grow, configs, cluster, delete
+ *   move    BOOTSTRAP TOPIC                 partition 0 to another directory of broker 1, and what can't be moved
  *   alter   BOOTSTRAP TOPIC GROUP           set, append, subtract and unset configs, be refused, list what has configs
  */
 import java.time.Duration;
@@ -13,7 +14,9 @@ import java.util.concurrent.*;
 import org.apache.kafka.clients.admin.*;
 import org.apache.kafka.clients.consumer.*;
 import org.apache.kafka.clients.producer.*;
+import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.TopicPartitionReplica;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.serialization.*;
 
@@ -24,6 +27,7 @@ public class Clients {
       case "consume" -> consume(args[1], args[2], Integer.parseInt(args[3]));
       case "times" -> times(args[1], args[2], Long.parseLong(args[3]));
       case "admin" -> admin(args[1], args[2]);
+      case "move" -> move(args[1], args[2]);
       case "alter" -> alter(args[1], args[2], args[3]);
       default -> throw new IllegalArgumentException(args[0]);
     }
@@ -100,6 +104,51 @@ public class Clients {
       System.out.println("max timestamp " + admin.listOffsets(Map.of(partition, OffsetSpec.maxTimestamp())).partitionResult(partition).get().offset());
       admin.deleteTopics(List.of(topic)).all().get();
       System.out.println("deleted");
+    }
+  }
+
+  static void move(String bootstrap, String topic) throws Exception {
+    TopicPartition partition = new TopicPartition(topic, 0);
+    TopicPartitionReplica replica = new TopicPartitionReplica(topic, 0, 1);
+    try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
+      String from = admin.describeReplicaLogDirs(List.of(replica)).values().get(replica).get().getCurrentReplicaLogDir();
+      Set<String> directories = new TreeSet<>(admin.describeLogDirs(List.of(1)).allDescriptions().get().get(1).keySet());
+      directories.remove(from);
+      String to = directories.iterator().next();
+      place(admin, "before", replica, from, to);
+      admin.alterReplicaLogDirs(Map.of(replica, to)).all().get();
+      for (int i = 0; i < 300; i++, Thread.sleep(100)) {
+        var info = admin.describeReplicaLogDirs(List.of(replica)).values().get(replica).get();
+        if (to.equals(info.getCurrentReplicaLogDir()) && info.getFutureReplicaLogDir() == null) break;
+      }
+      place(admin, "moved", replica, from, to);
+      admin.alterReplicaLogDirs(Map.of(replica, to)).all().get();
+      place(admin, "the same", replica, from, to);
+      failing("nowhere", admin.alterReplicaLogDirs(Map.of(replica, "/nowhere")).all());
+      TopicPartitionReplica missing = new TopicPartitionReplica(topic, 99, 1);
+      failing("no partition", admin.alterReplicaLogDirs(Map.of(missing, to)).values().get(missing));
+      admin.alterPartitionReassignments(Map.of(partition, Optional.of(new NewPartitionReassignment(List.of(1))))).all().get();
+      System.out.println("reassigned: " + admin.listPartitionReassignments(Set.of(partition)).reassignments().get());
+      failing("none", admin.alterPartitionReassignments(Map.of(partition, Optional.of(new NewPartitionReassignment(List.of(9))))).all());
+      failing("taken back", admin.alterPartitionReassignments(Map.of(partition, Optional.empty())).all());
+      TopicPartition unknown = new TopicPartition(topic + "-absent", 0);
+      failing("no topic", admin.alterPartitionReassignments(Map.of(unknown, Optional.of(new NewPartitionReassignment(List.of(1))))).all());
+    }
+  }
+
+  static void place(Admin admin, String what, TopicPartitionReplica replica, String from, String to) throws Exception {
+    var info = admin.describeReplicaLogDirs(List.of(replica)).values().get(replica).get();
+    String current = info.getCurrentReplicaLogDir();
+    String where = from.equals(current) ? "here" : to.equals(current) ? "there" : "nowhere";
+    System.out.println(what + ": " + where + ", " + (info.getFutureReplicaLogDir() == null ? "no copy" : "a copy"));
+  }
+
+  static void failing(String what, KafkaFuture<?> future) throws Exception {
+    try {
+      future.get();
+      System.out.println(what + ": done");
+    } catch (ExecutionException e) {
+      System.out.println(what + ": " + e.getCause().getClass().getSimpleName());
     }
   }
 

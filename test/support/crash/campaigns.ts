@@ -38,6 +38,7 @@ export const powerCuts = async (options: PowerOptions): Promise<CrashReport> => 
     const report = await crashes({
       ...options,
       keepsAll: options.flush === 'group',
+      cutsPower: true,
       start: () => {
         current = startServer({ dirs: [dir], flush: options.flush, ...(preload && { env: preload.env }) })
         return current
@@ -62,27 +63,34 @@ export interface KillOptions {
   readonly crashes: number
   readonly seed: number
   readonly flush: 'group' | 'os'
+  /** Replicas move between two directories meanwhile. */
+  readonly moves?: boolean
 }
+
+/** Slow enough that a copy is broken off now and then. */
+const movesSlowly = { 'replica.alter.log.dirs.io.max.bytes.per.second': 400_000 }
 
 /** kill -9: the page cache stays, so nothing may be lost whatever `flush` says. @throws Violation */
 export const kills = async (options: KillOptions): Promise<CrashReport> => {
-  const dir = temporaryFolder('kill')
+  const folder = temporaryFolder('kill')
+  const dirs = options.moves ? [join(folder, 'a'), join(folder, 'b')] : [folder]
+  const settings = options.moves ? movesSlowly : {}
   let current: ReturnType<typeof startServer> | undefined
   try {
     const report = await crashes({
       ...options,
       start: () => {
-        current = startServer({ dirs: [dir], flush: options.flush })
+        current = startServer({ dirs, flush: options.flush, settings })
         return current
       },
       crash: async ({ running }) => {
         await running.kill('SIGKILL')
       },
     })
-    await verify(dir)
+    for (const dir of dirs) await verify(dir)
     return report
   } finally {
     await current?.running.kill('SIGKILL')
-    removeFolder(dir)
+    removeFolder(folder)
   }
 }

@@ -13,16 +13,25 @@ export interface CrashOptions {
   start(): Server
   /** The power goes, or only the process: afterwards nobody runs, and what is left is left. */
   crash(server: Server): Promise<void>
+  /**
+   * `crash` cuts the power of the disk alone. The host lives on, and the kernel lets a sync succeed that ends around the
+   * cut although its bytes are gone; no answer leaves a machine without power, so none counts from the cut on.
+   */
+  readonly cutsPower?: boolean
   /** Everything that was written so far is kept. */
   sync?(): void
   /** False: what was not synced may be gone, acknowledged or not. */
   readonly keepsAll?: boolean
+  /** There are two directories, and replicas move. */
+  readonly moves?: boolean
 }
 
 export interface CrashReport {
   crashes: number
   acknowledged: number
   expired: boolean
+  /** Replicas that were seen to have moved. */
+  moved: number
 }
 
 type Moment = 'load' | 'start' | 'stopping' | 'stopped'
@@ -35,7 +44,7 @@ const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(r
 export const crashes = async (options: CrashOptions): Promise<CrashReport> => {
   const random = new Prng(options.seed)
   const below = (limit: number): number => random.u32() % limit
-  const workload = new Workload()
+  const workload = new Workload({ moves: options.moves })
   const keepsAll = options.keepsAll ?? true
 
   const first = options.start()
@@ -54,11 +63,16 @@ export const crashes = async (options: CrashOptions): Promise<CrashReport> => {
     return started
   }
 
+  const crash = async (running: Server): Promise<void> => {
+    if (options.cutsPower) workload.hangUp()
+    await options.crash(running)
+  }
+
   const crashAt = async (moment: Moment): Promise<void> => {
     if (moment === 'start' && server === undefined) {
       const starting = options.start()
       await pause(below(600))
-      await options.crash(starting)
+      await crash(starting)
       return
     }
     const running = await up()
@@ -75,7 +89,7 @@ export const crashes = async (options: CrashOptions): Promise<CrashReport> => {
         if (code !== 0) throw new Violation(`it stopped with ${code}:\n${stderr}`)
       } else await pause(below(100))
     }
-    await options.crash(running)
+    await crash(running)
     server = undefined
     await load
   }
@@ -93,5 +107,10 @@ export const crashes = async (options: CrashOptions): Promise<CrashReport> => {
   const last = await up()
   const { code, stderr } = await last.running.kill('SIGTERM')
   if (code !== 0) throw new Violation(`after seed ${options.seed} it stopped with ${code}:\n${stderr}`)
-  return { crashes: options.crashes, acknowledged: workload.acknowledged, expired: workload.hasExpired }
+  return {
+    crashes: options.crashes,
+    acknowledged: workload.acknowledged,
+    expired: workload.hasExpired,
+    moved: workload.moved,
+  }
 }

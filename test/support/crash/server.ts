@@ -14,12 +14,13 @@ export interface ServerOptions {
   /** `log.dirs`; the first has the metadata. */
   readonly dirs: readonly string[]
   readonly flush: 'group' | 'os'
+  readonly settings?: Readonly<Record<string, string | number>>
   readonly env?: Readonly<Record<string, string>>
 }
 
-export const startServer = ({ dirs, flush, env = {} }: ServerOptions): Server => {
+export const startServer = ({ dirs, flush, settings: more = {}, env = {} }: ServerOptions): Server => {
   const [program, args] = odradekCommand()
-  const settings = { ...workloadSettings, 'log.dirs': dirs.join(',') }
+  const settings = { ...workloadSettings, ...more, 'log.dirs': dirs.join(',') }
   const configs = Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`])
   const serve = ['serve', '--host', '127.0.0.1', '--port', '0', '--flush', flush, ...configs]
   const running = startProgram(program, [...args, ...serve], {

@@ -1,12 +1,13 @@
 /**
  * What a broker is made to do while it is crashed: producers on topics that roll segments, expire and compact, readers,
- * commits of groups, topics that come and go. After each start `check` says whether every promise was kept.
+ * commits of groups, topics that come and go, replicas that move between directories. After each start `check` says whether every promise was kept.
  */
 import { createTopics } from '../../../src/protocol/apis/19-create-topics.ts'
 import { ErrorCode } from '../../../src/protocol/error-codes.ts'
 import { findGroup } from '../groups.ts'
 import { WireClient } from '../wire-client.ts'
 import { Committer } from './committer.ts'
+import { Mover } from './mover.ts'
 import { type Keeping, PartitionLoad, Refused } from './partition-load.ts'
 import { PassingTopic } from './passing-topic.ts'
 import { bounds, readSome } from './reading.ts'
@@ -54,9 +55,21 @@ export class Workload {
   )
   readonly #committers = ['reads', 'writes', 'waits'].map(name => new Committer(`group-${name}`, 'plain'))
   readonly #passing = ['passing-a', 'passing-b'].map(name => new PassingTopic(name))
+  readonly #clients = new Set<WireClient>()
+
+  readonly #mover: Mover | undefined
+
+  /** `moves`: there are two directories, and replicas go from one to the other. */
+  constructor({ moves = false }: { readonly moves?: boolean | undefined } = {}) {
+    if (moves) this.#mover = new Mover([...topics.map(({ name }) => name), '__consumer_offsets'])
+  }
 
   get #workers(): readonly Worker[] {
-    return [...this.partitions, ...this.#committers, ...this.#passing]
+    return [...this.partitions, ...this.#committers, ...this.#passing, ...(this.#mover ? [this.#mover] : [])]
+  }
+
+  get moved(): number {
+    return this.#mover?.moved ?? 0
   }
 
   /** Promises that were given so far. */
@@ -101,16 +114,23 @@ export class Workload {
       let client: WireClient | undefined
       try {
         client = await WireClient.connect(port)
+        this.#clients.add(client)
         await worker.run(client, goes)
       } catch (error) {
         const ends = error instanceof Refused || /closed|ECONN/.test((error as Error).message)
         if (!ends || !disturbed()) throw error
       } finally {
+        if (client !== undefined) this.#clients.delete(client)
         await client?.close()
       }
     }
     const ended = await Promise.allSettled([...this.#workers, this.#reader].map(work))
     for (const each of ended) if (each.status === 'rejected') throw each.reason
+  }
+
+  /** Nothing that the broker says from now on is heard: what has no answer yet never gets one. */
+  hangUp(): void {
+    for (const client of this.#clients) void client.close()
   }
 
   /** Reads what can be read, behind the producers. */

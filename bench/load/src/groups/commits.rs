@@ -4,9 +4,9 @@
 use super::classic::{Classic, Options as MemberOptions};
 use super::crowd::Crowd;
 use super::messages::{Commit, NONE, committed, offset_commit};
-use super::options::Options;
 use super::wire::Answer;
 use crate::figures::Figures;
+use crate::options::Options;
 use crate::process::cpu_ms;
 use std::time::Duration;
 

@@ -7,7 +7,7 @@
 use super::classic::{Classic, Options as MemberOptions};
 use super::consumer::Consumers;
 use super::crowd::Crowd;
-use super::options::Options;
+use crate::options::Options;
 use crate::process::{cpu_ms, rss_anon_mb};
 use std::time::{Duration, Instant};
 

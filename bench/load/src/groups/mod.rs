@@ -6,13 +6,12 @@ mod consumer;
 mod crowd;
 mod idle;
 mod messages;
-mod options;
 mod rebalance;
 mod schedule;
 mod wire;
 
+use crate::options::Options;
 use crowd::Crowd;
-use options::Options;
 use std::time::{Duration, Instant};
 use wire::Answer;
 

@@ -3,7 +3,7 @@
 use super::classic::{Classic, Options as MemberOptions};
 use super::consumer::Consumers;
 use super::crowd::Crowd;
-use super::options::Options;
+use crate::options::Options;
 use crate::process::cpu_ms;
 use std::time::Duration;
 

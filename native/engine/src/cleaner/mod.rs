@@ -5,7 +5,7 @@
 //! the log's first one up to what the table speaks for anew (`filter`, `output`), a group of them at a time, and puts each
 //! new one in the place of its group (`swap`) before it goes on. Who is cleaned when is the caller's decision.
 //!
-//! Invariants: a pass works on the sealed segments that the lane handed over, and changes nothing of the log; the lane
+//! Invariants: a pass works on the sealed segments that the log's owner handed over, and changes nothing of the log; the owner
 //! adopts what it wrote, or refuses because the log is another one by now. What is cleaned lies below a recovery point
 //! on disk: recovery never meets the gaps. Damage ends the pass, and nothing is written over it.
 

@@ -1,21 +1,21 @@
-//! What the lane does for a pass: begins it, shows what it wrote to readers, ends it.
+//! What a log's owner, the lane or whom it is lent to, does for a pass: begins it, shows what it wrote to readers, ends it.
 //!
 //! Invariants: one pass of a log at a time. What a pass wrote comes in the place of exactly the segments that it read, or
 //! not at all. A log that is cut, closed or deleted stops its pass first; whatever moves names of segments waits until
 //! those of an adopted one are final.
 
-use super::pass::Found;
+use super::pass::{Cleaning, Errand, Found};
 use super::range::{CleanRange, base_of};
 use super::swap::{Replacement, move_names};
 use super::token::{Stop, Token};
-use crate::command::{Answer, CleanLog, Failure};
+use crate::command::{Answer, CleanInfo, CleanLog, Failure};
 use crate::error::Code;
 use crate::log::Log;
 use std::sync::Arc;
 
 impl Log {
     /// Shows the cleaned segment to readers in the place of the old ones. False: the log is not the one that was read.
-    pub fn adopt(&mut self, replacement: &Arc<Replacement>) -> bool {
+    fn adopt(&mut self, replacement: &Arc<Replacement>) -> bool {
         let state = self.shared.view.state();
         let (old, segments) = (&replacement.old, &state.segments);
         let Some(at) = segments.iter().position(|segment| Arc::ptr_eq(segment, &old[0])) else { return false };
@@ -71,8 +71,27 @@ impl Log {
         Ok((found, queue))
     }
 
-    pub fn end_cleaning(&mut self) {
-        self.cleaning = None;
+    /// Does what a pass has come for. None: it goes on; otherwise it is over, with this outcome.
+    pub fn run_errand(&mut self, cleaning: &mut Cleaning) -> Option<Result<CleanInfo, Failure>> {
+        match cleaning.errand.take() {
+            Some(Errand::Adopt(replacement)) => {
+                let adopted = self.adopt(&replacement);
+                cleaning.adopted(adopted);
+                None
+            }
+            Some(Errand::Adopted) => {
+                self.adopted();
+                None
+            }
+            Some(Errand::End(outcome)) => {
+                self.cleaning = None;
+                Some(outcome)
+            }
+            None => {
+                let text = format!("a pass over {} came without an errand", self.shared.name);
+                Some(Err(Failure { code: Code::Internal, text }))
+            }
+        }
     }
 
     /// What a pass would find.

@@ -6,9 +6,11 @@
 //! its offset is given out, and a batch that is not whole does not count: the length field of its header is stored last.
 
 mod append;
+mod clean;
 mod frame;
 mod window;
 
+use crate::cleaner::Cleaning;
 use crate::command::{Answer, Failure, LogRef, ReadBytes, ReadFlags};
 use crate::config::{CompressionType, LogConfig, TimestampType};
 use crate::driver::Engine;
@@ -40,6 +42,8 @@ pub struct MappedLog {
     /// Bytes since somebody asked for the disk: soon after it, maps cost more than they save.
     since_sync: u64,
     swept_ms: Option<i64>,
+    /// A pass of compaction whose errand is done.
+    pass: Option<Box<Cleaning>>,
 }
 
 #[derive(Default)]
@@ -86,6 +90,7 @@ impl MappedLog {
             writer,
             since_sync: u64::MAX,
             swept_ms: None,
+            pass: None,
         };
         mapped.new_segment();
         Some(mapped)
@@ -95,6 +100,7 @@ impl MappedLog {
     pub fn give_back(mut self) {
         self.settle();
         self.window = None;
+        self.go_on(0);
         // What can't be cut off is zeros, which the next opening takes for what they are.
         let _ = self.log.cut_reserve();
         self.engine.clone().take_back(self.log);

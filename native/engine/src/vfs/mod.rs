@@ -1,7 +1,8 @@
 //! The file system as the engine sees it: the only door to files, directories and locks.
 //!
-//! Two implementations: `posix` (libc and std, so that preloaded faults reach it) and `memory` (for brokers without a
-//! directory, and for tests: crash images, failures at the nth operation, stalls). Everything else in the crate takes
+//! Three implementations: `posix` (libc and std, so that preloaded faults reach it), `memory` (for brokers without a
+//! directory, and for tests: crash images, failures at the nth operation, stalls), and `overlay` (reads through to another
+//! and keeps changes to itself). Everything else in the crate takes
 //! a `&dyn Vfs`; nothing else opens, renames, syncs or locks.
 //!
 //! Rules that callers keep:
@@ -18,6 +19,7 @@ mod map;
 mod memory;
 mod memory_io;
 mod memory_map;
+mod overlay;
 mod pages;
 mod platform;
 mod posix;
@@ -35,6 +37,8 @@ pub use platform::{descriptors, is_no_space};
 pub enum VfsKind {
     Posix,
     Memory(MemoryVfs),
+    /// Of the other one nothing is changed; what is changed here is gone with the directory.
+    ReadOnly(Box<VfsKind>),
 }
 
 impl VfsKind {
@@ -42,6 +46,7 @@ impl VfsKind {
         match self {
             VfsKind::Posix => Arc::new(posix::PosixVfs::default()),
             VfsKind::Memory(memory) => Arc::new(memory.clone()),
+            VfsKind::ReadOnly(below) => Arc::new(overlay::OverlayVfs::over(below.open())),
         }
     }
 }
@@ -86,7 +91,12 @@ pub struct Space {
 }
 
 /// Held as long as it lives.
-pub trait Lock: Send + Sync {}
+pub trait Lock: Send + Sync {
+    /// It is somebody else's, who may be writing: nobody took it here.
+    fn is_anothers(&self) -> bool {
+        false
+    }
+}
 
 pub trait Vfs: Send + Sync {
     /// Whether a sync costs anything: a file system that forgets all at the end of the process has nothing to sync.

@@ -1,4 +1,4 @@
-//! The command line of the group programs: `--name value`, each with a default or required.
+//! The command line of the programs with a name: `--name value`, each with a default or required.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -1,0 +1,30 @@
+/**
+ * The disk's own rate: fio writes so many bytes and calls fdatasync, over and over, in one thread.
+ *
+ * Invariants: it writes as our segments are written, at the end of a file that grows; its file lies in the folder that is
+ * measured and goes afterwards.
+ */
+import { execFileSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Writes with their syncs a second; undefined where there is no fio. */
+export function fioSyncs(folder: string, bytes: number, seconds: number): number | undefined {
+  const job = [
+    '--name=append',
+    '--ioengine=psync',
+    '--rw=write',
+    '--fdatasync=1',
+    '--time_based',
+    `--runtime=${seconds}`,
+  ]
+  const file = [`--bs=${bytes}`, '--size=256m', '--file_append=1', '--fallocate=none', `--directory=${folder}`]
+  try {
+    const text = execFileSync('fio', [...job, ...file, '--output-format=json'], { encoding: 'utf8' })
+    return JSON.parse(text.slice(text.indexOf('{'))).jobs[0].write.iops as number
+  } catch {
+    return undefined
+  } finally {
+    rmSync(join(folder, 'append.0.0'), { force: true })
+  }
+}
