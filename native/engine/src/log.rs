@@ -190,7 +190,7 @@ impl Log {
         // Under flush=os a sealed segment goes to the disk at its roll, as Kafka's does, and no sooner.
         let rolled = std::mem::take(&mut self.rolled);
         let due = match self.config.flush {
-            Flush::Group => self.bytes_end.saturating_sub(self.advanced.bytes) >= ADVANCE_BYTES,
+            Flush::Group => self.bytes_behind() >= ADVANCE_BYTES,
             Flush::Os => rolled,
         };
         due && self.advance(now_ms)
@@ -227,6 +227,15 @@ impl Log {
             self.expiring.shrink_to_fit();
         }
         false
+    }
+
+    pub fn bytes_end(&self) -> u64 {
+        self.bytes_end
+    }
+
+    /// Bytes written since the last recovery point was begun, where they count as on disk.
+    pub fn bytes_behind(&self) -> u64 {
+        if self.config.flush == Flush::Group { self.bytes_end.saturating_sub(self.advanced.bytes) } else { 0 }
     }
 
     /// There is more than the last recovery point was begun for.

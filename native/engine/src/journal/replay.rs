@@ -17,11 +17,24 @@ use std::sync::Arc;
 /// Files that are held open at once.
 const OPEN_FILES: usize = 256;
 
-/// False: there is no journal. `recovery_point`: of the log in a folder, as it is on disk.
-pub fn replay(vfs: &dyn Vfs, root: &str, recovery_point: impl Fn(&str) -> i64) -> io::Result<bool> {
+/// So many files get one sync of everything instead of one each.
+const MANY_FILES: usize = 16;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replayed {
+    /// There is no journal.
+    Nothing,
+    Journal,
+    /// And by the way everything else in the directory was brought to the disk.
+    WithEverything,
+}
+
+/// `recovery_point`: of the log in a folder, as it is on disk. `doubted`: what can be read may not be on disk, although a
+/// sync finds nothing to do.
+pub fn replay(vfs: &dyn Vfs, root: &str, doubted: bool, recovery_point: impl Fn(&str) -> i64) -> io::Result<Replayed> {
     let folder = path(root, FOLDER);
     if !vfs.list(root)?.iter().any(|entry| entry.folder && entry.name == FOLDER) {
-        return Ok(false);
+        return Ok(Replayed::Nothing);
     }
     let mut halves = Vec::new();
     for name in HALVES {
@@ -42,8 +55,15 @@ pub fn replay(vfs: &dyn Vfs, root: &str, recovery_point: impl Fn(&str) -> i64) -
             }
         }
     }
-    let mut targets =
-        Targets { vfs, root, recovery_point, logs: BTreeMap::new(), open: BTreeMap::new(), touched: BTreeSet::new() };
+    let mut targets = Targets {
+        vfs,
+        root,
+        doubted,
+        recovery_point,
+        logs: BTreeMap::new(),
+        open: BTreeMap::new(),
+        touched: BTreeSet::new(),
+    };
     for record in &records {
         for entry in &record.entries {
             if let Entry::Bytes(place, bytes) = entry
@@ -53,9 +73,16 @@ pub fn replay(vfs: &dyn Vfs, root: &str, recovery_point: impl Fn(&str) -> i64) -
             }
         }
     }
-    targets.sync()?;
+    let replayed = targets.sync()?;
     writer::remove(vfs, root, &order)?;
-    Ok(true)
+    Ok(replayed)
+}
+
+/// Whether the file has these bytes at this position.
+fn holds(file: &dyn File, position: u64, bytes: &[u8]) -> io::Result<bool> {
+    let mut found = vec![0; bytes.len()];
+    vfs::read_exact_at(file, &mut found, position)?;
+    Ok(found == bytes)
 }
 
 /// The whole records from the beginning of a file on.
@@ -112,6 +139,7 @@ type Target = (Arc<dyn File>, u64);
 struct Targets<'a, P> {
     vfs: &'a dyn Vfs,
     root: &'a str,
+    doubted: bool,
     recovery_point: P,
     /// Topic id of the log in a folder, and its recovery point; None: there is no such folder.
     logs: BTreeMap<String, Option<(Option<String>, i64)>>,
@@ -144,9 +172,14 @@ impl<P: Fn(&str) -> i64> Targets<'_, P> {
             return Ok(());
         }
         self.touched.insert(file);
-        // Also what can be read there: it may be in the system's cache alone, and clean by mistake.
-        write_all_at(&**opened, bytes, place.position)?;
-        *length = (*length).max(place.position + bytes.len() as u64);
+        // After a kill nearly all of it can be read there, and was written out long ago. In a doubted directory it may be in the
+        // system's cache alone, and clean by mistake.
+        let behind = place.position + bytes.len() as u64;
+        let same = !self.doubted && behind <= *length && holds(&**opened, place.position, bytes)?;
+        if !same {
+            write_all_at(&**opened, bytes, place.position)?;
+        }
+        *length = (*length).max(behind);
         Ok(())
     }
 
@@ -168,14 +201,17 @@ impl<P: Fn(&str) -> i64> Targets<'_, P> {
         Ok(found)
     }
 
-    fn sync(&mut self) -> io::Result<()> {
+    fn sync(&mut self) -> io::Result<Replayed> {
         self.open.clear();
+        if self.touched.len() >= MANY_FILES && self.vfs.sync_everything(self.root)? {
+            return Ok(Replayed::WithEverything);
+        }
         for file in &self.touched {
             self.vfs.open(file, OpenMode::Write)?.begin_writing();
         }
         for file in &self.touched {
             self.vfs.open(file, OpenMode::Write)?.sync_data()?;
         }
-        Ok(())
+        Ok(Replayed::Journal)
     }
 }

@@ -144,6 +144,10 @@ impl Vfs for MemoryVfs {
             .collect())
     }
 
+    fn sync_everything(&self, _path: &str) -> io::Result<bool> {
+        Ok(false)
+    }
+
     fn sync_folder(&self, path: &str) -> io::Result<()> {
         let failed = self.shared.enter(Operation::SyncFolder, path).err();
         let mut state = self.lock_state();

@@ -115,6 +115,9 @@ pub trait Vfs: Send + Sync {
     fn list(&self, path: &str) -> io::Result<Vec<DirectoryEntry>>;
     /// Makes the names of the folder durable.
     fn sync_folder(&self, path: &str) -> io::Result<()>;
+    /// Makes everything durable that was written to the folder's file system, by whomever. False: nothing was done, since here
+    /// that can't be had for sure.
+    fn sync_everything(&self, path: &str) -> io::Result<bool>;
     /// The room on the folder's volume; None where there is none to speak of.
     fn space(&self, path: &str) -> io::Result<Option<Space>>;
     /// Takes the exclusive lock on this file, creating it when it is missing. Never waits.

@@ -214,6 +214,10 @@ impl Vfs for OverlayVfs {
         Ok(found.into_iter().map(|(name, folder)| DirectoryEntry { name, folder }).collect())
     }
 
+    fn sync_everything(&self, _path: &str) -> io::Result<bool> {
+        Ok(false)
+    }
+
     fn sync_folder(&self, _path: &str) -> io::Result<()> {
         Ok(())
     }

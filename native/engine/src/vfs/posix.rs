@@ -140,6 +140,14 @@ impl Vfs for PosixVfs {
         outcome
     }
 
+    fn sync_everything(&self, path: &str) -> io::Result<bool> {
+        Ok(platform::sync_everything(path)? && {
+            // One that keeps no journal writes its own blocks last, and asks the device to keep them by this alone.
+            self.sync_folder(path)?;
+            true
+        })
+    }
+
     fn space(&self, path: &str) -> io::Result<Option<Space>> {
         platform::space(path)
     }
