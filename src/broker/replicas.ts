@@ -128,7 +128,9 @@ export class Replicas implements ReplicaPort {
       configOf: topic => this.#logConfig(topic, this.#image as MetadataImage),
       bytesPerSecond: () => Math.max(1, this.#config.number('replica.alter.log.dirs.io.max.bytes.per.second')),
       assign: options.assign,
-      onMoved: (_partition, from, to) => {
+      onMoved: (partition, from, to) => {
+        // Configs may have changed while it was opened.
+        this.#reconfigure(partition)
         for (const directory of options.directories.keys()) if (directory.id === from) this.#countLog(directory, -1)
         this.#countLog(to, 1)
       },
