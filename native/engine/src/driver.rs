@@ -28,7 +28,7 @@ const READ_THREADS: usize = 2;
 /// Passes of compaction at once, whoever asks for how many.
 const CLEANER_THREADS: usize = 16;
 /// Active files that are open at once, unless it is said how many.
-const FEWEST_FILES: usize = 64;
+const FEWEST_FILES: usize = 16;
 const MOST_FILES: usize = 4096;
 /// A fifth of a second, as fast as memory is read and checked; each recovery point costs some syncs, and so moves a log by
 /// half a megabyte at least where a thousand are written to.
@@ -38,7 +38,7 @@ const RECOVERY_BYTES: u64 = 1 << 30;
 pub struct EngineOptions {
     /// No threads: `Engine::step` runs one task of a role at a time.
     pub manual: bool,
-    /// Active files of logs that may be open at once; 0: a quarter of the descriptors that the process may have.
+    /// Active files of logs that may be open at once; 0: an eighth of the descriptors that the process may have.
     pub open_files: usize,
     /// What a start after a crash has to read of one directory's logs under `flush=group`, about; 0: `RECOVERY_BYTES`.
     pub recovery_bytes: u64,
@@ -111,7 +111,7 @@ struct Inner {
 impl Engine {
     pub fn start(options: EngineOptions, sink: Arc<dyn Sink>) -> Engine {
         let open_files = match options.open_files {
-            0 => (vfs::descriptors() / 4).clamp(FEWEST_FILES, MOST_FILES),
+            0 => (vfs::descriptors() / 8).clamp(FEWEST_FILES, MOST_FILES),
             files => files,
         };
         let recovery_bytes = if options.recovery_bytes == 0 { RECOVERY_BYTES } else { options.recovery_bytes };

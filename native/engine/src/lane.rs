@@ -278,7 +278,7 @@ impl Lane {
             }),
             Command::Configure { ticket, config, now_ms, .. } => {
                 self.now_ms = self.now_ms.max(now_ms);
-                self.change(log, ticket, hub, |owned| Ok((Answer::None, owned.configure(*config))));
+                self.change(log, ticket, hub, |owned| Ok((Answer::None, owned.configure(*config)?)));
             }
             Command::AdvanceStart { ticket, offset, now_ms, .. } => self.change(log, ticket, hub, |owned| {
                 let queue = owned.advance_start(offset, now_ms)?;

@@ -8,6 +8,7 @@
 use super::record::{BLOCK, Entry, Found, Place, read};
 use super::{FOLDER, HALVES, writer};
 use crate::checkpoint::{PARTITION_METADATA, decode_partition_metadata};
+use crate::directory::check_folder_name;
 use crate::segment::file_name;
 use crate::vfs::{self, File, OpenMode, Vfs, path, write_all_at};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,13 +34,23 @@ pub enum Replayed {
 /// sync finds nothing to do.
 pub fn replay(vfs: &dyn Vfs, root: &str, doubted: bool, recovery_point: impl Fn(&str) -> i64) -> io::Result<Replayed> {
     let folder = path(root, FOLDER);
-    if !vfs.list(root)?.iter().any(|entry| entry.folder && entry.name == FOLDER) {
-        return Ok(Replayed::Nothing);
+    match vfs.list(root)?.iter().find(|entry| entry.name == FOLDER) {
+        None => return Ok(Replayed::Nothing),
+        Some(entry) if entry.folder => {}
+        // Found now, and not when the journal is wanted for the first time.
+        Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{folder} is no folder; remove it"))),
+    }
+    for entry in vfs.list(&folder)? {
+        if !HALVES.contains(&entry.name.as_str()) {
+            let text = format!("{folder} holds {:?}, which is nothing of a journal; move it elsewhere", entry.name);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
     }
     let mut halves = Vec::new();
     for name in HALVES {
         let file = path(&folder, name);
-        halves.push((name, vfs::read_file(vfs, &file)?.unwrap_or_default()));
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{file}: {error}"));
+        halves.push((name, vfs::read_file(vfs, &file).map_err(named)?.unwrap_or_default()));
     }
     let mut chains: Vec<(&str, Chain<'_>)> = halves.iter().map(|(name, bytes)| (*name, Chain::of(bytes))).collect();
     // The older first.
@@ -183,7 +194,11 @@ impl<P: Fn(&str) -> i64> Targets<'_, P> {
         Ok(())
     }
 
+    /// None: no log is in such a folder. The journal may be anybody's: a name that is a path leads nowhere.
     fn log(&mut self, name: &str) -> io::Result<Option<(Option<String>, i64)>> {
+        if check_folder_name(name).is_err() {
+            return Ok(None);
+        }
         if let Some(known) = self.logs.get(name) {
             return Ok(known.clone());
         }
@@ -213,5 +228,36 @@ impl<P: Fn(&str) -> i64> Targets<'_, P> {
             self.vfs.open(file, OpenMode::Write)?.sync_data()?;
         }
         Ok(Replayed::Journal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::Writer;
+    use super::*;
+    use crate::vfs::MemoryVfs;
+
+    #[test]
+    fn a_name_that_is_a_path_leads_nowhere() {
+        let vfs = MemoryVfs::new();
+        let file = |name: &str| vfs.open(name, OpenMode::Create).unwrap();
+        for folder in ["/data/t-0", "/secret-0", &format!("/data/{FOLDER}")] {
+            vfs.create_folders(folder).unwrap();
+        }
+        let segment = file_name(0, ".log");
+        let inside = file(&format!("/data/t-0/{segment}"));
+        let outside = file(&format!("/secret-0/{segment}"));
+        let mut record = Writer::new();
+        for name in ["../secret-0", "/secret-0", "t-0/../../secret-0", "t-0"] {
+            let place = Place { name, topic_id: "", base: 0, position: 0, end: 9 };
+            let filled = record.add(&place, 3, |into| {
+                into.copy_from_slice(b"new");
+                Ok::<(), ()>(())
+            });
+            filled.unwrap();
+        }
+        write_all_at(&*file(&format!("/data/{FOLDER}/0")), &record.finish(0), 0).unwrap();
+        assert_eq!(replay(&vfs, "/data", false, |_| 0).unwrap(), Replayed::Journal);
+        assert_eq!((inside.len().unwrap(), outside.len().unwrap()), (3, 0));
     }
 }

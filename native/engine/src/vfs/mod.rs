@@ -26,7 +26,7 @@ mod posix;
 
 use crate::planted::{Bug, planted};
 use std::io::{self, IoSlice};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use durability::{Keep, Piece};
 pub use memory::{MemoryVfs, Operation};
@@ -170,6 +170,21 @@ pub trait Map: Send {
 /// Joins a folder and a name.
 pub fn path(folder: &str, name: &str) -> String {
     if folder.is_empty() || folder.ends_with('/') { format!("{folder}{name}") } else { format!("{folder}/{name}") }
+}
+
+/// Descriptors, the last ones of the process, that readers leave to whoever writes: half of all, and not more than twice the
+/// active files that are kept open.
+const LEFT_TO_WRITERS: usize = 8192;
+
+/// Whether so few descriptors are free that nobody should hold this file open for a reader. The system gives the lowest
+/// one that is free, so a high one says that nearly all below it are taken.
+pub fn is_scarce(file: &dyn File) -> bool {
+    static FROM: OnceLock<usize> = OnceLock::new();
+    let from = FROM.get_or_init(|| match descriptors() {
+        0 => usize::MAX,
+        all => all - (all / 2).min(LEFT_TO_WRITERS),
+    });
+    file.raw_fd().is_some_and(|descriptor| usize::try_from(descriptor).is_ok_and(|descriptor| descriptor >= *from))
 }
 
 /// Fills `into` from `at`, or fails with `UnexpectedEof`.

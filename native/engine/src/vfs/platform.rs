@@ -308,7 +308,19 @@ pub fn failed_sync(error: io::Error) -> io::Error {
     if is_no_space(&error) { io::Error::other(error) } else { error }
 }
 
-/// No room on the device or over the quota: what a write may answer and a log survives.
+/// No room on the device or over the quota, or no descriptor for the file: what a write may answer and a log survives.
 pub fn is_no_space(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+        || is_no_descriptor(error)
+}
+
+/// The process or the system has too many files open.
+#[cfg(unix)]
+pub fn is_no_descriptor(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
+#[cfg(not(unix))]
+pub fn is_no_descriptor(_error: &io::Error) -> bool {
+    false
 }
