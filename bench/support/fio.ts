@@ -1,5 +1,5 @@
 /**
- * The disk's own rate: fio writes so many bytes and calls fdatasync, over and over, in one thread.
+ * The disk's own rates: fio writes so many bytes and calls fdatasync, over and over, in one thread; or reads a file whole.
  *
  * Invariants: it writes as our segments are written, at the end of a file that grows; its file lies in the folder that is
  * measured and goes afterwards.
@@ -26,5 +26,20 @@ export function fioSyncs(folder: string, bytes: number, seconds: number): number
     return undefined
   } finally {
     rmSync(join(folder, 'append.0.0'), { force: true })
+  }
+}
+
+/** Megabytes a second of two threads that each read half of `bytes`, which are in no cache; undefined where there is no fio. */
+export function fioReads(folder: string, bytes: number): number | undefined {
+  const files = [`--directory=${folder}`, `--size=${Math.floor(bytes / 2)}`, '--numjobs=2', '--bs=256k']
+  const fio = (args: string[]) => execFileSync('fio', ['--name=read', '--ioengine=psync', ...files, ...args])
+  try {
+    fio(['--rw=write', '--end_fsync=1'])
+    const text = fio(['--rw=read', '--invalidate=1', '--group_reporting', '--output-format=json']).toString()
+    return (JSON.parse(text.slice(text.indexOf('{'))).jobs[0].read.bw_bytes as number) / 1e6
+  } catch {
+    return undefined
+  } finally {
+    for (const file of ['read.0.0', 'read.1.0']) rmSync(join(folder, file), { force: true })
   }
 }

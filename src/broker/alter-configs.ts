@@ -114,7 +114,7 @@ export function judgeBroker(
   texts: ReadonlyMap<string, string>,
 ): Outcome | undefined {
   const { config, nodeId } = broker
-  const problem = validateDynamicBroker(texts, set =>
+  const problem = validateDynamicBroker(texts, config, set =>
     resourceName === ''
       ? config.withDynamic(set, brokerConfigs(broker, String(nodeId)))
       : config.withDynamic(brokerConfigs(broker, ''), set),

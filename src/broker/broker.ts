@@ -277,7 +277,8 @@ async function start(
   await replicas.whenIdle()
   parts.retention = new Retention({
     host,
-    partitions: () => replicas.partitions(),
+    directories: [...node.directoryIds.keys()],
+    partitionIn: folder => replicas.partitionIn(folder),
     initialDelayMs: config.number('log.initial.task.delay.ms'),
     intervalMs: config.number('log.retention.check.interval.ms'),
     onFailed: ({ topic, index }, error) => logger.warn({ err: error }, `${topic}-${index} keeps its old segments`),

@@ -113,7 +113,7 @@ export class Cleaner {
     try {
       dirt = await log.dirt(lastStableOffset)
     } catch (error) {
-      this.#failed(partition, error)
+      this.#failed(partition, log, error)
       return
     }
     const { cleanBytes, dirtyBytes, overdueMs } = dirt
@@ -149,7 +149,7 @@ export class Cleaner {
         logger.warn(`${partition.topic}-${partition.index}: compaction dropped ${keylessRecords} records without a key`)
       return 'cleaned'
     } catch (error) {
-      this.#failed(partition, error)
+      this.#failed(partition, log, error)
       return 'failed'
     }
   }
@@ -164,8 +164,9 @@ export class Cleaner {
     }
   }
 
-  #failed(partition: Partition, error: unknown): void {
-    if (this.#rounds.closed || partition.unavailable !== 0) return
+  #failed(partition: Partition, log: Partition['log'], error: unknown): void {
+    // Another may have taken its place.
+    if (this.#rounds.closed || partition.unavailable !== 0 || partition.log !== log) return
     const known = this.#remember(partition)
     const name = `${partition.topic}-${partition.index}`
     if (error instanceof LogError) {

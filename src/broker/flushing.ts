@@ -37,7 +37,6 @@ export class Flushing {
   expect(flushMs: number): void {
     if (flushMs >= this.#flushMs || this.#closed) return
     this.#flushMs = flushMs
-    this.#options.host.timers.cancel(this.#flushTimer)
     this.#armFlush()
   }
 
@@ -51,6 +50,8 @@ export class Flushing {
   #armFlush(): void {
     const { schedulerIntervalMs } = this.#options
     const everyMs = schedulerIntervalMs < Number.MAX_SAFE_INTEGER ? schedulerIntervalMs : this.#flushMs
+    // A look that was under way when a topic came with less arms it a second time.
+    this.#options.host.timers.cancel(this.#flushTimer)
     this.#flushTimer = this.#after(Math.max(everyMs, LEAST_MS), () => this.#look(false).then(() => this.#armFlush()))
   }
 

@@ -9,7 +9,7 @@ import { topicValue } from '../config/topic-config.ts'
 import type { PartitionWriter, TenureListener, Ticket } from '../coordinator/ports.ts'
 import { Refusal } from '../coordinator/shard.ts'
 import type { Loop } from '../host/host.ts'
-import type { Appended, Log, ReadResult } from '../log/log.ts'
+import type { Appended, ReadResult } from '../log/log.ts'
 import type { MetadataImage } from '../metadata/image.ts'
 import { topicConfigs } from '../metadata/image.ts'
 import type { Partition } from '../partition/partition.ts'
@@ -119,18 +119,17 @@ export class LogPartitionWriter implements PartitionWriter {
   ): Promise<number> {
     await this.#options.replicas.whenReady(this.#options.topic)
     const partition = this.#led(index, leaderEpoch)
-    const log = partition.log as Log
     let from = partition.logStartOffset
-    let reading = this.#read(log, from, partition.logEndOffset)
+    let reading = this.#read(partition, from)
     for (;;) {
       const read = await reading
       this.#led(index, leaderEpoch)
       if (read.bytes.length === 0) return read.limit
       const { runs, nextOffset } = wholeBatches(read.bytes)
       if (nextOffset <= from)
-        throw new Refusal(ErrorCode.CORRUPT_MESSAGE, `${log.name} holds no whole batch at offset ${from}`)
+        throw new Refusal(ErrorCode.CORRUPT_MESSAGE, `${partition.log?.name} holds no whole batch at offset ${from}`)
       from = nextOffset
-      reading = this.#read(log, from, partition.logEndOffset)
+      reading = this.#read(partition, from)
       // Whatever becomes of the next read, this part comes first.
       reading.catch(() => {})
       for (const run of runs) await onBatches(run)
@@ -148,15 +147,16 @@ export class LogPartitionWriter implements PartitionWriter {
   }
 
   /** The bytes from `from` on; none at the log's end, `limit`. */
-  async #read(log: Log, from: number, limit: number): Promise<{ bytes: Uint8Array; limit: number }> {
+  async #read(partition: Partition, from: number): Promise<{ bytes: Uint8Array; limit: number }> {
+    const limit = partition.logEndOffset
     if (from >= limit) return { bytes: NO_BYTES, limit }
     const options = { from, limit, maxBytes: this.#options.loadBytes, atLeastOne: true, toMemory: true }
-    const result = await new Promise<ReadResult>(resolve => log.read(options, resolve))
+    const result = await new Promise<ReadResult>(resolve => partition.read(options, resolve))
     if (result.code !== ErrorCode.NONE) throw new Refusal(result.code)
     const bytes = new Uint8Array(result.bytes)
     if (result.handle !== 0) {
-      log.copy(result.handle, 0, bytes)
-      log.release(result.handle)
+      partition.log?.copy(result.handle, 0, bytes)
+      partition.log?.release(result.handle)
     }
     return { bytes, limit }
   }

@@ -109,6 +109,8 @@ export class Replicas implements ReplicaPort {
   #idleWaiting: (() => void)[] = []
   /** Openings that wait for room on their disk. */
   readonly #again = new Set<TimerId>()
+  /** `num.recovery.threads.per.data.dir` as the directories have been told. */
+  #recoveryThreads = 0
   /** As last published. */
   #image: MetadataImage | undefined
   #settings: Settings | undefined
@@ -126,7 +128,9 @@ export class Replicas implements ReplicaPort {
       configOf: topic => this.#logConfig(topic, this.#image as MetadataImage),
       bytesPerSecond: () => Math.max(1, this.#config.number('replica.alter.log.dirs.io.max.bytes.per.second')),
       assign: options.assign,
-      onMoved: (_partition, from, to) => {
+      onMoved: (partition, from, to) => {
+        // Configs may have changed while it was opened.
+        this.#reconfigure(partition)
         for (const directory of options.directories.keys()) if (directory.id === from) this.#countLog(directory, -1)
         this.#countLog(to, 1)
       },
@@ -186,6 +190,12 @@ export class Replicas implements ReplicaPort {
 
   partition(topic: string, index: number): Partition | undefined {
     return this.#topics.get(topic)?.partitions[index]
+  }
+
+  /** Whose log has this folder. */
+  partitionIn(folder: string): Partition | undefined {
+    const dash = folder.lastIndexOf('-')
+    return this.partition(folder.slice(0, dash), Number(folder.slice(dash + 1)))
   }
 
   *partitions(): Iterable<Partition> {
@@ -248,6 +258,7 @@ export class Replicas implements ReplicaPort {
   publish(delta: MetadataDelta, image: MetadataImage): void {
     this.#image = image
     this.#reconfigureBroker(delta, image)
+    this.#setRecoveryThreads()
     for (const topic of delta.deletedTopics.values()) this.#delete(topic)
     for (const id of delta.changedTopics) {
       const topic = image.topicsById.get(id)
@@ -267,6 +278,13 @@ export class Replicas implements ReplicaPort {
       image.configs.get(own) ?? none,
     )
     for (const name of this.#topics.keys()) this.#reconfigureTopic(name)
+  }
+
+  #setRecoveryThreads(): void {
+    const threads = this.#config.number('num.recovery.threads.per.data.dir')
+    if (threads === this.#recoveryThreads) return
+    this.#recoveryThreads = threads
+    for (const directory of this.#options.directories.keys()) directory.setRecoveryThreads(threads)
   }
 
   #reconfigureTopic(name: string): void {

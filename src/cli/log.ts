@@ -66,6 +66,10 @@ function run(
   paths: readonly string[],
   line: (line: LogLine, raw: string) => string | undefined,
 ): number | undefined {
+  if (paths.includes('')) {
+    put(STDERR, 'error: a path is empty; the working directory is .\n')
+    return ExitCode.usage
+  }
   try {
     const failure = inspect({ ...request, paths: paths.map(path => resolve(path)) }, lines => {
       let text = ''

@@ -21,7 +21,11 @@ const heard = [
   'log.cleaner.io.buffer.size',
   'log.cleaner.io.max.bytes.per.second',
   'log.cleaner.threads',
+  'num.recovery.threads.per.data.dir',
 ]
+
+/** Threads that there may be twice or half as many of at once, not more and not fewer. */
+const resized = ['num.recovery.threads.per.data.dir']
 
 const listenedTo: ReadonlySet<string> = new Set([
   ...[...topicSynonyms.values()].flatMap(synonyms => synonyms.map(({ name }) => name)),
@@ -63,6 +67,13 @@ function localRetentionProblem(local: number, whole: number): boolean {
   return whole > -1 && local !== -2 && (local === -1 || local > whole)
 }
 
+function resizeProblem(name: string, from: number, to: number): string | undefined {
+  const failed = `Dynamic thread count update validation failed for ${name}=${to}, value should`
+  if (to < Math.floor(from / 2)) return `${failed} be at least half the current value ${from}`
+  if (to > from * 2) return `${failed} not be greater than double the current value ${from}`
+  return undefined
+}
+
 /** The first of `log.retention.ms`, `.minutes` and `.hours` that has a value, in milliseconds; -1 for ever. */
 function retentionMs(config: BrokerConfig): number {
   for (const { name, factor } of topicSynonyms.get('retention.ms') ?? []) {
@@ -74,10 +85,11 @@ function retentionMs(config: BrokerConfig): number {
 
 /**
  * Why these cannot be all the dynamic configs of one broker, or of all brokers; undefined when they can.
- * `resulting`: the broker's config with them.
+ * `current`: the broker's config; `resulting`: that with them.
  */
 export function validateDynamicBroker(
   texts: ReadonlyMap<string, string>,
+  current: BrokerConfig,
   resulting: (texts: ReadonlyMap<string, string>) => BrokerConfig,
 ): string | undefined {
   const problem = valueProblem(texts)
@@ -85,6 +97,10 @@ export function validateDynamicBroker(
   const config = resulting(texts)
   const [crossed] = configProblems(config)
   if (crossed !== undefined) return crossed.message
+  for (const name of resized) {
+    const resize = resizeProblem(name, current.number(name), config.number(name))
+    if (resize !== undefined) return resize
+  }
   if (texts.has('log.cleaner.threads') && config.number('log.cleaner.threads') < 1) {
     return 'log.cleaner.threads must be at least 1'
   }

@@ -6,7 +6,7 @@
  */
 
 import { Code, EngineError } from '../native/engine-code.ts'
-import type { Disk, OpenedDirectory, Runtime } from '../native/types.ts'
+import type { Disk, NamesRecord, OpenedDirectory, Runtime } from '../native/types.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 import { EngineLog, type LogHome, settle } from './engine-log.ts'
 import type { DirectoryUse, LogDirectory, OpenOptions } from './log.ts'
@@ -89,10 +89,7 @@ export class EngineDirectory implements LogDirectory, LogHome {
 
   listFiles(path: string): Promise<string[]> {
     return new Promise((resolve, reject) => {
-      this.runtime.listFiles(this.id, path, names => {
-        if (names.code === 0) resolve([...names.names])
-        else reject(new LogError(logErrorCode(names.code), names.text))
-      })
+      this.runtime.listFiles(this.id, path, names => settleNames(names, resolve, reject))
     })
   }
 
@@ -114,6 +111,18 @@ export class EngineDirectory implements LogDirectory, LogHome {
 
   look(sweep: boolean): Promise<void> {
     return new Promise((resolve, reject) => this.runtime.look(this.id, sweep, settle(resolve, reject)))
+  }
+
+  due(): Promise<string[]> {
+    return new Promise((resolve, reject) => this.runtime.due(this.id, names => settleNames(names, resolve, reject)))
+  }
+
+  setRecoveryThreads(threads: number): void {
+    try {
+      this.runtime.setRecoveryThreads(this.id, threads)
+    } catch (error) {
+      throw logError(error)
+    }
   }
 
   checkpoint(): Promise<void> {
@@ -166,6 +175,15 @@ export function openEngineDirectory(runtime: Runtime, path: string, disk: Disk):
   }
   directory = new EngineDirectory(runtime, path, opened)
   return directory
+}
+
+function settleNames(
+  { code, text, names }: NamesRecord,
+  resolve: (names: string[]) => void,
+  reject: (error: LogError) => void,
+): void {
+  if (code === 0) resolve([...names])
+  else reject(new LogError(logErrorCode(code), text))
 }
 
 function logError(error: unknown): unknown {

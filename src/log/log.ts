@@ -211,6 +211,10 @@ export interface LogDirectory {
   use(): DirectoryUse
   /** Syncs the logs whose `flush.ms` is over; `sweep`: and writes the checkpoints, where there is anything new. */
   look(sweep: boolean): Promise<void>
+  /** Folders of the open logs for which `Log.retain` would find something to do. */
+  due(): Promise<string[]>
+  /** So many threads open logs, and recover them, at once. */
+  setRecoveryThreads(threads: number): void
   /** Writes recovery-point, log-start and high-watermark checkpoints now. */
   checkpoint(): Promise<void>
   /**

@@ -10,15 +10,41 @@ import type { PartitionImage } from './image.ts'
 const MOST = 4096
 
 const known = new Map<string, PartitionImage>()
+/** What was handed out last: nearly always the next is like it, and comparing is cheaper than a key. */
+let last: PartitionImage | undefined
 
 /** `image`, or the one that was made before and says the same. */
 export function shared(image: PartitionImage): PartitionImage {
+  if (last !== undefined && isSame(last, image)) return last
   const key = keyOf(image)
-  const same = known.get(key)
-  if (same !== undefined) return same
+  last = known.get(key)
+  if (last !== undefined) return last
   if (known.size >= MOST) known.clear()
   known.set(key, image)
+  last = image
   return image
+}
+
+function isSame(one: PartitionImage, other: PartitionImage): boolean {
+  return (
+    one.leader === other.leader &&
+    one.leaderRecoveryState === other.leaderRecoveryState &&
+    one.leaderEpoch === other.leaderEpoch &&
+    one.partitionEpoch === other.partitionEpoch &&
+    areEqual(one.replicas, other.replicas) &&
+    areEqual(one.directories, other.directories) &&
+    areEqual(one.isr, other.isr) &&
+    areEqual(one.removingReplicas, other.removingReplicas) &&
+    areEqual(one.addingReplicas, other.addingReplicas) &&
+    areEqual(one.elr, other.elr) &&
+    areEqual(one.lastKnownElr, other.lastKnownElr)
+  )
+}
+
+function areEqual(one: readonly unknown[], other: readonly unknown[]): boolean {
+  if (one.length !== other.length) return false
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false
+  return true
 }
 
 function keyOf(image: PartitionImage): string {

@@ -114,6 +114,7 @@ export interface Binding {
   keepAlive(runtime: number, alive: boolean): void
   /** `disk` 0: the operating system's. */
   openDirectory(runtime: number, path: string, disk: number): DirectoryAnswer
+  setRecoveryThreads(runtime: number, directory: number, threads: number): { code: number; text: string }
   closeDirectory(
     runtime: number,
     directory: number,

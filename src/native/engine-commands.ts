@@ -104,6 +104,11 @@ export abstract class EngineCommands extends RuntimeCore {
     return opened
   }
 
+  setRecoveryThreads(directory: number, threads: number): void {
+    const outcome = this.binding.setRecoveryThreads(this.id, directory, threads)
+    if (outcome.code !== Code.ok) throw new EngineError(outcome.code, outcome.text)
+  }
+
   directoryUse(directory: number): DirectoryUse {
     const use = this.binding.directoryUse(this.id, directory)
     if (use.code !== Code.ok) throw new EngineError(use.code, use.text)
@@ -392,6 +397,14 @@ export abstract class EngineCommands extends RuntimeCore {
     const out = this.outbox
     out.begin(layout.LOOK, sweep ? layout.LOOK_SWEEP : 0, directory, 0, 16)
     out.u32(this.#ticket({ form: 'outcome', done }))
+    out.u32(0)
+    out.f64(this.host.clock.wallMs())
+  }
+
+  due(directory: number, done: (names: NamesRecord) => void): void {
+    const out = this.outbox
+    out.begin(layout.DUE, 0, directory, 0, 16)
+    out.u32(this.#ticket({ form: 'names', done }))
     out.u32(0)
     out.f64(this.host.clock.wallMs())
   }

@@ -49,6 +49,7 @@ export const PREPARE = 60
 export const DIRT = 70
 export const CLEAN = 71
 export const LOOK = 72
+export const DUE = 73
 
 // Flags, each of the kind in its name.
 /** The bytes are cut; the frame is held and the rest is copied out of it. */

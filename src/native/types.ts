@@ -348,6 +348,8 @@ export interface Runtime {
   createMemoryDisk(): number
   openDirectory(path: string, disk: Disk, sink: DirectorySink): OpenedDirectory
   closeDirectory(directory: number, clean: boolean, brokerEpoch: number): void
+  /** How many threads open logs of the directory at once. @throws EngineError when it is closed. */
+  setRecoveryThreads(directory: number, threads: number): void
   /** From memory, but for one question to the file system. @throws EngineError when the directory is offline. */
   directoryUse(directory: number): DirectoryUse
   openLog(options: OpenLogOptions, sink: LogSink, done: (opened: OpenedLog) => void): LogHandle
@@ -389,6 +391,8 @@ export interface Runtime {
   setAside(directory: number, folder: string, name: string, done: (outcome: Outcome) => void): void
   /** Syncs the logs whose `flushMs` is over; `sweep`: and writes the checkpoints, where there is anything new. */
   look(directory: number, sweep: boolean, done: (outcome: Outcome) => void): void
+  /** Which logs `retain` would find something to do for: their folders. */
+  due(directory: number, done: (names: NamesRecord) => void): void
   checkpoint(directory: number, done: (outcome: Outcome) => void): void
 
   // Held memory: frames, reads and staged bytes share one kind of handle.

@@ -9,7 +9,17 @@
  * which it was made or with NOT_LEADER_OR_FOLLOWER.
  */
 import { assert } from '../base/assert.ts'
-import type { Appended, AppendOptions, BatchSource, Log, LogListener, PreparedAnswer } from '../log/log.ts'
+import type {
+  Appended,
+  AppendOptions,
+  BatchSource,
+  Found,
+  Log,
+  LogListener,
+  PreparedAnswer,
+  ReadOptions,
+  ReadResult,
+} from '../log/log.ts'
 import { Origin } from '../log/log.ts'
 import { clientErrorCode, LogError } from '../log/log-errors.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
@@ -410,6 +420,26 @@ export class Partition implements LogListener {
   /** How many bytes were ever appended below the high watermark; a delayed fetch sums what this grows by. */
   get bytesToHighWatermark(): number {
     return this.#limits.bytesToHighWatermark
+  }
+
+  /** As `Log.read`. What was cut short because another log has taken the place of the first is read in that. */
+  read(options: ReadOptions, done: (result: ReadResult) => void): void {
+    const log = this.#log
+    log?.read(options, result => {
+      if (result.code !== 0 && this.#isOther(log)) this.read(options, done)
+      else done(result)
+    })
+  }
+
+  /** Asks the log, as `read` does. */
+  async lookUp(question: (log: Log) => Promise<Found>): Promise<Found> {
+    const log = this.#log as Log
+    const found = await question(log)
+    return found.code !== 0 && this.#isOther(log) ? this.lookUp(question) : found
+  }
+
+  #isOther(log: Log): boolean {
+    return this.#log !== log && this.unavailable === 0
   }
 
   /** Exclusive upper end of what a client may read; `isolation` 0: the high watermark, 1: the last stable offset. */

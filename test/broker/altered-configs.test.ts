@@ -63,6 +63,27 @@ altered('max.message.bytes refuses the next batch that is larger', async () => {
   assert.is(await code(name, large), 0)
 })
 
+altered('num.recovery.threads.per.data.dir is at most doubled or halved at once', async () => {
+  const key = 'num.recovery.threads.per.data.dir'
+  const failed = `Dynamic thread count update validation failed for ${key}=`
+  const refusal = async (value: string) => (await take(client, { edit: [[Type.broker, '', [set(key, value)]]] }))[0]
+  await alter(Type.broker, '', set(key, '4'))
+  assert.equal(await refusal('9'), [
+    ErrorCode.INVALID_REQUEST,
+    `${failed}9, value should not be greater than double the current value 4`,
+  ])
+  assert.equal(await refusal('1'), [
+    ErrorCode.INVALID_REQUEST,
+    `${failed}1, value should be at least half the current value 4`,
+  ])
+  await alter(Type.broker, '', set(key, '8'))
+  await alter(Type.broker, '', set(key, '4'))
+  await alter(Type.broker, '', unset(key))
+  // Logs are opened by those that stay.
+  const { name } = await fixture.topic({ partitions: 20 })
+  assert.is(await code(name, batch(['v'])), 0)
+})
+
 altered('compression.type stores the next batch in the codec', async () => {
   const { name } = await fixture.topic()
   for (const [type, codec] of [

@@ -36,6 +36,21 @@ test('nobody looks for flush.ms until a topic has one, and then as often as the 
   assert.equal(looks, Array(13).fill(false))
 })
 
+test('a topic that asks for less while a look is under way is not looked at twice as often', async () => {
+  const host = new SimulatedHost({ seed: 1 })
+  let looks = 0
+  const look = async () => {
+    looks++
+    if (looks === 1) flushing.expect(100)
+  }
+  const directories = [{ offline: false, look } as unknown as LogDirectory]
+  const flushing = new Flushing({ host, directories, schedulerIntervalMs: NEVER, checkpointIntervalsMs: [0] })
+  flushing.expect(1000)
+  await host.advance(2000)
+  assert.is(looks, 11)
+  flushing.close()
+})
+
 test('the scheduler interval says how often when it is set', async () => {
   const { host, looks, flushing } = started(300, [0])
   flushing.expect(1000)

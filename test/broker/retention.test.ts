@@ -3,6 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Retention } from '../../src/broker/retention.ts'
 import { SimulatedHost } from '../../src/host/simulated.ts'
+import type { LogDirectory } from '../../src/log/log.ts'
 import type { Partition } from '../../src/partition/partition.ts'
 import { produce } from '../../src/protocol/apis/00-produce.ts'
 import { fetch } from '../../src/protocol/apis/01-fetch.ts'
@@ -14,17 +15,21 @@ import type { WireClient } from '../support/wire-client.ts'
 
 const test = suite('retention')
 
+/** A directory whose logs `0-0`, `0-1` and so on all have something to let go of. */
 function scheduled(partitions: Partial<Partition>[]) {
   const host = new SimulatedHost({ seed: 1 })
   const failed: string[] = []
+  const due = partitions.map((_, index) => `0-${index}`)
+  const directory = { offline: false, due: async () => due }
   const retention = new Retention({
     host,
-    partitions: () => partitions as Partition[],
+    directories: [directory as unknown as LogDirectory],
+    partitionIn: folder => partitions[Number(folder.slice(2))] as Partition | undefined,
     initialDelayMs: 30_000,
     intervalMs: 1000,
     onFailed: (partition, error) => failed.push(`${partition.index} ${(error as Error).message}`),
   })
-  return { host, retention, failed }
+  return { host, retention, failed, due, directory }
 }
 
 test('partitions are asked after the first delay and then at every interval', async () => {
@@ -40,6 +45,29 @@ test('partitions are asked after the first delay and then at every interval', as
   retention.close()
   await host.advance(60_000)
   assert.is(asked, 300)
+})
+
+test('only partitions whose logs have something to let go of are asked, in directories that are online', async () => {
+  const asked: number[] = []
+  const partitions = [0, 1, 2].map(index => ({ index, unavailable: 0, retain: async () => void asked.push(index) }))
+  const { host, due, directory } = scheduled(partitions)
+  due.splice(0, 3, '0-1', '0-7', 'gone-with.a-delete')
+  await host.advance(30_000)
+  assert.equal(asked, [1])
+  directory.offline = true
+  await host.advance(10_000)
+  assert.equal(asked, [1])
+})
+
+test('a directory that cannot say which logs are due is asked again at the next round', async () => {
+  let asked = 0
+  const { host, directory } = scheduled([{ unavailable: 0, retain: async () => void asked++ }])
+  const { due } = directory
+  directory.due = () => Promise.reject(new Error('offline'))
+  await host.advance(30_000)
+  directory.due = due
+  await host.advance(1000)
+  assert.is(asked, 1)
 })
 
 test('a round that takes longer than the interval is not overtaken', async () => {

@@ -87,6 +87,14 @@ test('verify and dump change nothing, and work where nothing can be written', as
   for (const name of names) chmodSync(join(dir, name), 0o755)
 })
 
+test('an empty path is refused, and is not the working directory', async () => {
+  for (const command of [['dump'], ['verify'], ['repair', '--yes']]) {
+    const { code, stdout, stderr } = await odradek(...command, '')
+    assert.equal([code, stdout], [2, ''], stderr)
+    assert.match(stderr, /a path is empty/)
+  }
+})
+
 test('verify says file, byte and remedy and ends with 1 when something is wrong', async () => {
   const dir = recorded()
   const clean = await odradek('verify', '--deep', dir)

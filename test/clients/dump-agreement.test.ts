@@ -3,6 +3,7 @@
  * other does, and where they differ the row says why. Then `odradek log repair` mends the damage: the tool is silent, and
  * both brokers' loaders open the folder.
  */
+import { randomBytes } from 'node:crypto'
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
@@ -14,7 +15,7 @@ import { type Jvm, startJvm } from '../support/jvm.ts'
 import { inRepository } from '../support/paths.ts'
 import { requires } from '../support/requires.ts'
 import { temporaryFolder } from '../support/temporary.ts'
-import { loadPlatformatic } from './target.ts'
+import { eventually, loadPlatformatic } from './target.ts'
 
 const test = suite('DumpLogSegments and log verify')
 
@@ -267,6 +268,50 @@ test('both are silent about directories of Kafka and of Odradek that were closed
       assert.equal(await complaints(folder), [], folder)
     }
   }
+})
+
+test('of a directory that we compacted the tool says that offsets are missing, and neither anything else', async () => {
+  const dir = temporaryFolder('agreement')
+  const settings = { 'log.cleaner.backoff.ms': 50, 'log.segment.delete.delay.ms': 50 }
+  const broker = await startBrokerProcess(dir, {
+    args: Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]),
+  })
+  const { Admin, Producer } = await loadPlatformatic()
+  const options = { clientId: 'agreement', bootstrapBrokers: [`127.0.0.1:${broker.port}`], retries: 3 }
+  const configs = [
+    { name: 'cleanup.policy', value: 'compact' },
+    { name: 'min.cleanable.dirty.ratio', value: '0.01' },
+    { name: 'internal.segment.bytes', value: '20000' },
+  ]
+  const admin = new Admin(options)
+  await admin.createTopics({ topics: ['compacted'], partitions: 1, replicas: 1, configs })
+  await admin.close()
+  const producer = new Producer({ ...options, idempotent: true })
+  const folder = join(dir, 'compacted-0')
+  const logs = () => readdirSync(folder).filter(file => file.endsWith('.log'))
+  const bytes = () => logs().reduce((sum, file) => sum + statSync(join(folder, file)).size, 0)
+  for (let round = 0; round < 3; round++) {
+    for (let at = 0; at < 30; at++) {
+      const messages = Array.from({ length: 10 }, (_, n) => ({
+        topic: 'compacted',
+        partition: 0,
+        key: Buffer.from(at % 5 === 0 && n % 3 === 0 ? `once ${round} ${at} ${n}` : `k${n}`),
+        value: randomBytes(200),
+      }))
+      await producer.send({ messages, compression: at % 2 === 0 ? 'none' : 'gzip', acks: -1 })
+    }
+    await eventually(bytes, size => size < 60_000)
+  }
+  await producer.close()
+  assert.is((await broker.stop()).code, 0)
+  const theirs = await complaints(folder)
+  const ours = wrong(dir)
+  assert.ok(theirs.length > 0, 'nothing was compacted')
+  assert.equal(
+    theirs.filter(line => !line.startsWith('Non-consecutive offsets in ')),
+    [],
+  )
+  assert.equal(ours, [])
 })
 
 test('both complain about the index files of a Kafka that was killed', async () => {

@@ -88,6 +88,7 @@ const dynamic: ReadonlySet<string> = new Set([
   'log.segment.delete.delay.ms',
   'message.max.bytes',
   'min.insync.replicas',
+  'num.recovery.threads.per.data.dir',
   'producer.id.expiration.ms',
   'unclean.leader.election.enable',
 ])

@@ -395,4 +395,58 @@ test('a deleted partition, and one whose directory failed, have no tenant any mo
   }
 })
 
+const replaced = async (partition: Partition, log: HandLog) => {
+  await partition.pause()
+  partition.resume(log as unknown as Log)
+}
+
+test('appends that come while the log is replaced go to the one that takes its place, in order', async () => {
+  const log = new HandLog(2)
+  const other = new HandLog(3)
+  const partition = opened(log, 'os')
+  const sink = new Sink()
+  partition.append(batch, 1, sink, 1)
+  let isPaused = false
+  const paused = partition.pause().then(() => (isPaused = true))
+  partition.append(batch, 1, sink, 2)
+  partition.append(batch, 1, sink, 3)
+  await Promise.resolve()
+  assert.is(isPaused, false)
+  log.written()
+  await paused
+  assert.equal([log.appends.length, other.appends.length], [0, 0])
+  partition.resume(other as unknown as Log)
+  other.written()
+  other.written()
+  assert.equal(sink.results, ['1@2', '2@3', '3@4'])
+  assert.is(partition.highWatermark, 5)
+})
+
+test('a read and a look-up that failed because the log was replaced are made again in the other', async () => {
+  const log = new HandLog(2)
+  const other = new HandLog(2)
+  const partition = opened(log)
+  const codes: number[] = []
+  const options = { from: 0, limit: 2, maxBytes: 100, atLeastOne: true, toMemory: true }
+  partition.read(options, ({ code }) => codes.push(code))
+  partition.read(options, ({ code }) => codes.push(code))
+  const asked: unknown[] = []
+  const question = async (each: Log) => {
+    asked.push(each)
+    if (each === (log as unknown as Log)) await replaced(partition, other)
+    return {
+      code: each === (log as unknown as Log) ? ErrorCode.KAFKA_STORAGE_ERROR : 0,
+      offset: 1,
+      timestamp: 1n,
+      leaderEpoch: 0,
+    }
+  }
+  assert.is((await partition.lookUp(question)).code, 0)
+  assert.equal(asked, [log, other])
+  log.wasRead({ code: ErrorCode.NOT_LEADER_OR_FOLLOWER })
+  log.wasRead({ code: 0 })
+  other.wasRead({ code: ErrorCode.KAFKA_STORAGE_ERROR })
+  assert.equal(codes, [0, ErrorCode.KAFKA_STORAGE_ERROR])
+})
+
 test.run()

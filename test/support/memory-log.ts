@@ -149,6 +149,12 @@ export class MemoryDirectory implements LogDirectory {
 
   async look(): Promise<void> {}
 
+  async due(): Promise<string[]> {
+    return []
+  }
+
+  setRecoveryThreads(): void {}
+
   async checkpoint(): Promise<void> {}
 
   async close(options: { clean: boolean; brokerEpoch: number }): Promise<void> {

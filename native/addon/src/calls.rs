@@ -238,6 +238,16 @@ pub struct PlainAnswer {
     pub text: String,
 }
 
+/// How many threads open its logs at once.
+#[napi]
+pub fn set_recovery_threads(runtime: u32, directory: u32, threads: u32) -> Result<PlainAnswer> {
+    let outcome = on(runtime, |runtime| runtime.engine().set_recovery_threads(directory, threads as usize))?;
+    Ok(match outcome {
+        Ok(()) => PlainAnswer { code: Code::Ok as u32, text: String::new() },
+        Err(failure) => PlainAnswer { code: failure.code as u32, text: failure.text },
+    })
+}
+
 #[napi]
 pub fn close_directory(runtime: u32, directory: u32, clean: bool, broker_epoch: f64) -> Result<PlainAnswer> {
     let outcome = on(runtime, |runtime| runtime.engine().close_directory(directory, clean, broker_epoch as i64))?;

@@ -52,6 +52,7 @@ pub const PREPARE: u16 = 60;
 pub const DIRT: u16 = 70;
 pub const CLEAN: u16 = 71;
 pub const LOOK: u16 = 72;
+pub const DUE: u16 = 73;
 
 // Flags, each of the kind in its name.
 /// The bytes are cut; the frame is held and the rest is copied out of it.

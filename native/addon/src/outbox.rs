@@ -249,6 +249,10 @@ fn decode_record(kind: u16, flags: u16, record: &[u8], held: &mut HeldTable, ord
                 now_ms,
             })));
         }
+        DUE => {
+            let (ticket, _, now_ms) = (r.u32()?, r.u32()?, r.i64()?);
+            orders.engine.push(Command::Due { directory: slot, ticket, now_ms });
+        }
         LOOK => {
             let (ticket, _, now_ms) = (r.u32()?, r.u32()?, r.i64()?);
             orders.engine.push(Command::Look { directory: slot, ticket, now_ms, sweep: flags & LOOK_SWEEP != 0 });

@@ -251,7 +251,7 @@ impl Log {
                 self.name_is_new = true;
                 self.active.create_file()
             }
-            None => self.active.file(),
+            None => self.active.file_to_write(),
         }
     }
 

@@ -252,6 +252,12 @@ pub enum Command {
         now_ms: i64,
         sweep: bool,
     },
+    /// Which logs of the directory `Retain` would find something to do for; their folders' names.
+    Due {
+        directory: DirectoryId,
+        ticket: u32,
+        now_ms: i64,
+    },
     /// Writes the checkpoint files (recovery point, log start, high watermarks) now.
     Checkpoint {
         directory: DirectoryId,

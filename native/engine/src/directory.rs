@@ -10,7 +10,8 @@
 use crate::checkpoint::{self, CLEAN_SHUTDOWN, CLEANED, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
 use crate::command::{Completion, DirectoryId, Failure, Sink};
 use crate::error::Code;
-use crate::journal::{Journal, replay};
+use crate::journal::Journal;
+use crate::journal::replay::{Replayed, replay};
 use crate::lock::lock;
 use crate::planted::{Bug, planted};
 use crate::points::{Kind, Points};
@@ -44,6 +45,8 @@ pub struct Directory {
     /// Held while checkpoint files are written.
     writing: Mutex<()>,
     pub journal: Journal,
+    /// Whether what a dead process left in the system's cache has been brought to the disk as a whole; None: nobody asked yet.
+    caught_up: Mutex<Option<bool>>,
     /// What taking possession has to do; None once that is done.
     unclaimed: Mutex<Option<Unclaimed>>,
 }
@@ -129,15 +132,15 @@ impl Directory {
         let recovery_point = |name: &str| points.get(Kind::Recovery, name).unwrap_or(0);
         // Of a process that runs everything is in the files.
         let replayed = match held.is_anothers() {
-            true => Ok(false),
-            false => replay::replay(&*vfs, directory, recovery_point),
+            true => Ok(Replayed::Nothing),
+            false => replay(&*vfs, directory, doubted, recovery_point),
         };
         let replayed = replayed.map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => Failure { code: Code::Damaged, text: error.to_string() },
             _ => failed("putting back what the journal holds of", error),
         })?;
         let mut found = Found {
-            clean: clean.is_some() && !replayed,
+            clean: clean.is_some() && replayed == Replayed::Nothing,
             broker_epoch: clean.as_deref().map_or(-1, checkpoint::decode_clean_shutdown),
             folders: Vec::new(),
         };
@@ -161,6 +164,7 @@ impl Directory {
             points: Mutex::new(points),
             writing: Mutex::new(()),
             journal: Journal::new(journal_bytes),
+            caught_up: Mutex::new((replayed == Replayed::WithEverything).then_some(true)),
             unclaimed: Mutex::new(Some(Unclaimed { clean_file: clean.is_some(), deleted })),
         };
         Ok((directory, found))
@@ -183,6 +187,28 @@ impl Directory {
         // Also the folders of logs that a process made and didn't live to make durable.
         self.vfs.sync_folder(&self.path).map_err(|error| self.fail("syncing", &error))?;
         Ok(unclaimed.take().map_or_else(Vec::new, |found| found.deleted))
+    }
+
+    /// One sync instead of two for each log: brings to the disk what the last process wrote and no longer could sync. Done once,
+    /// where the file system can; after a failed sync it proves nothing, and is not tried.
+    pub fn catch_up(&self) -> Result<(), Failure> {
+        let mut caught_up = lock(&self.caught_up);
+        if caught_up.is_none() {
+            self.check()?;
+            let synced = if self.doubted { Ok(false) } else { self.vfs.sync_everything(&self.path) };
+            *caught_up = Some(match synced {
+                Ok(synced) => synced,
+                // Each log by itself finds out whether it is meant.
+                Err(error) if is_no_space(&error) => false,
+                Err(error) => return Err(self.fail("syncing the file system of", &error)),
+            });
+        }
+        Ok(())
+    }
+
+    /// What was found in the directory is on disk.
+    pub fn has_caught_up(&self) -> bool {
+        *lock(&self.caught_up) == Some(true)
     }
 
     /// Every log of it is closed. The lock is given back in any case.

@@ -1,6 +1,7 @@
 //! Runs the engine: on threads, or stepped by hand. The only file of the crate that spawns or sleeps.
 //!
-//! Threads: one lane, up to four for each directory (syncs, its small files, openings), two for reads, one for
+//! Threads: one lane, up to four for each directory (syncs, its small files, openings; more for openings where that is
+//! asked for), two for reads, one for
 //! deletions, and for compaction as many as passes were asked for at once. Each runs one task at a time and catches its panic: the directories go offline, the host lives on.
 
 use crate::cleaner::Cleaning;
@@ -27,15 +28,20 @@ const READ_THREADS: usize = 2;
 /// Passes of compaction at once, whoever asks for how many.
 const CLEANER_THREADS: usize = 16;
 /// Active files that are open at once, unless it is said how many.
-const FEWEST_FILES: usize = 64;
+const FEWEST_FILES: usize = 16;
 const MOST_FILES: usize = 4096;
+/// A fifth of a second, as fast as memory is read and checked; each recovery point costs some syncs, and so moves a log by
+/// half a megabyte at least where a thousand are written to.
+const RECOVERY_BYTES: u64 = 1 << 30;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EngineOptions {
     /// No threads: `Engine::step` runs one task of a role at a time.
     pub manual: bool,
-    /// Active files of logs that may be open at once; 0: a quarter of the descriptors that the process may have.
+    /// Active files of logs that may be open at once; 0: an eighth of the descriptors that the process may have.
     pub open_files: usize,
+    /// What a start after a crash has to read of one directory's logs under `flush=group`, about; 0: `RECOVERY_BYTES`.
+    pub recovery_bytes: u64,
     pub journal: JournalSize,
 }
 
@@ -105,14 +111,15 @@ struct Inner {
 impl Engine {
     pub fn start(options: EngineOptions, sink: Arc<dyn Sink>) -> Engine {
         let open_files = match options.open_files {
-            0 => (vfs::descriptors() / 4).clamp(FEWEST_FILES, MOST_FILES),
+            0 => (vfs::descriptors() / 8).clamp(FEWEST_FILES, MOST_FILES),
             files => files,
         };
+        let recovery_bytes = if options.recovery_bytes == 0 { RECOVERY_BYTES } else { options.recovery_bytes };
         let engine = Engine {
             inner: Arc::new(Inner {
                 manual: options.manual,
                 journal: options.journal,
-                hub: Hub::new(sink, open_files),
+                hub: Hub::new(sink, open_files, recovery_bytes),
                 lane: Mutex::default(),
                 next_directory: AtomicU32::new(1),
                 stopping: AtomicBool::new(false),
@@ -165,20 +172,37 @@ impl Engine {
         };
         let (directory, found) = Directory::open(id, path, vfs.open(), half_bytes, hub.sink.clone())?;
         let directory = Arc::new(directory);
-        let tasks = Mutex::new(Tasks::new(half_bytes > 0 && directory.vfs.has_disk()));
-        let site = Arc::new(Site { directory: directory.clone(), tasks, filled: Condvar::new() });
+        let tasks = Tasks::new(half_bytes > 0 && directory.vfs.has_disk());
+        let site = Arc::new(Site::new(directory.clone(), tasks));
         write(&hub.sites).insert(id, site.clone());
         if !self.inner.manual {
             for _ in 0..SYNC_THREADS {
                 let site = site.clone();
                 self.spawn("sync", Some(id), move |inner| {
-                    while let Some(task) = inner.wait_for_task(&site) {
+                    while let Some(task) = inner.wait_for_task(&site, &site.filled, Tasks::next) {
                         inner.guard(|| inner.hub.run(&site, task));
                     }
                 });
             }
         }
         Ok(OpenedDirectory { id, clean: found.clean, broker_epoch: found.broker_epoch, folders: found.folders })
+    }
+
+    /// How many threads open logs of the directory at once: what has to be recovered is recovered by so many.
+    pub fn set_recovery_threads(&self, id: DirectoryId, threads: usize) -> Result<(), Failure> {
+        let site = self.inner.hub.site(id)?;
+        let more = lock(&site.tasks).set_recovery_threads(threads);
+        site.filled.notify_all();
+        site.opens_filled.notify_all();
+        for _ in 0..if self.inner.manual { 0 } else { more } {
+            let site = site.clone();
+            self.spawn("recovery", Some(id), move |inner| {
+                while let Some(task) = inner.wait_for_task(&site, &site.opens_filled, Tasks::next_open) {
+                    inner.guard(|| inner.hub.run(&site, task));
+                }
+            });
+        }
+        Ok(())
     }
 
     /// All logs of it must be closed before. Writes the checkpoints, the clean-shutdown file (carrying
@@ -194,6 +218,7 @@ impl Engine {
         }
         lock(&site.tasks).closing = true;
         site.filled.notify_all();
+        site.opens_filled.notify_all();
         if self.inner.manual {
             while let Some(task) = next_of(&site, Tasks::next_sync) {
                 hub.run(&site, task);
@@ -434,6 +459,7 @@ impl Engine {
         for site in read(&hub.sites).values() {
             drop(lock(&site.tasks));
             site.filled.notify_all();
+            site.opens_filled.notify_all();
         }
         self.join(|_| true);
         // Directories that nobody closed give their locks back.
@@ -477,19 +503,19 @@ impl Inner {
         }
     }
 
-    fn wait_for_task(&self, site: &Site) -> Option<Task> {
+    fn wait_for_task(&self, site: &Site, filled: &Condvar, next: fn(&mut Tasks) -> Option<Task>) -> Option<Task> {
         let mut tasks = lock(&site.tasks);
         loop {
             if self.stopping.load(Ordering::Acquire) {
                 return None;
             }
-            if let Some(task) = tasks.next() {
+            if let Some(task) = next(&mut tasks) {
                 return Some(task);
             }
             if tasks.closing {
                 return None;
             }
-            tasks = site.filled.wait(tasks).unwrap_or_else(PoisonError::into_inner);
+            tasks = filled.wait(tasks).unwrap_or_else(PoisonError::into_inner);
         }
     }
 

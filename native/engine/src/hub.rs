@@ -7,11 +7,13 @@
 
 use crate::cleaner::{Cleaning, Progress};
 use crate::command::{Answer, Command, Completion, DirectoryId, Failure, LogRef, Lookup, OpenInfo, OpenLog, Sink};
+use crate::config::Flush;
 use crate::create::create_folders;
 use crate::directory::Directory;
 use crate::error::Code;
 use crate::files::{self, FileCommand};
 use crate::gather::{Gather, Sync};
+use crate::lane::Due;
 use crate::lock::{lock, read};
 use crate::log::{Log, LogShared};
 use crate::mapped::Piece;
@@ -30,8 +32,14 @@ pub const SYNC_THREADS: usize = 4;
 /// Syncs after which a checkpoint that waits comes first.
 const CHECKPOINT_AFTER: u32 = 64;
 
+/// Threads that open logs at once in one directory, unless it is said how many.
+const RECOVERY_THREADS: usize = 2;
+const MOST_RECOVERY_THREADS: usize = 128;
+
 /// Logs that are opened by one task: new ones share their syncs.
 const OPENS_TOGETHER: usize = 64;
+/// So many that need a sync of what they are found to hold get one for everything.
+const CATCH_UP: usize = 16;
 
 /// A queue and what wakes its threads.
 pub struct Queue<T> {
@@ -86,6 +94,8 @@ pub enum LaneItem {
         ticket: u32,
         outcome: Result<(Box<Log>, Box<OpenInfo>), Failure>,
     },
+    /// The next piece of a look at all logs of a directory.
+    Due(Box<Due>),
     /// Too many files were open, and syncs have ended since.
     CloseFiles,
     /// A pass of compaction comes with an errand.
@@ -127,9 +137,15 @@ pub struct Site {
     pub directory: Arc<Directory>,
     pub tasks: Mutex<Tasks>,
     pub filled: Condvar,
+    /// For the threads that do nothing but open logs.
+    pub opens_filled: Condvar,
 }
 
 impl Site {
+    pub fn new(directory: Arc<Directory>, tasks: Tasks) -> Site {
+        Site { directory, tasks: Mutex::new(tasks), filled: Condvar::new(), opens_filled: Condvar::new() }
+    }
+
     pub fn want_checkpoint(&self) {
         lock(&self.tasks).checkpoint_wanted = true;
         self.filled.notify_one();
@@ -143,6 +159,10 @@ pub struct Tasks {
     files_running: bool,
     opens: VecDeque<OpenLog>,
     opening: usize,
+    /// Tasks that open logs may be so many at once.
+    most_opening: usize,
+    /// Threads that do nothing else.
+    pub openers: usize,
     checkpoint_wanted: bool,
     checkpoint_running: bool,
     syncs_since: u32,
@@ -166,6 +186,8 @@ impl Tasks {
             files_running: false,
             opens: VecDeque::new(),
             opening: 0,
+            most_opening: RECOVERY_THREADS,
+            openers: 0,
             checkpoint_wanted: false,
             checkpoint_running: false,
             syncs_since: 0,
@@ -178,7 +200,16 @@ impl Tasks {
         if let Some(task) = self.next_sync() {
             return Some(task);
         }
+        // One thread stays free of openings.
         if self.opening + 1 < SYNC_THREADS { self.next_open() } else { None }
+    }
+
+    /// Logs are recovered by so many threads. How many more are needed than there are: those that sync help.
+    pub fn set_recovery_threads(&mut self, threads: usize) -> usize {
+        self.most_opening = threads.clamp(1, MOST_RECOVERY_THREADS);
+        let more = (self.most_opening + 1).saturating_sub(SYNC_THREADS + self.openers);
+        self.openers += more;
+        more
     }
 
     pub fn next_sync(&mut self) -> Option<Task> {
@@ -202,10 +233,10 @@ impl Tasks {
     }
 
     pub fn next_open(&mut self) -> Option<Task> {
-        if self.opens.is_empty() {
+        if self.opens.is_empty() || self.opening >= self.most_opening {
             return None;
         }
-        let together = self.opens.len().div_ceil(SYNC_THREADS - 1).min(OPENS_TOGETHER);
+        let together = self.opens.len().div_ceil(self.most_opening * 2).min(OPENS_TOGETHER);
         self.opening += 1;
         Some(Task::Open(self.opens.drain(..together).collect()))
     }
@@ -233,15 +264,18 @@ pub struct Hub {
     pub settling: Mutex<()>,
     /// Active files that may be open at once.
     pub open_files: usize,
+    /// Bytes above the recovery points of one directory's logs, under `flush=group`; half as many again while syncs are slow.
+    pub recovery_bytes: u64,
     /// More are, and wait for their syncs.
     pub too_many_files: AtomicBool,
 }
 
 impl Hub {
-    pub fn new(sink: Arc<dyn Sink>, open_files: usize) -> Hub {
+    pub fn new(sink: Arc<dyn Sink>, open_files: usize, recovery_bytes: u64) -> Hub {
         Hub {
             sink,
             open_files,
+            recovery_bytes,
             too_many_files: AtomicBool::new(false),
             sites: RwLock::default(),
             logs: RwLock::default(),
@@ -282,6 +316,7 @@ impl Hub {
     pub fn queue_open(&self, site: &Site, request: OpenLog) {
         lock(&site.tasks).opens.push_back(request);
         site.filled.notify_one();
+        site.opens_filled.notify_one();
     }
 
     pub fn queue_files(&self, site: &Site, ticket: u32, command: FileCommand) {
@@ -333,6 +368,13 @@ impl Hub {
                     Ok(()) => create_folders(directory, &requests),
                     Err(failure) => requests.iter().map(|_| Err(failure.clone())).collect(),
                 };
+                let unclean = |(request, created): &(&OpenLog, &Result<bool, Failure>)| {
+                    !request.clean && request.config.flush == Flush::Group && matches!(created, Ok(false))
+                };
+                if requests.iter().zip(&created).filter(unclean).count() >= CATCH_UP {
+                    // Its failure is the directory's, and each opening meets it.
+                    let _ = directory.catch_up();
+                }
                 for (request, created) in requests.iter().zip(created) {
                     let outcome =
                         created.and_then(|created| open::open(directory, request, created, self.sink.clone()));
@@ -340,6 +382,7 @@ impl Hub {
                 }
                 lock(&site.tasks).opening -= 1;
                 site.filled.notify_one();
+                site.opens_filled.notify_one();
             }
         }
     }

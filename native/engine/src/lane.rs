@@ -4,26 +4,24 @@
 //! together, whatever stands between them for other logs. Every command with a ticket is answered once. Commands for a
 //! log that is still opening wait for it.
 
+mod life;
+mod sweep;
+
+pub use sweep::Due;
+
 use crate::append::{Outcome, Pending};
-use crate::cleaner::{Cleaning, Errand, Stop};
+use crate::cleaner::{Cleaning, Errand};
 use crate::command::{
-    Answer, AppendedInfo, CleanLog, Command, Completion, DirectoryId, Failure, LogRef, Lookup, OpenInfo, OpenLog,
+    Answer, AppendedInfo, CleanLog, Command, Completion, DirectoryId, Failure, LogRef, Lookup, OpenLog,
 };
-use crate::directory::deleted_name;
-use crate::error::Code;
 use crate::files::FileCommand;
 use crate::hub::{Deletion, Hub, LaneItem, ReadTask, stale};
-use crate::lock::{lock, read, write};
-use crate::log::{ADVANCE_MS, Log, LogShared};
+use crate::lock::{lock, read};
+use crate::log::{Log, LogShared};
 use crate::open_files::OpenFiles;
-use crate::vfs::path;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-
-/// Logs whose recovery points one sweep moves: each costs several syncs, and who appends to it waits for them. What a log
-/// with few bytes above its recovery point costs at a restart is little.
-const SWEEP_LOGS: usize = 512;
 
 #[derive(Default)]
 pub struct Lane {
@@ -38,6 +36,8 @@ pub struct Lane {
     swept_ms: Option<i64>,
     /// The latest time that a command carried.
     now_ms: i64,
+    /// Bytes appended to logs of each directory since it was last looked how much lies above their recovery points.
+    grown: BTreeMap<DirectoryId, u64>,
 }
 
 enum Slot {
@@ -69,6 +69,7 @@ impl Lane {
             LaneItem::Commands(commands) => self.drain(commands, hub),
             LaneItem::Opened { log, ticket, outcome } => self.opened(log, ticket, outcome, hub),
             LaneItem::CloseFiles => self.close_files(hub),
+            LaneItem::Due(due) => self.due(due, hub),
             LaneItem::Cleaning(cleaning) => self.cleaning(cleaning, hub),
             LaneItem::Lend { log, to } => {
                 // Who asked waits for it.
@@ -166,7 +167,9 @@ impl Lane {
             }
             return;
         };
+        let before = owned.bytes_end();
         let (outcomes, queue) = owned.append(&group);
+        let grown = owned.bytes_end().saturating_sub(before);
         let many = self.open_files.used(log.slot, hub.open_files);
         let Some(owned) = self.open_log(log) else { return };
         let urgent = outcomes.iter().any(|outcome| outcome.urgent);
@@ -182,6 +185,7 @@ impl Lane {
         if many {
             self.close_files(hub);
         }
+        self.grown(log.slot, grown, hub);
     }
 
     /// Too many files are open: those that were not written to for the longest time are closed, if they are on disk, and
@@ -225,6 +229,10 @@ impl Lane {
             Command::Look { directory, ticket, now_ms, sweep } => {
                 self.now_ms = self.now_ms.max(now_ms);
                 return self.look(directory, ticket, sweep, hub);
+            }
+            Command::Due { directory, ticket, now_ms } => {
+                self.now_ms = self.now_ms.max(now_ms);
+                return self.due(Box::new(Due::new(directory, ticket, now_ms)), hub);
             }
             Command::WriteFile { directory, ticket, path, content } => {
                 (directory, ticket, FileCommand::Write { path, content })
@@ -270,7 +278,7 @@ impl Lane {
             }),
             Command::Configure { ticket, config, now_ms, .. } => {
                 self.now_ms = self.now_ms.max(now_ms);
-                self.change(log, ticket, hub, |owned| Ok((Answer::None, owned.configure(*config))));
+                self.change(log, ticket, hub, |owned| Ok((Answer::None, owned.configure(*config)?)));
             }
             Command::AdvanceStart { ticket, offset, now_ms, .. } => self.change(log, ticket, hub, |owned| {
                 let queue = owned.advance_start(offset, now_ms)?;
@@ -393,195 +401,11 @@ impl Lane {
             Some(outcome) => hub.answer(ticket, outcome.map(Answer::Cleaned)),
         }
     }
-
-    fn open(&mut self, request: Box<OpenLog>, hub: &Hub) {
-        let (log, ticket) = (request.log, request.ticket);
-        self.now_ms = self.now_ms.max(request.now_ms);
-        let refuse = |code, text| {
-            let outcome = Err(Failure { code, text });
-            hub.sink.complete(Completion::Opened { log, ticket, outcome }, true);
-        };
-        if self.logs.contains_key(&log.slot) {
-            return refuse(Code::Internal, format!("slot {} holds another log", log.slot));
-        }
-        let site = match hub.site(request.directory) {
-            Ok(site) => site,
-            Err(failure) => return refuse(failure.code, failure.text),
-        };
-        if !site.directory.claim_log(&request.name) {
-            return refuse(Code::Locked, format!("the log {} is open already", request.name));
-        }
-        hub.queue_open(&site, (*request).clone());
-        self.logs.insert(log.slot, Slot::Opening { request, waiting: Vec::new() });
-    }
-
-    fn opened(&mut self, log: LogRef, ticket: u32, outcome: Result<(Box<Log>, Box<OpenInfo>), Failure>, hub: &Hub) {
-        let Some(Slot::Opening { waiting, request }) = self.logs.remove(&log.slot) else { return };
-        let OpenLog { directory, name, .. } = *request;
-        let outcome = match outcome {
-            Ok((owned, info)) => {
-                write(&hub.logs).insert(log.slot, owned.shared().clone());
-                if !owned.is_settled() {
-                    self.used.insert(log.slot);
-                }
-                self.logs.insert(log.slot, Slot::Open(owned));
-                Ok(info)
-            }
-            Err(failure) => {
-                if let Ok(site) = hub.site(directory) {
-                    site.directory.release_log(&name);
-                }
-                Err(failure)
-            }
-        };
-        hub.sink.complete(Completion::Opened { log, ticket, outcome }, true);
-        self.drain(waiting, hub);
-    }
-
-    fn take(&mut self, log: LogRef, hub: &Hub) -> Option<Box<Log>> {
-        if self.logs.get(&log.slot).is_none_or(|slot| slot.log() != log) {
-            return None;
-        }
-        match self.logs.remove(&log.slot)? {
-            Slot::Open(owned) => {
-                write(&hub.logs).remove(&log.slot);
-                self.used.remove(&log.slot);
-                self.open_files.forget(log.slot);
-                owned.shared().directory.release_log(&owned.shared().name);
-                Some(owned)
-            }
-            not_here => {
-                self.logs.insert(log.slot, not_here);
-                None
-            }
-        }
-    }
-
-    fn close(&mut self, log: LogRef, ticket: u32, clean: bool, hub: &Hub) {
-        let Some(mut owned) = self.take(log, hub) else { return hub.answer(ticket, Err(stale(log))) };
-        let shared = owned.shared().clone();
-        // Afterwards the folder may be opened again.
-        let settled = owned.stop_cleaning(Stop::Closed);
-        if !clean || settled.is_err() {
-            // What counts as synced is found again when the log is next opened.
-            let outcome = settled.and_then(|()| shared.directory.check()).and_then(|()| shared.sync_journaled());
-            shared.sync.abandon(stale(log));
-            shared.directory.journal.drained(log);
-            return hub.answer(ticket, outcome.map(|()| Answer::None));
-        }
-        let advancing = owned.advance_to_close(self.now_ms);
-        if shared.sync.close(ticket) || advancing {
-            hub.queue_sync(&shared);
-        }
-    }
-
-    /// None: the background answers when the new name is on disk.
-    fn delete(&mut self, log: LogRef, ticket: u32, hub: &Hub) -> Option<Result<Answer, Failure>> {
-        let Some(mut owned) = self.take(log, hub) else { return Some(Err(stale(log))) };
-        let shared = owned.shared().clone();
-        if let Err(failure) = owned.stop_cleaning(Stop::Closed) {
-            return Some(Err(failure));
-        }
-        let directory = &shared.directory;
-        if let Err(failure) = directory.check() {
-            return Some(Err(failure));
-        }
-        // A sync that runs on may lose its files from here on, and must not take that for a broken disk.
-        shared.sync.abandon(stale(log));
-        directory.journal.drained(log);
-        let mut unique = unique_of(&shared.name, log);
-        let renamed = loop {
-            let name = deleted_name(&shared.name, unique);
-            let target = path(&directory.path, &name);
-            if directory.vfs.list(&target).is_err() {
-                break directory.vfs.rename(&shared.folder, &target).map(|()| name);
-            }
-            unique = unique.wrapping_add(1);
-        };
-        match renamed {
-            Ok(name) => {
-                if directory.forget(&shared.name)
-                    && let Ok(site) = hub.site(directory.id)
-                {
-                    site.want_checkpoint();
-                }
-                hub.deletions.push(Deletion::Folder { directory: directory.clone(), name, ticket: Some(ticket) });
-                None
-            }
-            Err(error) => Some(Err(directory.fail(&format!("deleting {}", shared.name), &error))),
-        }
-    }
-
-    fn look(&mut self, directory: DirectoryId, ticket: u32, sweep: bool, hub: &Hub) {
-        for slot in &self.used {
-            if let Some(Slot::Open(log)) = self.logs.get_mut(slot)
-                && log.shared().directory.id == directory
-                && log.flush_if_due(self.now_ms)
-            {
-                hub.queue_sync(log.shared());
-            }
-        }
-        if sweep {
-            self.swept_ms = Some(self.now_ms.saturating_sub(ADVANCE_MS));
-        }
-        let outcome = hub.site(directory).and_then(|site| site.directory.check());
-        hub.answer(ticket, outcome.map(|()| Answer::None));
-    }
-
-    /// Once per `ADVANCE_MS` of the commands' time: recovery points for what was written, and the checkpoint files.
-    fn sweep(&mut self, hub: &Hub) {
-        let last = *self.swept_ms.get_or_insert(self.now_ms);
-        if self.now_ms - last < ADVANCE_MS {
-            return;
-        }
-        self.swept_ms = Some(self.now_ms);
-        let turn = self.behind();
-        let (logs, open_files, now_ms) = (&mut self.logs, &mut self.open_files, self.now_ms);
-        self.used.retain(|slot| {
-            let Some(Slot::Open(log)) = logs.get_mut(slot) else { return false };
-            let has_turn = !log.is_behind() || turn.contains(slot);
-            if has_turn && log.sweep(now_ms) {
-                hub.queue_sync(log.shared());
-            }
-            let bases = log.take_expired(now_ms);
-            if !bases.is_empty() {
-                hub.deletions.push(Deletion::Segments { shared: log.shared().clone(), bases });
-            }
-            let settled = log.is_settled();
-            if settled {
-                open_files.forget(*slot);
-            }
-            !settled
-        });
-        for site in read(&hub.sites).values() {
-            if site.directory.checkpoints_changed() {
-                site.want_checkpoint();
-            }
-        }
-    }
-
-    /// The logs whose recovery points this sweep moves, in turn.
-    fn behind(&mut self) -> BTreeSet<u32> {
-        let (logs, from) = (&self.logs, self.sweeps_from);
-        let is_behind = |slot: &&u32| matches!(logs.get(slot), Some(Slot::Open(log)) if log.is_behind());
-        let in_turn = self.used.range(from..).chain(self.used.range(..from));
-        let turn: Vec<u32> = in_turn.filter(is_behind).take(SWEEP_LOGS).copied().collect();
-        self.sweeps_from = turn.last().map_or(0, |slot| slot.wrapping_add(1));
-        turn.into_iter().collect()
-    }
 }
 
 fn marks(log: &mut Log) -> Answer {
     let (start, end, synced_end) = log.marks();
     Answer::Marks { start, end, synced_end }
-}
-
-/// Enough to tell deleted folders of one name apart; an older one of the same number is stepped over.
-fn unique_of(name: &str, log: LogRef) -> u128 {
-    let fold = |hash: u128, byte: u8| (hash ^ byte as u128).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
-    let seed = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
-    let place = (log.slot as u64) << 32 | log.generation as u64;
-    name.bytes().chain(place.to_be_bytes()).fold(seed, fold)
 }
 
 fn log_of(command: &Command) -> Option<LogRef> {
@@ -609,6 +433,7 @@ fn log_of(command: &Command) -> Option<LogRef> {
         | Command::RemoveFile { .. }
         | Command::SetAside { .. }
         | Command::Look { .. }
+        | Command::Due { .. }
         | Command::Checkpoint { .. } => None,
     }
 }

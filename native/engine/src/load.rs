@@ -5,6 +5,7 @@
 //! believed.
 
 use crate::command::Failure;
+use crate::config::Flush;
 use crate::error::Code;
 use crate::leader_epochs::LeaderEpochs;
 use crate::open::Opening;
@@ -35,6 +36,8 @@ pub struct Loaded {
     pub first_timestamp: Option<i64>,
     /// The recovery point is the end: nothing has to be done before a clean close.
     pub settled: bool,
+    /// Segments that were recovered and may not be on disk, under `flush=os`.
+    pub unsynced: Vec<i64>,
 }
 
 impl Loaded {
@@ -48,6 +51,7 @@ impl Loaded {
             loose_snapshots: Vec::new(),
             first_timestamp: None,
             settled: base == 0,
+            unsynced: Vec::new(),
         }
     }
 }
@@ -213,8 +217,13 @@ impl Opening<'_> {
             }
         };
         // What lies below the recovery point was made durable before that was.
-        let durable = clean || (end == recovery_point && !cut && !self.directory.doubted);
-        self.seal_walked(&state, first_walked, durable, recovery_point)?;
+        let on_disk = end == recovery_point || self.directory.has_caught_up();
+        let durable = clean || (on_disk && !cut && !self.directory.doubted);
+        // Nobody was promised the disk: the next recovery point syncs it.
+        let later = !durable && self.request.config.flush == Flush::Os && !self.directory.doubted;
+        self.seal_walked(&state, first_walked, durable || later, recovery_point)?;
+        let recovered = &state.segments[first_walked.min(state.segments.len())..];
+        let unsynced = if later { recovered.iter().map(|segment| segment.base).collect() } else { Vec::new() };
         let first_timestamp = self.first_timestamp(&state)?;
         Ok(Some(Loaded {
             settled: end == self.points.recovery && !report.mended,
@@ -224,6 +233,7 @@ impl Opening<'_> {
             producers: loaded.producers,
             loose_snapshots: loaded.loose,
             first_timestamp,
+            unsynced,
         }))
     }
 
@@ -254,6 +264,7 @@ impl Opening<'_> {
         recovery_point: i64,
     ) -> Result<(), Failure> {
         let seal = || -> Result<(), Failed> {
+            let mut names = !durable;
             for (at, segment) in state.segments.iter().enumerate().skip(first_walked) {
                 if !durable {
                     let failed = |error| Failed { what: format!("syncing {}", segment.path(".log")), error };
@@ -274,10 +285,11 @@ impl Opening<'_> {
                         let what = format!("writing the indexes of {}", segment.path(".log"));
                         return Err(Failed { what, error: io::ErrorKind::StorageFull.into() });
                     }
+                    names = true;
                     segment.seal();
                 }
             }
-            if durable {
+            if !names {
                 return Ok(());
             }
             let failed = |error| Failed { what: format!("syncing {}", self.folder), error };

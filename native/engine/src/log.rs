@@ -5,7 +5,7 @@
 //! back; if that fails too, the directory is offline. Nothing is cut before a recovery point at or below the cut is on
 //! disk.
 
-use crate::cleaner::{Replacement, Token};
+use crate::cleaner::{Replacement, Stop, Token};
 use crate::command::{Failure, LogRef};
 use crate::config::{Flush, LogConfig};
 use crate::directory::Directory;
@@ -191,7 +191,7 @@ impl Log {
         // Under flush=os a sealed segment goes to the disk at its roll, as Kafka's does, and no sooner.
         let rolled = std::mem::take(&mut self.rolled);
         let due = match self.config.flush {
-            Flush::Group => self.bytes_end.saturating_sub(self.advanced.bytes) >= ADVANCE_BYTES,
+            Flush::Group => self.bytes_behind() >= ADVANCE_BYTES,
             Flush::Os => rolled,
         };
         due && self.advance(now_ms)
@@ -228,6 +228,15 @@ impl Log {
             self.expiring.shrink_to_fit();
         }
         false
+    }
+
+    pub fn bytes_end(&self) -> u64 {
+        self.bytes_end
+    }
+
+    /// Bytes written since the last recovery point was begun, where they count as on disk.
+    pub fn bytes_behind(&self) -> u64 {
+        if self.config.flush == Flush::Group { self.bytes_end.saturating_sub(self.advanced.bytes) } else { 0 }
     }
 
     /// There is more than the last recovery point was begun for.
@@ -316,11 +325,16 @@ impl Log {
         Ok(())
     }
 
-    pub fn configure(&mut self, config: LogConfig) -> bool {
+    /// True if the log has to be queued.
+    pub fn configure(&mut self, config: LogConfig) -> Result<bool, Failure> {
         let want = config.flush == Flush::Group && self.config.flush == Flush::Os;
-        self.config = config;
+        let was_compacted = std::mem::replace(&mut self.config, config).compacted;
+        if was_compacted && !self.config.compacted {
+            // A pass may take hours; what it has not put in place is kept.
+            self.stop_cleaning(Stop::Cut)?;
+        }
         // From now on what is readable is on disk: what was written under the other promise catches up.
-        want && self.shared.sync.request(None)
+        Ok(want && self.shared.sync.request(None))
     }
 
     /// Records below `offset` count as deleted; segments that have no others go. True if the log has to be queued.

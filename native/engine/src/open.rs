@@ -121,7 +121,8 @@ impl<'a> Opening<'a> {
         created: bool,
         sink: Arc<dyn Sink>,
     ) -> Result<(Box<Log>, Box<OpenInfo>), Failure> {
-        let Loaded { mut state, mut epochs, report, producers, loose_snapshots, first_timestamp, settled } = loaded;
+        let Loaded { mut state, mut epochs, report, producers, loose_snapshots, first_timestamp, settled, unsynced } =
+            loaded;
         epochs.truncate_from_start(state.start);
         state.epochs = Arc::new(epochs.clone());
         let (start, end, bytes_end) = (state.start, state.end, state.bytes_end);
@@ -133,7 +134,7 @@ impl<'a> Opening<'a> {
             directory: self.directory.clone(),
             view: LogView::new(state),
             topic_id: self.request.topic_id.as_deref().map(Box::from),
-            sync: LogSync::new(self.request.log, sink, end, self.points.recovery.min(end)),
+            sync: LogSync::new(self.request.log, sink, end, self.points.recovery.min(end), unsynced),
         });
         let mut log = Box::new(Log {
             shared,

@@ -18,15 +18,10 @@ impl Log {
     pub fn retain(&mut self, now_ms: i64) -> Result<bool, Failure> {
         self.shared.directory.check()?;
         let state = self.shared.view.state();
-        let bound = self.retention_bound();
-        let mut count = self.passed(&state, bound);
-        if self.config.deletes {
-            count = self.beyond_bytes(&state, bound, count);
-            count = self.beyond_age(&state, bound, count, now_ms).map_err(|error| Failure {
-                code: Code::Io,
-                text: format!("asking for the age of a segment of {}: {error}", self.shared.name),
-            })?;
-        }
+        let mut count = self.beyond(&state, now_ms).map_err(|error| Failure {
+            code: Code::Io,
+            text: format!("asking for the age of a segment of {}: {error}", self.shared.name),
+        })?;
         if count == 0 {
             return Ok(self.shared.sync.retire(&[], 0));
         }
@@ -40,6 +35,24 @@ impl Log {
             }
         }
         Ok(self.let_go(count, now_ms) || queue)
+    }
+
+    /// Whether `retain` would do anything, or fail.
+    pub fn may_let_go(&self, now_ms: i64) -> bool {
+        !self.expiring.is_empty()
+            || self.shared.sync.is_retiring()
+            || !matches!(self.beyond(&self.shared.view.state(), now_ms), Ok(0))
+    }
+
+    /// How many segments the start has passed, or are too much or too old.
+    fn beyond(&self, state: &ViewState, now_ms: i64) -> io::Result<usize> {
+        let bound = self.retention_bound();
+        let count = self.passed(state, bound);
+        if !self.config.deletes {
+            return Ok(count);
+        }
+        let count = self.beyond_bytes(state, bound, count);
+        self.beyond_age(state, bound, count, now_ms)
     }
 
     /// Lets go of the segments that lie below the start.

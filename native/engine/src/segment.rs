@@ -185,7 +185,8 @@ impl Segment {
         path(&self.folder, &file_name(self.base, suffix))
     }
 
-    /// The log file, open. The active segment's stays open until it is released, a sealed one's lives as long as its reader.
+    /// The log file, open. The active segment's stays open until it is released, unless descriptors are scarce; a sealed
+    /// one's lives as long as its reader.
     pub fn file(&self) -> io::Result<Arc<dyn File>> {
         let mut handle = lock(&self.handle);
         if let Some(file) = &*handle {
@@ -193,10 +194,19 @@ impl Segment {
         }
         if self.is_active() {
             let file = self.vfs.open(&self.path(".log"), OpenMode::Write)?;
-            *handle = Some(file.clone());
+            if !vfs::is_scarce(&*file) {
+                *handle = Some(file.clone());
+            }
             return Ok(file);
         }
         self.vfs.open(&self.path(".log"), OpenMode::Read)
+    }
+
+    /// The active segment's file, which stays open until it is released: a sync has to find the one that was written to.
+    pub fn file_to_write(&self) -> io::Result<Arc<dyn File>> {
+        let file = self.file()?;
+        self.pin(file.clone());
+        Ok(file)
     }
 
     /// The log file if it is open already.

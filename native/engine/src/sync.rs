@@ -46,6 +46,8 @@ struct State {
     journaled: Vec<Arc<dyn File>>,
     /// The journal wants to be rid of this log: the next run syncs its files.
     drain: bool,
+    /// Segments that were found at the start and may not be on disk. There are none of them without `names`.
+    recovered: Vec<i64>,
     /// The folder has names that are not on disk.
     names: bool,
     /// The running job makes names durable.
@@ -77,20 +79,21 @@ pub struct LogSync {
 }
 
 impl LogSync {
-    /// `end`: of a log whose bytes are all on disk.
-    pub fn new(log: LogRef, sink: Arc<dyn Sink>, end: i64, recovery: i64) -> LogSync {
+    /// `end`: of a log whose bytes are all on disk, but for those above `recovery` in the segments `recovered`.
+    pub fn new(log: LogRef, sink: Arc<dyn Sink>, end: i64, recovery: i64, recovered: Vec<i64>) -> LogSync {
         let state = State {
             phase: Phase::Idle,
             wanted: false,
             cap: 0,
             cutting: None,
             written: end,
-            synced: end,
+            synced: if recovered.is_empty() { end } else { recovery },
             dirty: Vec::new(),
             span: None,
             journaled: Vec::new(),
             drain: false,
-            names: false,
+            names: !recovered.is_empty(),
+            recovered,
             names_running: false,
             snapshots: Vec::new(),
             advance: None,
@@ -115,6 +118,11 @@ impl LogSync {
     pub fn answer_marks(&self, ticket: u32, start: i64, end: i64) {
         let state = lock(&self.state);
         self.answer(ticket, Ok(Answer::Marks { start, end, synced_end: state.synced }));
+    }
+
+    /// Files that are held open until they are on disk, as far as no run has taken them.
+    pub fn waiting_files(&self) -> usize {
+        lock(&self.state).dirty.len()
     }
 
     /// Everything is on disk and nobody is at it.
@@ -336,6 +344,7 @@ impl LogSync {
             upto: state.written,
             drains: !state.journaled.is_empty(),
             files: std::mem::take(&mut state.dirty),
+            recovered: std::mem::take(&mut state.recovered),
             names: std::mem::take(&mut state.names),
             snapshots: std::mem::take(&mut state.snapshots),
             advance: state.advance.take(),
@@ -494,7 +503,7 @@ mod tests {
     fn log_sync() -> (LogSync, Arc<Heard>, Arc<dyn File>) {
         let heard = Arc::new(Heard::default());
         let file = MemoryVfs::new().open("f", OpenMode::Create).unwrap();
-        (LogSync::new(LogRef { slot: 0, generation: 0 }, heard.clone(), 0, 0), heard, file)
+        (LogSync::new(LogRef { slot: 0, generation: 0 }, heard.clone(), 0, 0, Vec::new()), heard, file)
     }
 
     fn advance(offset: i64) -> Advance {

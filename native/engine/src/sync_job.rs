@@ -39,6 +39,8 @@ pub struct SyncJob {
     /// A journal waits for these files.
     pub drains: bool,
     pub files: Vec<Arc<dyn File>>,
+    /// Segments that were found at the start.
+    pub recovered: Vec<i64>,
     pub names: bool,
     pub snapshots: Vec<(i64, Vec<u8>)>,
     pub advance: Option<Advance>,
@@ -61,6 +63,15 @@ impl SyncJob {
         }
         if let Some(advance) = &self.advance {
             advance.write(&mut beside)?;
+        }
+        for base in &self.recovered {
+            let path = path(folder, &file_name(*base, ".log"));
+            match vfs.open(&path, OpenMode::Write).and_then(|file| file.sync_data()) {
+                Ok(()) => {}
+                // A cut or retention took it meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Failed { what: format!("syncing {path}"), error }),
+            }
         }
         for file in self.files.iter().filter(|_| !planted(Bug::AcknowledgeBeforeSync)) {
             let mut synced = file.sync_data();

@@ -21,6 +21,9 @@ use std::sync::{Arc, Mutex};
 /// The newest bytes of a log, which count as in the system's cache without asking.
 const HOT_BYTES: u64 = 8 * 1024 * 1024;
 
+/// What is read and not pinned while descriptors are scarce.
+const COPIED_BYTES: u64 = 64 * 1024;
+
 #[derive(Clone)]
 pub struct ViewState {
     /// Ascending; the last one is active. Never empty.
@@ -154,7 +157,9 @@ impl ViewState {
             if patience == Patience::Disk && !request.flags.to_memory && !file.resident(range.from, info.total) {
                 file.warm(range.from, info.total)?;
             }
-            info.bytes = if request.flags.to_memory {
+            // Small ranges are copied sooner or later: now, when so many are open that there would be none left for the next.
+            let copies = patience == Patience::Disk && info.total <= COPIED_BYTES && vfs::is_scarce(&*file);
+            info.bytes = if request.flags.to_memory || copies {
                 let mut bytes = vec![0; info.total as usize];
                 vfs::read_exact_at(&*file, &mut bytes, range.from)?;
                 ReadBytes::Memory(Bytes::from(bytes))

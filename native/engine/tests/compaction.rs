@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex};
 
 const FOLDER: &str = "/data/t-0";
 const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
 const RETENTION_MS: i64 = 10_000;
 
 fn config() -> LogConfig {
@@ -696,6 +697,40 @@ fn a_log_that_is_closed_or_deleted_during_a_pass_can_be_opened_again() {
 }
 
 #[test]
+fn a_pass_ends_when_its_log_is_not_compacted_any_more() {
+    for steps in (0..75).step_by(3) {
+        let world = filled();
+        world.try_clean(24).unwrap();
+        let ticket = begin(&world, steps);
+        let deletes = Box::new(LogConfig { compacted: false, deletes: true, ..config() });
+        world
+            .rig
+            .answer(|ticket| Command::Configure { log: log(0), ticket, config: deletes.clone(), now_ms: 0 })
+            .unwrap();
+        let bases = world.bases();
+        let cleaned = outcome(&world, ticket);
+        if let Err(failure) = &cleaned {
+            assert_eq!(failure.code, Code::StaleLog, "{}", failure.text);
+            assert_eq!(world.bases(), bases, "after {steps} steps nothing more is put in place");
+        }
+        assert!(cleaned.is_err() || steps > 12, "after {steps} steps the pass went on");
+        let left = world.vfs.list(FOLDER).unwrap();
+        assert!(
+            !left.iter().any(|entry| entry.name.ends_with(".cleaned") || entry.name.ends_with(".swap")),
+            "{left:?}"
+        );
+        latest_are_there(&world, &read_log(&world.rig, 0, 0, world.end));
+        // And compacted again it goes on where it was.
+        let compacts = Box::new(config());
+        world
+            .rig
+            .answer(|ticket| Command::Configure { log: log(0), ticket, config: compacts.clone(), now_ms: 0 })
+            .unwrap();
+        assert!(world.try_clean(1 << 20).is_ok());
+    }
+}
+
+#[test]
 fn damage_in_a_sealed_segment_ends_the_pass_and_nothing_else() {
     let world = filled();
     world.try_clean(24).unwrap();
@@ -723,11 +758,20 @@ fn without_room_a_pass_is_refused_and_a_later_one_succeeds() {
 
 #[test]
 fn a_failed_write_or_sync_of_a_pass_takes_the_directory_offline() {
-    for operation in [Operation::Write, Operation::SyncData, Operation::SyncFolder, Operation::Rename] {
+    // A sync that found no room has lost what it covered, as any other that failed.
+    let faults = [
+        (Operation::Write, EIO),
+        (Operation::SyncData, EIO),
+        (Operation::SyncData, ENOSPC),
+        (Operation::SyncFolder, EIO),
+        (Operation::SyncFolder, ENOSPC),
+        (Operation::Rename, EIO),
+    ];
+    for (operation, errno) in faults {
         for nth in 0..8 {
             let world = filled();
             world.try_clean(24).unwrap();
-            world.vfs.fail(operation, nth + 1, EIO);
+            world.vfs.fail(operation, nth + 1, errno);
             let Err(failure) = world.try_clean(1 << 20) else { continue };
             assert_eq!(failure.code, Code::DirectoryOffline, "{operation:?} {nth}: {}", failure.text);
             let (code, _) = world.rig.append(0, batch(1, 10, 1));

@@ -7,7 +7,7 @@ use odradek_engine::command::*;
 use odradek_engine::config::{Flush, LogConfig};
 use odradek_engine::driver::{EngineOptions, Role};
 use odradek_engine::error::Code;
-use odradek_engine::vfs::{MemoryVfs, VfsKind};
+use odradek_engine::vfs::{MemoryVfs, VfsKind, read_file};
 
 /// Longer than the sweep's interval.
 const LATER_MS: i64 = 61_000;
@@ -174,4 +174,98 @@ fn a_log_is_open_once_and_its_name_is_free_after_it() {
     assert!(many.rig.open(many.directory, 9, "t-1", LogConfig::default(), true).is_ok());
     many.rig.answer(|ticket| Command::Delete { log: log(9), ticket }).unwrap();
     assert!(many.rig.open(many.directory, 10, "t-1", LogConfig::default(), true).unwrap().created);
+}
+
+#[test]
+fn which_logs_have_something_to_let_go_of_is_told_of_many_at_once() {
+    // More than one look takes.
+    let many = Many::start(1300, 0, &LogConfig { retention_ms: 1000, ..LogConfig::default() });
+    let due = |now_ms| match many.rig.answer(|ticket| Command::Due { directory: many.directory, ticket, now_ms }) {
+        Ok(Answer::Names(names)) => names,
+        other => panic!("{other:?}"),
+    };
+    let old = [1, 700, 1300];
+    for slot in old {
+        let end = many.append(slot, NOW);
+        many.rig.submit(Command::SetMarks { log: log(slot), high_watermark: end });
+    }
+    assert!(due(NOW).is_empty(), "nothing is that old");
+    assert_eq!(due(i64::MAX - 1), old.map(|slot| format!("t-{slot}")));
+    let later = NOW + (1 << 50);
+    for slot in old {
+        many.rig.answer(|ticket| Command::Retain { log: log(slot), ticket, now_ms: later }).unwrap();
+    }
+    let emptied = later + LogConfig::default().file_delete_delay_ms + 1;
+    assert_eq!(due(emptied).len(), old.len(), "their files wait to go");
+    for slot in old {
+        many.rig.answer(|ticket| Command::Retain { log: log(slot), ticket, now_ms: emptied }).unwrap();
+    }
+    assert!(due(emptied).is_empty());
+    let none = many.rig.answer(|ticket| Command::Due { directory: 77, ticket, now_ms: NOW });
+    assert_eq!(none.expect_err("there is no such directory").code, Code::NotFound);
+}
+
+#[test]
+fn what_a_start_after_a_crash_has_to_read_is_bounded_over_all_logs() {
+    const BYTES: u64 = 40_000;
+    let rig = Rig::with(EngineOptions { manual: true, recovery_bytes: BYTES, ..EngineOptions::default() });
+    let vfs = MemoryVfs::new();
+    let directory = rig.directory("/data", VfsKind::Memory(vfs.clone())).id;
+    for slot in 0..20 {
+        rig.open(directory, slot, &format!("t-{slot}"), LogConfig::default(), false).unwrap();
+    }
+    let size = batch(1, 100, 0).len() as u64;
+    let mut ends = [0u64; 20];
+    for n in 0..2000 {
+        // Some logs get more than others.
+        let slot = (n * n) % 20;
+        assert_eq!(rig.append(slot as u32, batch(1, 100, n as u64)).0, Code::Ok);
+        ends[slot] += 1;
+    }
+    rig.answer(|ticket| Command::Checkpoint { directory, ticket }).unwrap();
+    let file = read_file(&vfs, "/data/recovery-point-offset-checkpoint").unwrap().unwrap();
+    let text = String::from_utf8(file).unwrap();
+    let point = |slot: usize| -> u64 {
+        let line = text.lines().find(|line| line.starts_with(&format!("t {slot} ")));
+        line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+    };
+    let above: u64 = ends.iter().enumerate().map(|(slot, end)| (end - point(slot)) * size).sum();
+    assert!(above <= BYTES, "{above} bytes lie above the recovery points");
+    assert!(above > BYTES / 4, "no more recovery points than are needed");
+}
+
+#[test]
+fn logs_are_opened_by_as_many_threads_as_are_asked_for() {
+    let vfs = MemoryVfs::new();
+    let rig = Rig::start(false);
+    let directory = rig.directory("/data", VfsKind::Memory(vfs.clone())).id;
+    for (round, threads) in [2, 9, 1, 300].into_iter().enumerate() {
+        rig.engine.set_recovery_threads(directory, threads).unwrap();
+        let first = round as u32 * 200;
+        let open = |slot: u32| {
+            Command::Open(Box::new(OpenLog {
+                log: log(slot),
+                ticket: slot,
+                directory,
+                name: format!("t-{slot}"),
+                config: LogConfig::default(),
+                topic_id: None,
+                clean: false,
+                must_exist: false,
+                now_ms: NOW,
+            }))
+        };
+        rig.engine.submit((first..first + 200).map(open).collect());
+        for slot in first..first + 200 {
+            rig.wait(|completion| match completion {
+                Completion::Opened { ticket, outcome, .. } if *ticket == slot => Some(outcome.is_ok()),
+                _ => None,
+            });
+        }
+    }
+    assert_eq!(rig.engine.set_recovery_threads(77, 1).expect_err("there is no such directory").code, Code::NotFound);
+    for slot in 0..800 {
+        rig.close(slot, true).unwrap();
+    }
+    rig.engine.close_directory(directory, true, 1).unwrap();
 }

@@ -10,7 +10,7 @@ use odradek_engine::command::*;
 use odradek_engine::config::LogConfig;
 use odradek_engine::driver::{EngineOptions, JournalSize, Role};
 use odradek_engine::error::Code;
-use odradek_engine::vfs::{Keep, MemoryVfs, Operation, Vfs, VfsKind};
+use odradek_engine::vfs::{Keep, MemoryVfs, OpenMode, Operation, Vfs, VfsKind};
 use proptest::prelude::*;
 use std::sync::{Arc, Mutex};
 
@@ -438,12 +438,33 @@ fn a_journal_that_is_damaged_before_its_end_is_refused_and_kept() {
         script.append(0..LOGS, 1, 40);
     }
     let image = script.vfs.crash(0, Keep::None);
-    let file = image.open(&format!("/data/{FOLDER}/0"), odradek_engine::vfs::OpenMode::Write).unwrap();
+    let file = image.open(&format!("/data/{FOLDER}/0"), OpenMode::Write).unwrap();
     file.write_at(&[std::io::IoSlice::new(b"rot")], 4096 + 200).unwrap();
     let failure = rig().engine.open_directory("/data", VfsKind::Memory(image.clone())).unwrap_err();
     assert_eq!(failure.code, Code::Damaged, "{failure:?}");
     assert!(failure.text.contains(FOLDER), "{failure:?}");
     assert!(has_journal(&image));
+}
+
+#[test]
+fn what_is_no_journal_in_its_place_is_named_at_the_start_and_not_when_the_journal_is_wanted() {
+    let odd: [(&str, fn(&MemoryVfs, &str)); 3] = [
+        ("is no folder", |vfs, journal| drop(vfs.open(journal, OpenMode::Create).unwrap())),
+        ("\"notes\"", |vfs, journal| drop(vfs.open(&format!("{journal}/notes"), OpenMode::Create).unwrap())),
+        ("\"notes\"", |vfs, journal| vfs.create_folders(&format!("{journal}/notes")).unwrap()),
+    ];
+    for (says, put) in odd {
+        let vfs = MemoryVfs::new();
+        let journal = format!("/data/{FOLDER}");
+        vfs.create_folders("/data").unwrap();
+        if says != "is no folder" {
+            vfs.create_folders(&journal).unwrap();
+        }
+        put(&vfs, &journal);
+        let failure = rig().engine.open_directory("/data", VfsKind::Memory(vfs.clone())).unwrap_err();
+        assert!(failure.text.contains(&journal) && failure.text.contains(says), "{failure:?}");
+        assert!(vfs.list("/data").unwrap().iter().any(|entry| entry.name == FOLDER), "it is left alone");
+    }
 }
 
 #[test]

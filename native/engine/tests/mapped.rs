@@ -136,6 +136,18 @@ fn rolls_leave_no_room_reserved_behind_a_segment() {
 }
 
 #[test]
+fn who_fills_segments_faster_than_they_get_to_the_disk_waits_for_it() {
+    let vfs = MemoryVfs::tracked();
+    let mut bench = Bench::start(vfs.clone(), LogConfig { segment_bytes: 1_000, ..config() });
+    for index in 0..1500 {
+        // Nothing but appends runs.
+        bench.put(&[b'x'; 900]).unwrap();
+        assert!(vfs.open_files() < 600, "{} at {index}", vfs.open_files());
+    }
+    assert!(bench.log().marks().synced > 1000);
+}
+
+#[test]
 fn the_end_of_the_process_between_any_two_stores_loses_nothing_that_had_its_offset() {
     let vfs = MemoryVfs::tracked();
     let mut bench = Bench::start(vfs.clone(), LogConfig { segment_bytes: 9_000, ..config() });

@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
+use std::sync::OnceLock;
 
 /// Receives into the first slice, and what comes beyond it into the second; returns the sum.
 pub(crate) fn receive(socket: RawFd, first: &mut [MaybeUninit<u8>], second: &mut [u8]) -> io::Result<usize> {
@@ -13,6 +14,24 @@ pub(crate) fn receive(socket: RawFd, first: &mut [MaybeUninit<u8>], second: &mut
     // SAFETY: both slices are ours to write to, for as long as the call takes.
     let received = unsafe { libc::readv(socket, slices.as_ptr(), if second.is_empty() { 1 } else { 2 }) };
     usize::try_from(received).map_err(|_| io::Error::last_os_error())
+}
+
+/// Descriptors that connections leave to the process's files: half of all, and not more than this.
+const KEPT_DESCRIPTORS: usize = 8192;
+
+/// Whether a connection that got this descriptor should be let go of. The system gives the lowest one that is free, so a
+/// high one says that nearly all below it are taken.
+pub(crate) fn is_kept(descriptor: RawFd) -> bool {
+    static FROM: OnceLock<usize> = OnceLock::new();
+    let from = FROM.get_or_init(|| {
+        // SAFETY: rlimit is plain data, and all zeros are a value of it.
+        let mut limit: libc::rlimit = unsafe { std::mem::zeroed() };
+        // SAFETY: the limit outlives the call.
+        let known = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0;
+        let all = if known { usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX) } else { usize::MAX };
+        all - (all / 2).min(KEPT_DESCRIPTORS)
+    });
+    usize::try_from(descriptor).is_ok_and(|descriptor| descriptor >= *from)
 }
 
 #[cfg(target_os = "linux")]

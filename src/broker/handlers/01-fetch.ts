@@ -192,7 +192,7 @@ class FetchOperation extends Deadline implements FetchWaiter {
     this.#reading++
     const maxBytes = Math.max(0, Math.min(target.partitionMaxBytes, this.#allowed))
     this.#expected += maxBytes
-    partition.log?.read(
+    partition.read(
       {
         from: fetchOffset,
         limit: Math.max(limit, fetchOffset),
@@ -275,7 +275,7 @@ class FetchOperation extends Deadline implements FetchWaiter {
       toMemory: false,
       lastFetchedEpoch: -1,
     }
-    partition.log?.read(options, read => {
+    partition.read(options, read => {
       if (read.handle !== 0 && (this.#ended || read.bytes > maxBytes)) partition.log?.release(read.handle)
       else if (read.handle !== 0) {
         result.handle = read.handle

@@ -8,7 +8,7 @@
  * twice get INVALID_REQUEST. Version 5 brought OFFSET_NOT_AVAILABLE (before: LEADER_NOT_AVAILABLE), 4 leader epochs.
  */
 
-import type { Found, Log } from '../../log/log.ts'
+import type { Found } from '../../log/log.ts'
 import { clientErrorCode } from '../../log/log-errors.ts'
 import type { Partition } from '../../partition/partition.ts'
 import type { ListOffsetsRequest } from '../../protocol/apis/02-list-offsets.ts'
@@ -124,9 +124,8 @@ function answer(
   const partition = findPartition(context, topic, question.partitionIndex)
   if (typeof partition === 'number') return failed(question, partition)
   const refused = partition.access(question.currentLeaderEpoch, request.replicaId !== DEBUGGER)
-  const log = partition.log
-  if (refused !== 0 || log === undefined) return failed(question, refused)
-  return ask(context, request, question, partition, log)
+  if (refused !== 0 || partition.log === undefined) return failed(question, refused)
+  return ask(context, request, question, partition)
 }
 
 async function ask(
@@ -134,7 +133,6 @@ async function ask(
   request: ListOffsetsRequest,
   question: Question,
   partition: Partition,
-  log: Log,
 ): Promise<PartitionAnswer> {
   const { version } = context
   const { timestamp } = question
@@ -145,7 +143,7 @@ async function ask(
 
   if (timestamp === EARLIEST || timestamp === EARLIEST_LOCAL) {
     const start = partition.logStartOffset
-    return answered(start, -1n, await epochAtStart(partition, log))
+    return answered(start, -1n, await epochAtStart(partition))
   }
   if (timestamp === LATEST_TIERED || timestamp === EARLIEST_PENDING_UPLOAD) return answered(-1, -1n, -1)
 
@@ -160,8 +158,9 @@ async function ask(
   const isolation = request.isolationLevel === READ_COMMITTED ? 1 : 0
   const limit = fromClient ? partition.limit(isolation) : partition.logEndOffset
   if (timestamp === LATEST) return answered(limit, -1n, partition.leaderEpoch)
-  const found: Found =
-    timestamp === LARGEST_TIMESTAMP ? await log.lookupMaxTime(limit) : await log.lookupTime(timestamp, limit)
+  const found: Found = await partition.lookUp(log =>
+    timestamp === LARGEST_TIMESTAMP ? log.lookupMaxTime(limit) : log.lookupTime(timestamp, limit),
+  )
   if (found.code !== 0) return failed(question, clientErrorCode(found.code))
   if (found.offset < 0 || found.offset >= limit) return answered(-1, -1n, -1)
   return answered(found.offset, found.timestamp, found.leaderEpoch)
@@ -173,9 +172,9 @@ function readable(partition: Partition): Promise<KafkaErrorCode> {
 }
 
 /** The leader epoch at the log's start: known unless it was written in an earlier epoch. */
-async function epochAtStart(partition: Partition, log: Log): Promise<number> {
+async function epochAtStart(partition: Partition): Promise<number> {
   const start = partition.logStartOffset
   if (partition.leaderEpochStartOffset <= start || partition.logEndOffset === start) return partition.latestEpoch
-  const first = await log.lookupTime(SMALLEST_TIMESTAMP, partition.logEndOffset)
+  const first = await partition.lookUp(log => log.lookupTime(SMALLEST_TIMESTAMP, partition.logEndOffset))
   return first.code === 0 ? first.leaderEpoch : -1
 }

@@ -55,8 +55,10 @@ function answer(
   if (typeof partition === 'number') return { partition: index, errorCode: partition }
   const refused = partition.access(question.currentLeaderEpoch, true)
   if (refused !== 0 || partition.log === undefined) return { partition: index, errorCode: refused }
-  return partition.log.lookupEpochEnd(question.leaderEpoch).then(end => {
-    if (end.code !== 0) return { partition: index, errorCode: clientErrorCode(end.code) }
-    return { partition: index, errorCode: ErrorCode.NONE, leaderEpoch: end.leaderEpoch, endOffset: end.offset }
-  })
+  return partition
+    .lookUp(log => log.lookupEpochEnd(question.leaderEpoch))
+    .then(end => {
+      if (end.code !== 0) return { partition: index, errorCode: clientErrorCode(end.code) }
+      return { partition: index, errorCode: ErrorCode.NONE, leaderEpoch: end.leaderEpoch, endOffset: end.offset }
+    })
 }

@@ -58,7 +58,7 @@ max.incremental.fetch.session.cache.slots | INT | 1000 | >=0 | medium | read-onl
 message.max.bytes | INT | 1048588 | >=0 | high | cluster-wide | works | Largest record batch that is accepted, after compression, in bytes.
 min.insync.replicas | INT | 1 | >=1 | high | cluster-wide | works | Replicas that must be in sync for acks=all to be accepted.
 num.partitions | INT | 1 | >=1 | medium | read-only | works | Partitions of a topic that is created without saying how many.
-num.recovery.threads.per.data.dir | INT | 2 | >=1 | high | cluster-wide | stored | Threads per data directory that recover logs at start and flush them at the end.
+num.recovery.threads.per.data.dir | INT | 2 | >=1 | high | cluster-wide | works | Threads per data directory that open logs, and recover them after a crash.
 odradek.flush | STRING | group | group/os | high | read-only | works | When an append counts as safe: \`group\` when it is on disk (all that wait share one sync), \`os\` when the operating system has it.
 offset.metadata.max.bytes | INT | 4096 |  | high | read-only | works | Longest text that may be stored with a committed offset, in bytes.
 producer.id.expiration.check.interval.ms | INT | 600000 | >=1 | low | read-only | internal | How often idle producer ids are looked for, in milliseconds.

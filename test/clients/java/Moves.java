@@ -8,6 +8,10 @@
  *   members BOOTSTRAP TOPIC            a consumer of each group protocol in a thread; each commits what it has read
  *   acknowledged                       how many records of the load are
  *   settle BOOTSTRAP                   ends load and members; prints what they saw and what was wrong with it
+ *   compacted BOOTSTRAP TOPIC          creates a topic that is compacted in small segments, at once
+ *   keyed BOOTSTRAP TOPIC FROM TO      one idempotent producer for all calls: record i has key i % 20, every seventh no value
+ *   transact BOOTSTRAP TOPIC FROM TO HOW  the same in a transaction that ends with commit or abort
+ *   newest BOOTSTRAP TOPIC             each key that has a value, its offset and value, read committed; then the log's bounds
  *   share BOOTSTRAP TOPIC COUNT        a share consumer acknowledges that many records; prints their values
  *   cluster BOOTSTRAP                  topics, configs, offsets and records of everything, a line each
  *   records BOOTSTRAP TOPICS           the records of some topics, as cluster tells of them
@@ -73,6 +77,10 @@ public class Moves {
       }
       case "acknowledged" -> System.out.println(load.acknowledged.size());
       case "settle" -> settle(words[1]);
+      case "compacted" -> compacted(words[1], words[2]);
+      case "keyed" -> keyed(words[1], words[2], Integer.parseInt(words[3]), Integer.parseInt(words[4]));
+      case "transact" -> transact(words[1], words[2], Integer.parseInt(words[3]), Integer.parseInt(words[4]), words[5]);
+      case "newest" -> newest(words[1], words[2]);
       case "share" -> share(words[1], words[2], Integer.parseInt(words[3]));
       case "records" -> {
         List<String> lines = new ArrayList<>();
@@ -179,6 +187,62 @@ public class Moves {
       for (int i = 0; i < 3; i++) producer.send(new ProducerRecord<>(topic, 0, null, id + i)).get();
       producer.sendOffsetsToTransaction(Map.of(new TopicPartition("many", 0), new OffsetAndMetadata(77)), new ConsumerGroupMetadata("pending-group"));
       other.send(new ProducerRecord<>(topic, 0, null, "behind")).get();
+    }
+  }
+
+  // ---- what is compacted
+
+  static void compacted(String bootstrap, String topic) throws Exception {
+    Map<String, String> configs = Map.of("cleanup.policy", "compact", "internal.segment.bytes", "20000", "min.cleanable.dirty.ratio", "0.01",
+        "delete.retention.ms", "1", "segment.ms", "1000");
+    try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
+      admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1).configs(configs))).all().get();
+    }
+  }
+
+  static Producer<String, String> lasting;
+
+  static void keyed(String bootstrap, String topic, int from, int to) throws Exception {
+    if (lasting == null) lasting = producer(bootstrap, Map.of("request.timeout.ms", "5000", "reconnect.backoff.max.ms", "200"));
+    sendKeyed(lasting, topic, from, to);
+  }
+
+  static void transact(String bootstrap, String topic, int from, int to, String how) throws Exception {
+    try (Producer<String, String> producer = producer(bootstrap, Map.of("transactional.id", "keyed"))) {
+      producer.initTransactions();
+      producer.beginTransaction();
+      sendKeyed(producer, topic, from, to);
+      if (how.equals("commit")) producer.commitTransaction();
+      else producer.abortTransaction();
+    }
+  }
+
+  static void sendKeyed(Producer<String, String> producer, String topic, int from, int to) throws Exception {
+    List<Future<RecordMetadata>> sent = new ArrayList<>();
+    for (int i = from; i < to; i++)
+      sent.add(producer.send(new ProducerRecord<>(topic, 0, "k" + i % 20, i % 7 == 0 ? null : i + " " + "x".repeat(200))));
+    for (Future<RecordMetadata> each : sent) each.get(60, TimeUnit.SECONDS);
+  }
+
+  static void newest(String bootstrap, String topic) {
+    Map<String, Object> config = Map.of("bootstrap.servers", bootstrap, "isolation.level", "read_committed", "enable.auto.commit", "false");
+    try (Consumer<String, String> consumer = new KafkaConsumer<>(config, new StringDeserializer(), new StringDeserializer())) {
+      TopicPartition at = new TopicPartition(topic, 0);
+      consumer.assign(List.of(at));
+      consumer.seekToBeginning(List.of(at));
+      long end = consumer.endOffsets(List.of(at)).get(at);
+      Map<String, String> newest = new TreeMap<>();
+      int count = 0;
+      for (long until = System.currentTimeMillis() + 30_000; consumer.position(at) < end && System.currentTimeMillis() < until; ) {
+        for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofMillis(200))) {
+          count++;
+          if (record.value() == null) newest.remove(record.key());
+          else newest.put(record.key(), record.offset() + " " + record.value().split(" ")[0]);
+        }
+      }
+      newest.forEach((key, value) -> System.out.println("newest " + key + " " + value));
+      System.out.println("bounds " + consumer.beginningOffsets(List.of(at)).get(at) + " " + end + " read to " + consumer.position(at));
+      System.out.println("count " + count);
     }
   }
 

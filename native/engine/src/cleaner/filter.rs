@@ -4,7 +4,8 @@
 //! loses nothing and gets no horizon is copied byte for byte. Records pass through a window, inflated only there.
 //!
 //! A tombstone, or the marker of a transaction that is gone, stays until its horizon: the first pass that meets it writes
-//! the time of its end where the base timestamp stands, and sets the attribute that says so.
+//! the time of its end where the base timestamp stands, and sets the attribute that says so. A batch that would grow out of
+//! proportion by that stays as it is, with all its records.
 
 use super::batches::body;
 use super::md5::Md5;
@@ -19,6 +20,11 @@ use crate::config::CompressionType;
 use crate::producer_state::LastRecord;
 use crate::txn_index::AbortedTransaction;
 use std::collections::BTreeMap;
+
+/// How much larger a batch may become by being written anew: a horizon makes each record's timestamp longer, and another
+/// level of a codec its bytes.
+const MOST_GROWTH: usize = 2;
+const GROWTH_BYTES: usize = 64 << 10;
 
 /// What a pass knows when it judges a batch.
 pub struct Filter<'a> {
@@ -90,7 +96,13 @@ impl Filter<'_> {
             return Ok(judged);
         }
         let horizon = if new_horizon { Some(self.now_ms.saturating_add(self.delete_retention_ms)) } else { horizon };
-        judged.left = Left::Rewritten(rewritten(header, batch, &keep, horizon)?);
+        judged.left = match rewritten(header, batch, &keep, horizon)? {
+            Some(bytes) => Left::Rewritten(bytes),
+            None => {
+                (judged.kept, judged.keyless) = (judged.records, 0);
+                Left::Whole
+            }
+        };
         Ok(judged)
     }
 
@@ -247,12 +259,14 @@ impl Tee for KeepTee<'_> {
     }
 }
 
-fn rewritten(header: &Header, batch: &[u8], keep: &[bool], horizon: Option<i64>) -> Result<Vec<u8>, String> {
+/// None: encoded anew it would be much larger. What a client's codec folded small can be hundreds of megabytes in ours; such
+/// a batch stays as it came.
+fn rewritten(header: &Header, batch: &[u8], keep: &[bool], horizon: Option<i64>) -> Result<Option<Vec<u8>>, String> {
     let mut tee = KeepTee {
         header,
         keep,
         at: 0,
-        deflater: Deflater::new(same_codec(header), usize::MAX)?,
+        deflater: Deflater::new(same_codec(header), batch.len() * MOST_GROWTH + GROWTH_BYTES)?,
         base_timestamp: horizon,
         max_timestamp: -1,
         count: 0,
@@ -270,8 +284,7 @@ fn rewritten(header: &Header, batch: &[u8], keep: &[bool], horizon: Option<i64>)
     if horizon.is_some() {
         new.attributes |= attributes::DELETE_HORIZON;
     }
-    let body = tee.deflater.finish()?.ok_or("the batch grew beyond every limit")?;
-    sealed(new, &body)
+    tee.deflater.finish()?.map(|body| sealed(new, &body)).transpose()
 }
 
 /// The batch without any record.
@@ -417,6 +430,36 @@ mod tests {
             };
             assert_eq!(header, expected, "{codec:?}");
         }
+    }
+
+    #[test]
+    fn a_batch_that_would_grow_out_of_proportion_stays_as_it_came() {
+        // The same noise again and again, further apart than our encoder looks back.
+        let mut seed = 1u64;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 56) as u8
+        })
+        .take(100_000)
+        .collect();
+        let value = [&noise[..], &vec![0; 2_400_000]].concat().repeat(6);
+        let plain =
+            BatchBuilder::new().record(100, Some(b"a"), Some(&value)).record(100, Some(b"b"), Some(b"2")).build();
+        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).unwrap();
+        encoder.window_log(24).unwrap();
+        encoder.long_distance_matching(true).unwrap();
+        std::io::Write::write_all(&mut encoder, body(&plain)).unwrap();
+        let packed = encoder.finish().unwrap();
+        let mut folded = BatchBuilder::new();
+        folded.header = Header { attributes: 4, ..Header::read(&plain).unwrap() };
+        let folded = at(10, folded.raw(&packed).build());
+        assert!(folded.len() < 150_000, "{}", folded.len());
+        let judged = Pass::new(map(&[(b"a", 10), (b"b", 30)], 40)).judge(&folded);
+        assert_eq!((judged.left, judged.records, judged.kept), (Left::Whole, 2, 2));
+        // Without the noise it is like any other.
+        let judged = Pass::new(map(&[(b"a", 30), (b"b", 11)], 40)).judge(&folded);
+        assert_eq!((judged.records, judged.kept), (2, 1));
+        assert!(matches!(judged.left, Left::Rewritten(bytes) if bytes.len() < 200));
     }
 
     #[test]

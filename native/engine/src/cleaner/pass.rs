@@ -211,7 +211,8 @@ impl Cleaning {
         };
         let from = batches.position();
         let (mut full, mut whole) = (false, false);
-        while !full && batches.position() - from < self.request.buffer_bytes as u64 {
+        // A few bytes may inflate to very many: who stops the pass waits for one batch at most.
+        while !full && batches.position() - from < self.request.buffer_bytes as u64 && !self.found.token.is_stopped() {
             let Some((header, batch)) = batches.next()? else {
                 whole = true;
                 break;
@@ -305,7 +306,7 @@ impl Cleaning {
     ) -> Result<Progress, Failure> {
         let begin = batches.position();
         let mut written = 0;
-        while batches.position() - begin < self.request.buffer_bytes as u64 {
+        while batches.position() - begin < self.request.buffer_bytes as u64 && !self.found.token.is_stopped() {
             let Some((header, batch)) = batches.next()? else {
                 let bytes = batches.position() - begin;
                 self.info.read_bytes += bytes;

@@ -8,6 +8,7 @@
 use super::record::{BLOCK, Entry, Found, Place, read};
 use super::{FOLDER, HALVES, writer};
 use crate::checkpoint::{PARTITION_METADATA, decode_partition_metadata};
+use crate::directory::check_folder_name;
 use crate::segment::file_name;
 use crate::vfs::{self, File, OpenMode, Vfs, path, write_all_at};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,16 +18,39 @@ use std::sync::Arc;
 /// Files that are held open at once.
 const OPEN_FILES: usize = 256;
 
-/// False: there is no journal. `recovery_point`: of the log in a folder, as it is on disk.
-pub fn replay(vfs: &dyn Vfs, root: &str, recovery_point: impl Fn(&str) -> i64) -> io::Result<bool> {
+/// So many files get one sync of everything instead of one each.
+const MANY_FILES: usize = 16;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replayed {
+    /// There is no journal.
+    Nothing,
+    Journal,
+    /// And by the way everything else in the directory was brought to the disk.
+    WithEverything,
+}
+
+/// `recovery_point`: of the log in a folder, as it is on disk. `doubted`: what can be read may not be on disk, although a
+/// sync finds nothing to do.
+pub fn replay(vfs: &dyn Vfs, root: &str, doubted: bool, recovery_point: impl Fn(&str) -> i64) -> io::Result<Replayed> {
     let folder = path(root, FOLDER);
-    if !vfs.list(root)?.iter().any(|entry| entry.folder && entry.name == FOLDER) {
-        return Ok(false);
+    match vfs.list(root)?.iter().find(|entry| entry.name == FOLDER) {
+        None => return Ok(Replayed::Nothing),
+        Some(entry) if entry.folder => {}
+        // Found now, and not when the journal is wanted for the first time.
+        Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{folder} is no folder; remove it"))),
+    }
+    for entry in vfs.list(&folder)? {
+        if !HALVES.contains(&entry.name.as_str()) {
+            let text = format!("{folder} holds {:?}, which is nothing of a journal; move it elsewhere", entry.name);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
     }
     let mut halves = Vec::new();
     for name in HALVES {
         let file = path(&folder, name);
-        halves.push((name, vfs::read_file(vfs, &file)?.unwrap_or_default()));
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{file}: {error}"));
+        halves.push((name, vfs::read_file(vfs, &file).map_err(named)?.unwrap_or_default()));
     }
     let mut chains: Vec<(&str, Chain<'_>)> = halves.iter().map(|(name, bytes)| (*name, Chain::of(bytes))).collect();
     // The older first.
@@ -42,8 +66,15 @@ pub fn replay(vfs: &dyn Vfs, root: &str, recovery_point: impl Fn(&str) -> i64) -
             }
         }
     }
-    let mut targets =
-        Targets { vfs, root, recovery_point, logs: BTreeMap::new(), open: BTreeMap::new(), touched: BTreeSet::new() };
+    let mut targets = Targets {
+        vfs,
+        root,
+        doubted,
+        recovery_point,
+        logs: BTreeMap::new(),
+        open: BTreeMap::new(),
+        touched: BTreeSet::new(),
+    };
     for record in &records {
         for entry in &record.entries {
             if let Entry::Bytes(place, bytes) = entry
@@ -53,9 +84,16 @@ pub fn replay(vfs: &dyn Vfs, root: &str, recovery_point: impl Fn(&str) -> i64) -
             }
         }
     }
-    targets.sync()?;
+    let replayed = targets.sync()?;
     writer::remove(vfs, root, &order)?;
-    Ok(true)
+    Ok(replayed)
+}
+
+/// Whether the file has these bytes at this position.
+fn holds(file: &dyn File, position: u64, bytes: &[u8]) -> io::Result<bool> {
+    let mut found = vec![0; bytes.len()];
+    vfs::read_exact_at(file, &mut found, position)?;
+    Ok(found == bytes)
 }
 
 /// The whole records from the beginning of a file on.
@@ -112,6 +150,7 @@ type Target = (Arc<dyn File>, u64);
 struct Targets<'a, P> {
     vfs: &'a dyn Vfs,
     root: &'a str,
+    doubted: bool,
     recovery_point: P,
     /// Topic id of the log in a folder, and its recovery point; None: there is no such folder.
     logs: BTreeMap<String, Option<(Option<String>, i64)>>,
@@ -144,13 +183,22 @@ impl<P: Fn(&str) -> i64> Targets<'_, P> {
             return Ok(());
         }
         self.touched.insert(file);
-        // Also what can be read there: it may be in the system's cache alone, and clean by mistake.
-        write_all_at(&**opened, bytes, place.position)?;
-        *length = (*length).max(place.position + bytes.len() as u64);
+        // After a kill nearly all of it can be read there, and was written out long ago. In a doubted directory it may be in the
+        // system's cache alone, and clean by mistake.
+        let behind = place.position + bytes.len() as u64;
+        let same = !self.doubted && behind <= *length && holds(&**opened, place.position, bytes)?;
+        if !same {
+            write_all_at(&**opened, bytes, place.position)?;
+        }
+        *length = (*length).max(behind);
         Ok(())
     }
 
+    /// None: no log is in such a folder. The journal may be anybody's: a name that is a path leads nowhere.
     fn log(&mut self, name: &str) -> io::Result<Option<(Option<String>, i64)>> {
+        if check_folder_name(name).is_err() {
+            return Ok(None);
+        }
         if let Some(known) = self.logs.get(name) {
             return Ok(known.clone());
         }
@@ -168,14 +216,48 @@ impl<P: Fn(&str) -> i64> Targets<'_, P> {
         Ok(found)
     }
 
-    fn sync(&mut self) -> io::Result<()> {
+    fn sync(&mut self) -> io::Result<Replayed> {
         self.open.clear();
+        if self.touched.len() >= MANY_FILES && self.vfs.sync_everything(self.root)? {
+            return Ok(Replayed::WithEverything);
+        }
         for file in &self.touched {
             self.vfs.open(file, OpenMode::Write)?.begin_writing();
         }
         for file in &self.touched {
             self.vfs.open(file, OpenMode::Write)?.sync_data()?;
         }
-        Ok(())
+        Ok(Replayed::Journal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::Writer;
+    use super::*;
+    use crate::vfs::MemoryVfs;
+
+    #[test]
+    fn a_name_that_is_a_path_leads_nowhere() {
+        let vfs = MemoryVfs::new();
+        let file = |name: &str| vfs.open(name, OpenMode::Create).unwrap();
+        for folder in ["/data/t-0", "/secret-0", &format!("/data/{FOLDER}")] {
+            vfs.create_folders(folder).unwrap();
+        }
+        let segment = file_name(0, ".log");
+        let inside = file(&format!("/data/t-0/{segment}"));
+        let outside = file(&format!("/secret-0/{segment}"));
+        let mut record = Writer::new();
+        for name in ["../secret-0", "/secret-0", "t-0/../../secret-0", "t-0"] {
+            let place = Place { name, topic_id: "", base: 0, position: 0, end: 9 };
+            let filled = record.add(&place, 3, |into| {
+                into.copy_from_slice(b"new");
+                Ok::<(), ()>(())
+            });
+            filled.unwrap();
+        }
+        write_all_at(&*file(&format!("/data/{FOLDER}/0")), &record.finish(0), 0).unwrap();
+        assert_eq!(replay(&vfs, "/data", false, |_| 0).unwrap(), Replayed::Journal);
+        assert_eq!((inside.len().unwrap(), outside.len().unwrap()), (3, 0));
     }
 }

@@ -20,6 +20,8 @@ use std::io;
 const WRITE_FROM: usize = 64 << 10;
 /// After a sync this many bytes are written before stores begin again.
 const WRITE_AFTER_SYNC: u64 = 256 << 10;
+/// Segments that may wait for the disk: who fills them faster waits for it too, before descriptors run out.
+const WAITING_FILES: usize = 128;
 /// Bytes that a batch of packed values has at most.
 const PACKED_BYTES: usize = 32 << 10;
 
@@ -75,6 +77,7 @@ impl MappedLog {
             self.new_segment();
         }
         self.queue_if(queue);
+        self.keep_pace()?;
         match outcomes.into_iter().next() {
             Some(outcome) if outcome.code == Code::Ok => Ok(outcome.info.base),
             Some(outcome) => Err(Failure { code: outcome.code, text: outcome.info.text }),
@@ -178,6 +181,7 @@ impl MappedLog {
     #[cold]
     fn roll(&mut self, now_ms: i64) -> Result<(), Failure> {
         self.settle();
+        self.keep_pace()?;
         self.window = None;
         let rolled = self.log.roll(-1, now_ms);
         self.new_segment();
@@ -186,6 +190,11 @@ impl MappedLog {
         self.queue_if(queue);
         // What is too much or too old goes whenever a segment is sealed.
         self.tend(now_ms).map(|_| ())
+    }
+
+    fn keep_pace(&mut self) -> Result<(), Failure> {
+        let shared = self.log.shared();
+        if shared.sync.waiting_files() < WAITING_FILES { Ok(()) } else { self.engine.sync_here(shared) }
     }
 
     /// False: this batch is written instead.

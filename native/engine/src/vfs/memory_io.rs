@@ -4,6 +4,7 @@ use super::durability::{ByteChange, Folder, Inode, NameChange, Node, Random};
 use super::memory::{MemoryVfs, Operation, Shared, lock, split};
 use super::memory_map::MemoryMap;
 use super::pages::gather;
+use super::platform::failed_sync;
 use super::{DirectoryEntry, File, Lock, LockFailure, Map, OpenMode, Space, Vfs};
 use std::io::{self, IoSlice};
 use std::sync::atomic::Ordering;
@@ -143,6 +144,10 @@ impl Vfs for MemoryVfs {
             .collect())
     }
 
+    fn sync_everything(&self, _path: &str) -> io::Result<bool> {
+        Ok(false)
+    }
+
     fn sync_folder(&self, path: &str) -> io::Result<()> {
         let failed = self.shared.enter(Operation::SyncFolder, path).err();
         let mut state = self.lock_state();
@@ -154,7 +159,7 @@ impl Vfs for MemoryVfs {
                 pending.iter().for_each(|change| change.apply(&mut folder.durable));
             }
         }
-        failed.map_or(Ok(()), Err)
+        failed.map_or(Ok(()), |error| Err(failed_sync(error)))
     }
 
     fn space(&self, _path: &str) -> io::Result<Option<Space>> {
@@ -230,7 +235,7 @@ impl File for MemoryFile {
                 pending.iter().for_each(|change| change.apply(&mut content.durable));
             }
         }
-        failed.map_or(Ok(()), Err)
+        failed.map_or(Ok(()), |error| Err(failed_sync(error)))
     }
 
     fn begin_writing(&self) {}

@@ -26,7 +26,7 @@ mod posix;
 
 use crate::planted::{Bug, planted};
 use std::io::{self, IoSlice};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use durability::{Keep, Piece};
 pub use memory::{MemoryVfs, Operation};
@@ -115,6 +115,9 @@ pub trait Vfs: Send + Sync {
     fn list(&self, path: &str) -> io::Result<Vec<DirectoryEntry>>;
     /// Makes the names of the folder durable.
     fn sync_folder(&self, path: &str) -> io::Result<()>;
+    /// Makes everything durable that was written to the folder's file system, by whomever. False: nothing was done, since here
+    /// that can't be had for sure.
+    fn sync_everything(&self, path: &str) -> io::Result<bool>;
     /// The room on the folder's volume; None where there is none to speak of.
     fn space(&self, path: &str) -> io::Result<Option<Space>>;
     /// Takes the exclusive lock on this file, creating it when it is missing. Never waits.
@@ -167,6 +170,21 @@ pub trait Map: Send {
 /// Joins a folder and a name.
 pub fn path(folder: &str, name: &str) -> String {
     if folder.is_empty() || folder.ends_with('/') { format!("{folder}{name}") } else { format!("{folder}/{name}") }
+}
+
+/// Descriptors, the last ones of the process, that readers leave to whoever writes: half of all, and not more than twice the
+/// active files that are kept open.
+const LEFT_TO_WRITERS: usize = 8192;
+
+/// Whether so few descriptors are free that nobody should hold this file open for a reader. The system gives the lowest
+/// one that is free, so a high one says that nearly all below it are taken.
+pub fn is_scarce(file: &dyn File) -> bool {
+    static FROM: OnceLock<usize> = OnceLock::new();
+    let from = FROM.get_or_init(|| match descriptors() {
+        0 => usize::MAX,
+        all => all - (all / 2).min(LEFT_TO_WRITERS),
+    });
+    file.raw_fd().is_some_and(|descriptor| usize::try_from(descriptor).is_ok_and(|descriptor| descriptor >= *from))
 }
 
 /// Fills `into` from `at`, or fails with `UnexpectedEof`.

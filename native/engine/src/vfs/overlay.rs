@@ -3,15 +3,21 @@
 //!
 //! Invariants: the one below is only listed, opened for reading and read. A file has the length that it had when it was
 //! first opened here. Segments and their indexes are opened when their folder is first listed and stay open: what another
-//! process renames, replaces or removes later is still read as it was. The lock is not taken.
+//! process renames, replaces or removes later is still read as it was, as far as the descriptors go that all readers of this
+//! process may hold. The lock is not taken.
 
+use super::platform::descriptors;
 use super::{DirectoryEntry, File, Lock, LockFailure, Map, OpenMode, Space, Vfs, path};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSlice};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 /// A file's own bytes are kept in pieces of this size.
 const BLOCK: u64 = 64 << 10;
+
+/// Files that are held open for all of them.
+static HELD: AtomicUsize = AtomicUsize::new(0);
 
 /// A listing whose files are gone before they are opened is made again this often.
 const LISTINGS: usize = 8;
@@ -19,6 +25,9 @@ const LISTINGS: usize = 8;
 pub struct OverlayVfs {
     below: Arc<dyn Vfs>,
     names: Mutex<Names>,
+    /// Files that all may hold open, and what this one adds to `HELD`.
+    most: usize,
+    holds: AtomicUsize,
 }
 
 /// What differs from below, and what is open.
@@ -40,7 +49,11 @@ enum Node {
 
 impl OverlayVfs {
     pub fn over(below: Arc<dyn Vfs>) -> OverlayVfs {
-        OverlayVfs { below, names: Mutex::default() }
+        OverlayVfs::holding(below, descriptors() / 4)
+    }
+
+    fn holding(below: Arc<dyn Vfs>, most: usize) -> OverlayVfs {
+        OverlayVfs { below, names: Mutex::default(), most, holds: AtomicUsize::new(0) }
     }
 
     fn names(&self) -> std::sync::MutexGuard<'_, Names> {
@@ -81,12 +94,25 @@ impl OverlayVfs {
                 continue;
             }
             match self.find(names, &path) {
-                Ok(file) => names.nodes.insert(path, Node::File(file)),
+                Ok(file) => {
+                    if HELD.fetch_add(1, Ordering::Relaxed) >= self.most {
+                        HELD.fetch_sub(1, Ordering::Relaxed);
+                        break;
+                    }
+                    self.holds.fetch_add(1, Ordering::Relaxed);
+                    names.nodes.insert(path, Node::File(file));
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
                 Err(error) => return Err(error),
-            };
+            }
         }
         Ok(true)
+    }
+}
+
+impl Drop for OverlayVfs {
+    fn drop(&mut self) {
+        HELD.fetch_sub(*self.holds.get_mut(), Ordering::Relaxed);
     }
 }
 
@@ -188,6 +214,10 @@ impl Vfs for OverlayVfs {
         Ok(found.into_iter().map(|(name, folder)| DirectoryEntry { name, folder }).collect())
     }
 
+    fn sync_everything(&self, _path: &str) -> io::Result<bool> {
+        Ok(false)
+    }
+
     fn sync_folder(&self, _path: &str) -> io::Result<()> {
         Ok(())
     }
@@ -253,7 +283,14 @@ impl OverlayFile {
         match &self.below {
             Some(below) if at < through => {
                 let limit = (through - at).min(into.len() as u64) as usize;
-                below.read_at(&mut into[..limit], at)
+                match below.read_at(&mut into[..limit], at)? {
+                    // Its writer has cut off what was reserved.
+                    0 => {
+                        into[..limit].fill(0);
+                        Ok(limit)
+                    }
+                    n => Ok(n),
+                }
             }
             _ => {
                 into.fill(0);
@@ -267,10 +304,7 @@ impl OverlayFile {
         let mut block = vec![0; BLOCK as usize];
         let mut filled = 0;
         while filled < block.len() {
-            match self.read_through(&mut block[filled..], number * BLOCK + filled as u64, through)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                n => filled += n,
-            }
+            filled += self.read_through(&mut block[filled..], number * BLOCK + filled as u64, through)?;
         }
         Ok(block)
     }
@@ -408,6 +442,31 @@ mod tests {
         write_file_atomically(&vfs, "/d", "2.log", b"third").expect("memory");
         assert_eq!(read_file(&over, "/d/0.log").expect("memory").as_deref(), Some(&b"first"[..]));
         assert_eq!(read_file(&over, "/d/1.log").expect("memory").as_deref(), Some(&b"second"[..]));
+    }
+
+    #[test]
+    fn what_its_writer_cuts_off_reads_as_zeros() {
+        let vfs = below(&[("0.log", b"records and room")]);
+        let over = OverlayVfs::over(Arc::new(vfs.clone()));
+        listed(&over);
+        vfs.open("/d/0.log", OpenMode::Write).expect("it is there").set_len(7).expect("memory");
+        assert_eq!(read_file(&over, "/d/0.log").expect("memory").as_deref(), Some(&b"records\0\0\0\0\0\0\0\0\0"[..]));
+        let file = over.open("/d/0.log", OpenMode::Write).expect("it is there");
+        write_all_at(&*file, b"R", 0).expect("memory");
+        assert_eq!(read_file(&over, "/d/0.log").expect("memory").as_deref(), Some(&b"Records\0\0\0\0\0\0\0\0\0"[..]));
+    }
+
+    #[test]
+    fn no_more_files_are_held_than_there_may_be() {
+        let files: Vec<(String, Vec<u8>)> = (0..50).map(|at| (format!("{at:02}.log"), vec![at; 9])).collect();
+        let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+        let vfs = below(&files);
+        let before = HELD.load(Ordering::Relaxed);
+        let over = OverlayVfs::holding(Arc::new(vfs.clone()), before + 20);
+        assert_eq!(listed(&over).len(), 50);
+        // Other readers may let go of theirs meanwhile.
+        assert!((1..40).contains(&over.holds.load(Ordering::Relaxed)));
+        assert_eq!(read_file(&over, "/d/49.log").expect("memory"), Some(vec![49; 9]));
     }
 
     #[test]

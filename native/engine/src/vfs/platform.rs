@@ -160,6 +160,37 @@ pub fn sync_folder(_path: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes everything on the folder's file system durable. False where it isn't known to do that: a file system that lies on
+/// others, in user space or on a network has its own notion of it.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub fn sync_everything(path: &str) -> io::Result<bool> {
+    use std::os::fd::AsRawFd;
+    const EXT: i64 = 0xef53;
+    const XFS: i64 = 0x5846_5342;
+    const BTRFS: i64 = 0x9123_683e;
+    const F2FS: i64 = 0xf2f5_2010;
+    let folder = File::open(path)?;
+    // SAFETY: statfs is plain data, and all zeros are a value of it.
+    let mut found: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: the descriptor is open, and the struct outlives the call.
+    if unsafe { libc::fstatfs(folder.as_raw_fd(), &raw mut found) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if ![EXT, XFS, BTRFS, F2FS].contains(&(found.f_type as i64)) {
+        return Ok(false);
+    }
+    // SAFETY: the descriptor is open, and nothing but a number is passed.
+    if unsafe { libc::syncfs(folder.as_raw_fd()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(true)
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub fn sync_everything(_path: &str) -> io::Result<bool> {
+    Ok(false)
+}
+
 /// The room on the volume that the path lies on.
 #[cfg(unix)]
 pub fn space(path: &str) -> io::Result<Option<Space>> {
@@ -271,7 +302,25 @@ pub fn lock_holder(file: &File) -> Result<(), Refusal> {
     }
 }
 
-/// No room on the device or over the quota: what a write may answer and a log survives.
+/// What a failed sync is called. Of a write `is_no_space` says that nothing happened and that a later one may succeed; of a
+/// sync nothing does: what it covered may be gone.
+pub fn failed_sync(error: io::Error) -> io::Error {
+    if is_no_space(&error) { io::Error::other(error) } else { error }
+}
+
+/// No room on the device or over the quota, or no descriptor for the file: what a write may answer and a log survives.
 pub fn is_no_space(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+        || is_no_descriptor(error)
+}
+
+/// The process or the system has too many files open.
+#[cfg(unix)]
+pub fn is_no_descriptor(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
+#[cfg(not(unix))]
+pub fn is_no_descriptor(_error: &io::Error) -> bool {
+    false
 }

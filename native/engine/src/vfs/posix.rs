@@ -5,11 +5,56 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, PoisonError};
 
-#[derive(Default)]
 pub struct PosixVfs {
+    spares: Spares,
     /// Folders whose sync runs or has failed, by path: as with a file, one after the other and none after a failed one.
     folders: Mutex<BTreeMap<String, Arc<Mutex<Option<i32>>>>>,
 }
+
+impl Default for PosixVfs {
+    fn default() -> PosixVfs {
+        PosixVfs { spares: Spares::new(), folders: Mutex::default() }
+    }
+}
+
+/// Descriptors that are kept for the moment when the process has no other left: what is written must not fail over files
+/// that others have open.
+struct Spares {
+    files: Mutex<Vec<std::fs::File>>,
+}
+
+impl Spares {
+    const COUNT: usize = 8;
+
+    fn new() -> Spares {
+        let spares = Spares { files: Mutex::default() };
+        spares.fill();
+        spares
+    }
+
+    fn fill(&self) {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        while files.len() < Spares::COUNT {
+            let Ok(file) = std::fs::File::open(NOWHERE) else { break };
+            files.push(file);
+        }
+    }
+
+    /// Opens; with one of the spares, if need be.
+    fn open<T>(&self, open: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        let mut outcome = open();
+        while outcome.as_ref().is_err_and(platform::is_no_descriptor) {
+            let Some(spare) = self.files.lock().unwrap_or_else(PoisonError::into_inner).pop() else { return outcome };
+            drop(spare);
+            outcome = open();
+        }
+        self.fill();
+        outcome
+    }
+}
+
+/// Takes a descriptor and nothing else.
+const NOWHERE: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
 
 /// An error of a disk, where the system gave no number.
 const EIO: i32 = 5;
@@ -17,15 +62,16 @@ const EIO: i32 = 5;
 /// Unless a sync failed before: then so does this one.
 fn sync_once(failed: &Mutex<Option<i32>>, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-    match *failed {
+    let outcome = match *failed {
         Some(errno) => Err(io::Error::from_raw_os_error(errno)),
         None => sync().inspect_err(|error| {
-            // A folder that is gone was not synced; another may take its name.
-            if error.kind() != io::ErrorKind::NotFound {
+            // A folder that is gone was not synced, nor one that could not be opened; another may take its name.
+            if error.kind() != io::ErrorKind::NotFound && !platform::is_no_descriptor(error) {
                 *failed = Some(error.raw_os_error().unwrap_or(EIO));
             }
         }),
-    }
+    };
+    outcome.map_err(platform::failed_sync)
 }
 
 struct PosixFile {
@@ -74,7 +120,11 @@ impl Vfs for PosixVfs {
                 options.write(true).create(true).truncate(true);
             }
         }
-        let file = plain(options.open(path)?)?;
+        let file = match mode {
+            OpenMode::Read => options.open(path),
+            _ => self.spares.open(|| options.open(path)),
+        };
+        let file = plain(file?)?;
         Ok(Arc::new(PosixFile { file, failed: Mutex::new(None) }))
     }
 
@@ -112,7 +162,7 @@ impl Vfs for PosixVfs {
 
     fn list(&self, folder: &str) -> io::Result<Vec<DirectoryEntry>> {
         let mut entries = Vec::new();
-        for entry in std::fs::read_dir(folder)? {
+        for entry in self.spares.open(|| std::fs::read_dir(folder))? {
             let entry = entry?;
             // A name that is no UTF-8 is none of Kafka's and none of ours.
             let Ok(name) = entry.file_name().into_string() else { continue };
@@ -129,7 +179,7 @@ impl Vfs for PosixVfs {
     fn sync_folder(&self, path: &str) -> io::Result<()> {
         let folders = || self.folders.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = folders().entry(path.to_string()).or_default().clone();
-        let outcome = sync_once(&turn, || platform::sync_folder(path));
+        let outcome = sync_once(&turn, || self.spares.open(|| platform::sync_folder(path)));
         let remembered = turn.lock().is_ok_and(|failed| failed.is_some());
         let mut folders = folders();
         // Nobody else waits for its turn, and there is nothing to remember.
@@ -137,6 +187,14 @@ impl Vfs for PosixVfs {
             folders.remove(path);
         }
         outcome
+    }
+
+    fn sync_everything(&self, path: &str) -> io::Result<bool> {
+        Ok(platform::sync_everything(path)? && {
+            // One that keeps no journal writes its own blocks last, and asks the device to keep them by this alone.
+            self.sync_folder(path)?;
+            true
+        })
     }
 
     fn space(&self, path: &str) -> io::Result<Option<Space>> {

@@ -9,11 +9,13 @@ use crate::connection::Connection;
 use crate::event::{ConnectionId, Event, ListenerOptions, Opened, Reason};
 use crate::inflow::Inflow;
 use crate::listener::Listener;
+use crate::os;
 use crate::transport::Transport;
 use mio::net::TcpStream;
 use mio::{Interest, Token};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -43,6 +45,11 @@ impl EventLoop {
                 let listener = &mut self.listeners[index];
                 let Some(socket) = &listener.socket else { break };
                 match socket.accept() {
+                    Ok((stream, _)) if os::is_kept(stream.as_raw_fd()) => {
+                        // It would take one of those that files need: as below.
+                        self.retry_accept_at = Some(self.now + ACCEPT_RETRY);
+                        break;
+                    }
                     Ok((stream, peer)) => {
                         if listener.admit(peer.ip()) {
                             let (opened, options) = (Opened::Listener(listener.id), Arc::clone(&listener.options));
