@@ -152,7 +152,9 @@ impl Script {
             self.known(slot, |known| (known.name.clone(), known.config.clone(), known.end, known.presence));
         let request = OpenLog { clean, ..open_request(&self.rig, self.directory, slot, &name, &config) };
         let info = self.rig.open(request)?.map_err(|failure| format!("opening {name}: {failure:?}"))?;
-        if info.end != end || info.synced_end != end {
+        // Under flush=os what was recovered is synced with what comes next.
+        let least = if config.flush == Flush::Group { end } else { 0 };
+        if info.end != end || !(least..=end).contains(&info.synced_end) {
             return Err(format!("{name} ended at {end} and opens with {info:?}"));
         }
         if info.created != (there == Presence::Asked) {
@@ -160,10 +162,10 @@ impl Script {
         }
         // The first log to be opened takes possession of the directory.
         lock(&self.world).may_be_clean = false;
-        self.rig.set_synced(slot, end);
+        self.rig.set_synced(slot, info.synced_end);
         self.known(slot, |known| {
             known.presence = Presence::There;
-            known.synced = end;
+            known.synced = known.synced.max(info.synced_end);
         });
         Ok(())
     }
