@@ -137,7 +137,7 @@ mod tests {
         let encoded = String::from_utf8(encode_offsets([("a-0", 5), ("b-1", 70)].into_iter())).unwrap();
         assert!(decode_offsets(encoded.replace("b 1 70", "b 1 71").as_bytes()).is_err());
         assert!(decode_offsets(encoded.replace("a 0", "c 0").as_bytes()).is_err());
-        assert!(decode_offsets(encoded[..encoded.len() - 2].as_bytes()).is_err());
+        assert!(decode_offsets(&encoded.as_bytes()[..encoded.len() - 2]).is_err());
         let kafkas = "0\n2\na 0 5\nb 1 71\n";
         assert_eq!(decode_offsets(kafkas.as_bytes()).map(|offsets| offsets["b-1"]), Ok(71));
     }

@@ -448,7 +448,8 @@ fn a_journal_that_is_damaged_before_its_end_is_refused_and_kept() {
 
 #[test]
 fn what_is_no_journal_in_its_place_is_named_at_the_start_and_not_when_the_journal_is_wanted() {
-    let odd: [(&str, fn(&MemoryVfs, &str)); 3] = [
+    type Put = fn(&MemoryVfs, &str);
+    let odd: [(&str, Put); 3] = [
         ("is no folder", |vfs, journal| drop(vfs.open(journal, OpenMode::Create).unwrap())),
         ("\"notes\"", |vfs, journal| drop(vfs.open(&format!("{journal}/notes"), OpenMode::Create).unwrap())),
         ("\"notes\"", |vfs, journal| vfs.create_folders(&format!("{journal}/notes")).unwrap()),
