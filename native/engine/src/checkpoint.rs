@@ -15,7 +15,8 @@ pub const LEADER_EPOCHS: &str = "leader-epoch-checkpoint";
 pub const PARTITION_METADATA: &str = "partition.metadata";
 pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 
-/// Where the topic would stand, no topic can be called.
+/// No topic can be called that. The partition is the checksum: Apache Kafka's cleaner puts its files of all directories into
+/// one map and ends at an entry that two of them have.
 const CHECKSUM: &str = "#odradek-crc32c";
 
 /// Version line, count line, then the entries.
@@ -50,7 +51,7 @@ pub fn encode_offsets<'a>(offsets: impl Iterator<Item = (&'a str, i64)>) -> Vec<
     let mut lines: Vec<String> = offsets
         .filter_map(|(folder, offset)| folder.rsplit_once('-').map(|(topic, n)| format!("{topic} {n} {offset}")))
         .collect();
-    lines.push(format!("{CHECKSUM} 0 {}", checksum(lines.iter().map(String::as_str))));
+    lines.push(checksum_line(lines.iter().map(String::as_str)));
     encode(lines.into_iter())
 }
 
@@ -74,20 +75,25 @@ pub fn decode_lines(bytes: &[u8]) -> Result<Vec<&str>, String> {
     let mut lines = decode(bytes)?;
     if let Some(at) = lines.iter().position(|line| line.starts_with(CHECKSUM)) {
         let told = lines.remove(at);
-        if told != format!("{CHECKSUM} 0 {}", checksum(lines.iter().copied())) {
+        if told != checksum_line(lines.iter().copied()) {
             return Err(format!("the checksum in line {told:?} is not that of the others"));
         }
     }
     Ok(lines)
 }
 
-fn checksum<'a>(lines: impl Iterator<Item = &'a str>) -> u32 {
+/// Whether this engine wrote the file, and nobody since.
+pub fn has_checksum(bytes: &[u8]) -> bool {
+    decode(bytes).is_ok_and(|lines| lines.iter().any(|line| line.starts_with(CHECKSUM)))
+}
+
+fn checksum_line<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
     for line in lines {
         digest.update(line.as_bytes());
         digest.update(b"\n");
     }
-    digest.finalize() as u32
+    format!("{CHECKSUM} {} 0", digest.finalize() as u32 as i32)
 }
 
 pub fn encode_partition_metadata(topic_id: &str) -> Vec<u8> {
@@ -128,7 +134,7 @@ mod tests {
     fn offsets_keep_topics_with_dashes_apart_from_the_partition() {
         let offsets = BTreeMap::from([("a-b-0".to_string(), 5), ("plain-11".to_string(), 0)]);
         let encoded = encode_offsets(offsets.iter().map(|(folder, offset)| (folder.as_str(), *offset)));
-        assert!(encoded.starts_with(b"0\n3\na-b 0 5\nplain 11 0\n#odradek-crc32c 0 "));
+        assert!(encoded.starts_with(b"0\n3\na-b 0 5\nplain 11 0\n#odradek-crc32c "));
         assert_eq!(decode_offsets(&encoded), Ok(offsets));
     }
 
@@ -140,6 +146,20 @@ mod tests {
         assert!(decode_offsets(&encoded.as_bytes()[..encoded.len() - 2]).is_err());
         let kafkas = "0\n2\na 0 5\nb 1 71\n";
         assert_eq!(decode_offsets(kafkas.as_bytes()).map(|offsets| offsets["b-1"]), Ok(71));
+    }
+
+    #[test]
+    fn the_checksum_is_another_entry_in_each_file() {
+        let line = |offset| {
+            let text = String::from_utf8(encode_offsets([("a-0", offset)].into_iter())).unwrap();
+            let last: Vec<String> = text.lines().last().unwrap().split(' ').map(str::to_string).collect();
+            assert!(last[1].parse::<i32>().is_ok() && last.len() == 3, "{last:?}");
+            assert!(has_checksum(text.as_bytes()));
+            last[..2].join("-")
+        };
+        assert_ne!(line(5), line(6));
+        assert!(!has_checksum(b"0\n1\na 0 5\n"));
+        assert!(!has_checksum(b""));
     }
 
     #[test]

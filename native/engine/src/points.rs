@@ -155,9 +155,13 @@ impl Points {
             Kind::HighWatermark => entry.high_watermark,
             Kind::Cleaned => entry.cleaned,
         };
-        checkpoint::encode_offsets(
-            self.logs.iter().filter_map(|(folder, entry)| some(offset_of(entry)).map(|offset| (&**folder, offset))),
-        )
+        let mut offsets =
+            self.logs.iter().filter_map(|(folder, entry)| Some((&**folder, some(offset_of(entry))?))).peekable();
+        // All that are empty would have the same checksum, which Apache Kafka's cleaner does not survive.
+        if kind == Kind::Cleaned && offsets.peek().is_none() {
+            return checkpoint::encode(std::iter::empty());
+        }
+        checkpoint::encode_offsets(offsets)
     }
 
     /// What of this kind the file on disk has otherwise; to be given to `written` once it is written.
@@ -225,6 +229,13 @@ mod tests {
         assert!(!points.claim("a-0"));
         points.release("a-0");
         assert!(points.claim("a-0"));
+    }
+
+    #[test]
+    fn a_cleaner_file_without_logs_has_no_checksum() {
+        let points = Points::default();
+        assert_eq!(points.encode(Kind::Cleaned), b"0\n0\n");
+        assert!(checkpoint::has_checksum(&points.encode(Kind::HighWatermark)));
     }
 
     #[test]

@@ -203,6 +203,20 @@ fn what_comes_from_the_disk_again_is_checked_again() {
     assert!(refused);
 }
 
+#[test]
+fn an_empty_checkpoint_is_refused_where_it_was_written_and_not_where_apache_kafka_has_just_made_it() {
+    for name in ["recovery-point-offset-checkpoint", "log-start-offset-checkpoint"] {
+        let vfs = closed();
+        let empty = |name: &str| vfs.open(&format!("/data/{name}"), OpenMode::Write).unwrap().set_len(0).unwrap();
+        empty(name);
+        let refused = Rig::manual().engine.open_directory("/data", VfsKind::Memory(vfs.crash(0, Keep::All)));
+        let text = refused.err().unwrap().text;
+        assert!(text.starts_with(&format!("/data/{name} can't be read: it is empty")), "{text}");
+        empty("replication-offset-checkpoint");
+        assert_eq!(opened(&vfs).1.unwrap().end, 30);
+    }
+}
+
 /// The index files of the first segment, behind which there is a second one. `pauses`: the fifth append moves the recovery
 /// point, and what comes behind it, a roll too, waits until the sync of that has done so many operations.
 fn first_indexes(pauses: Option<usize>) -> Vec<Vec<u8>> {
