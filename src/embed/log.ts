@@ -268,7 +268,8 @@ export class OpenLog implements Log {
     const result = await this.#awaited(new Promise<ReadResult>(resolve => log.read(options, resolve)))
     if (result.code !== 0) {
       if (this.#closing !== undefined) return new Uint8Array(0)
-      throw new StorageError(this.dir, new LogError(result.code, `offset ${from} of ${this.dir} can't be read`))
+      const why = result.message ?? `offset ${from} of ${this.dir} can't be read`
+      throw new StorageError(this.dir, new LogError(result.code, why))
     }
     const bytes = new Uint8Array(result.bytes)
     if (result.handle !== 0) {

@@ -332,6 +332,7 @@ function readResult(record: ReadRecord): ReadResult {
     aborted: record.aborted as ReadResult['aborted'],
   }
   if (record.divergingEpoch >= 0) result.diverging = { epoch: record.divergingEpoch, endOffset: record.divergingEnd }
+  if (record.code !== 0) result.message = record.text
   return result
 }
 

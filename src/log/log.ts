@@ -65,6 +65,8 @@ export interface ReadResult {
   end: number
   diverging?: { epoch: number; endOffset: number }
   aborted: { producerId: bigint; firstOffset: number }[]
+  /** Why, with a code: what is damaged is named by file and byte. */
+  message?: string
 }
 
 export interface ReadOptions {

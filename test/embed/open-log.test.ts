@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ClosedError, ConfigError, type Log, openLog, StorageError, startBroker } from '../../src/index.ts'
@@ -9,6 +9,15 @@ const test = suite('open log')
 const decoder = new TextDecoder()
 const text = (value: Uint8Array | null | undefined) => (value ? decoder.decode(value) : value)
 const folder = () => `${temporaryFolder('open-log')}/audit-0`
+
+function thrown(act: () => unknown): Error | undefined {
+  try {
+    act()
+    return undefined
+  } catch (error) {
+    return error as Error
+  }
+}
 
 async function using(dir: string, run: (log: Log) => unknown) {
   const log = await openLog({ dir })
@@ -417,6 +426,39 @@ test('a folder of a higher leader epoch goes on in that epoch', async () => {
     )
   })
   assert.ok(existsSync(file))
+})
+
+test('a bit that flipped while the log was closed fails whoever reads its record, by file and byte', async () => {
+  const dir = folder()
+  await using(dir, async log => {
+    for (const value of ['a', 'b', 'c']) await log.appendDurable(value)
+  })
+  const file = `${dir}/00000000000000000000.log`
+  const bytes = readFileSync(file)
+  const at = bytes.length / 3
+  bytes[at + 66]! ^= 1
+  writeFileSync(file, bytes)
+  await using(dir, async log => {
+    const found: unknown[] = []
+    const iterate = async () => {
+      for await (const record of log.records()) found.push(text(record.value))
+    }
+    const failures = [
+      await iterate().then(
+        () => undefined,
+        error => error,
+      ),
+      thrown(() => [...log]),
+      thrown(() => log.read(1)),
+    ]
+    for (const failure of failures) {
+      assert.instance(failure, StorageError)
+      assert.ok(failure.message.startsWith(`${file} is damaged at byte ${at}: `), failure.message)
+    }
+    assert.equal(found, ['a'])
+    assert.is(text(log.read(0)!.value), 'a')
+    assert.is(log.append('d'), 3)
+  })
 })
 
 test.run()

@@ -12,6 +12,7 @@ export interface StorageBug {
 
 const faults = 'engine/tests/faults.rs'
 const leftovers = 'engine/tests/leftovers.rs'
+const rot = 'engine/tests/rot.rs'
 const images = 'proof/tests/images.rs'
 
 export const inStorage: readonly StorageBug[] = [
@@ -59,8 +60,8 @@ export const inStorage: readonly StorageBug[] = [
   { name: 'trust zeros in an index', test: leftovers, red: 'index_files_longer_than_their_entries_are_built_anew' },
   {
     name: 'move the recovery point past unsynced indexes',
-    test: images,
-    red: 'nothing_is_lost_when_power_fails_around_recovery_points',
+    test: leftovers,
+    red: 'index_files_and_epochs_below_a_recovery_point_are_on_disk_themselves',
   },
   {
     name: 'move the recovery point past an error',
@@ -134,8 +135,8 @@ export const inStorage: readonly StorageBug[] = [
   },
   {
     name: 'lose the epoch file',
-    test: images,
-    red: 'leader_epochs_are_those_of_the_batches_after_a_power_cut',
+    test: leftovers,
+    red: 'index_files_and_epochs_below_a_recovery_point_are_on_disk_themselves',
   },
   {
     name: 'answer one offset twice',
@@ -146,5 +147,20 @@ export const inStorage: readonly StorageBug[] = [
     name: 'find the timestamp of a deleted record',
     test: leftovers,
     red: 'the_largest_timestamp_is_found_when_the_log_starts_inside_a_batch',
+  },
+  {
+    name: 'serve bytes of the disk unchecked',
+    test: rot,
+    red: 'a_batch_that_decayed_is_refused_by_file_and_byte_and_all_others_are_served',
+  },
+  {
+    name: 'believe an index entry without a look at its batch',
+    test: rot,
+    red: 'an_index_that_decays_while_the_log_is_open_leads_nobody_astray',
+  },
+  {
+    name: 'believe index files without their sums',
+    test: rot,
+    red: 'an_index_that_decayed_before_the_log_is_opened_is_built_anew',
   },
 ]

@@ -138,6 +138,7 @@ impl Log {
         let sealed = self.active.clone();
         sealed.wake().map_err(|error| self.read_failed(&error))?;
         let files = sealed.index_files().expect("the active segment has its indexes in memory");
+        self.shared.sync.seals(&files);
         match files.write(&*directory.vfs, &folder) {
             Ok(Some(_)) => {}
             Ok(None) => return Err(self.write_failed(&io::ErrorKind::StorageFull.into())),

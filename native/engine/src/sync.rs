@@ -12,12 +12,14 @@ use crate::command::{Answer, Completion, Failure, LogRef, Sink, WatchLimit};
 use crate::lock::lock;
 use crate::planted::{Bug, planted};
 use crate::retire::Retire;
+use crate::segment::IndexFiles;
 use crate::sync_job::{Advance, SyncJob};
 use crate::vfs::File;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 mod journaled;
+mod overtaken;
 
 pub use journaled::{Again, JournalJob, Span};
 
@@ -55,6 +57,10 @@ struct State {
     /// Producer snapshots taken at rolls, to be written.
     snapshots: Vec<(i64, Vec<u8>)>,
     advance: Option<Advance>,
+    /// The segment whose index files the running job writes as they were when it was still appended to.
+    indexes_running: Option<i64>,
+    /// What that segment's index files have to hold since it was sealed meanwhile.
+    overtaken: Option<IndexFiles>,
     /// Segments that left the log: their files are renamed once the recovery point is past them.
     retire: Retire,
     /// The running job renames some.
@@ -97,6 +103,8 @@ impl LogSync {
             names_running: false,
             snapshots: Vec::new(),
             advance: None,
+            indexes_running: None,
+            overtaken: None,
             retire: Retire::default(),
             retire_running: false,
             recovery,
@@ -294,6 +302,8 @@ impl LogSync {
         state.cutting = Some(offset);
         state.snapshots.retain(|(at, _)| *at <= offset);
         state.recovery = state.recovery.min(offset);
+        // Of one that goes.
+        state.overtaken.take_if(|files| files.base > offset);
         state.advance.take().map_or(Vec::new(), |advance| advance.sealed)
     }
 
@@ -340,6 +350,7 @@ impl LogSync {
         let retire = if state.may_retire() { std::mem::take(&mut state.retire) } else { Retire::default() };
         state.retire_running = !retire.bases.is_empty();
         state.span = None;
+        state.indexes_running = state.advance.as_ref().and_then(|advance| Some(advance.indexes.first()?.base));
         Some(SyncJob {
             upto: state.written,
             drains: !state.journaled.is_empty(),
@@ -383,6 +394,8 @@ impl LogSync {
             state.wanted |= state.may_retire();
         }
         state.retire_running = false;
+        state.indexes_running = None;
+        state.overtaken = None;
         if !job.retired && state.cap >= job.retire.boundary {
             // There was no room for what has to be on disk before: tried again when the log is next asked.
             state.retire.boundary = state.retire.boundary.max(job.retire.boundary);
@@ -434,6 +447,7 @@ impl LogSync {
         state.journaled.clear();
         state.snapshots.clear();
         state.advance = None;
+        state.overtaken = None;
         state.wakes.clear();
         state.phase = Phase::Idle;
         state.failed = Some(failure);

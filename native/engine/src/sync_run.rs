@@ -62,7 +62,10 @@ impl Hub {
         let directory = &shared.directory;
         let Some(mut job) = shared.sync.begin() else { return };
         let run = || {
-            let complete = job.run(&*directory.vfs, &shared.folder)?;
+            let mut complete = job.run(&*directory.vfs, &shared.folder)?;
+            if let Some(sealed) = shared.sync.overtaken() {
+                complete &= sealed.write_durably(&*directory.vfs, &shared.folder)?;
+            }
             if let Some(offset) = shared.sync.cut() {
                 job.take_back(&*directory.vfs, &shared.folder, offset)?;
             }

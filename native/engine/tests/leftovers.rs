@@ -8,7 +8,7 @@ use odradek_engine::batch::BatchBuilder;
 use odradek_engine::command::*;
 use odradek_engine::config::LogConfig;
 use odradek_engine::error::Code;
-use odradek_engine::vfs::{Keep, MemoryVfs, OpenMode, Vfs, VfsKind, read_file, write_all_at};
+use odradek_engine::vfs::{Keep, MemoryVfs, OpenMode, Vfs, VfsKind, read_file, remove_if_there, write_all_at};
 use std::sync::{Arc, Mutex};
 
 const FOLDER: &str = "/data/t-0";
@@ -115,6 +115,8 @@ fn index_files_longer_than_their_entries_are_built_anew() {
         let whole = read_file(&vfs, &path).unwrap().unwrap();
         assert!(!whole.is_empty());
         put(&vfs, &path, &[&whole[..], &[0; 24]].concat());
+        // As Apache Kafka leaves a folder: nothing else tells.
+        remove_if_there(&vfs, &format!("{FOLDER}/odradek-sums")).unwrap();
         let info = rig.open(directory, 0, "t-0", small_segments(), false).unwrap();
         assert_eq!(info.end, 20);
         assert_eq!(read_file(&vfs, &path).unwrap().unwrap(), whole, "{name}");
@@ -141,4 +143,33 @@ fn the_largest_timestamp_is_found_when_the_log_starts_inside_a_batch() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn index_files_and_epochs_below_a_recovery_point_are_on_disk_themselves() {
+    let vfs = MemoryVfs::tracked();
+    let rig = Rig::manual();
+    let directory = rig.directory("/data", VfsKind::Memory(vfs.clone())).id;
+    rig.open(directory, 0, "t-0", small_segments(), false).unwrap();
+    // A recovery point at the first append of each ten but the first.
+    for mark in 0..21 {
+        let epoch = mark / 7;
+        let start = |ticket| Command::StartEpoch { log: log(0), ticket, epoch: epoch as i32, offset: mark };
+        if mark % 7 == 0 {
+            rig.answer(start).unwrap();
+        }
+        let now_ms = NOW + mark / 10 * 61_000;
+        rig.submit(append_at(0, rig.ticket(), batch(1, 60, mark as u64), epoch as i32, now_ms));
+        rig.settle();
+    }
+    let image = vfs.crash(0, Keep::None);
+    let bytes = |vfs: &MemoryVfs, name: &str| read_file(vfs, &format!("{FOLDER}/{name}")).unwrap();
+    let names = vfs.list(FOLDER).unwrap().into_iter().map(|entry| entry.name);
+    let indexes: Vec<String> = names.filter(|name| name.ends_with("index")).collect();
+    assert!(indexes.len() >= 4, "{indexes:?}");
+    for name in indexes.iter().map(String::as_str).chain(["leader-epoch-checkpoint"]) {
+        assert!(bytes(&vfs, name).is_some_and(|bytes| !bytes.is_empty()), "{name}");
+        assert_eq!(bytes(&image, name), bytes(&vfs, name), "{name}");
+    }
+    assert_eq!(bytes(&image, "leader-epoch-checkpoint").unwrap(), b"0\n3\n0 0\n1 7\n2 14\n");
 }

@@ -6,8 +6,11 @@ mod common;
 use common::*;
 use odradek_engine::batch::Header;
 use odradek_engine::command::*;
+use odradek_engine::driver::Role;
 use odradek_engine::error::Code;
 use odradek_engine::vfs::{Keep, MemoryVfs, OpenMode, Vfs, VfsKind, read_file, write_all_at};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const FOLDER: &str = "/data/t-0";
 
@@ -219,5 +222,44 @@ fn empty_files_of_offsets_are_taken_from_kafka_and_not_from_us() {
         emptied.open(name, OpenMode::Truncate).unwrap();
         let failure = Rig::manual().engine.open_directory("/data", VfsKind::Memory(emptied)).unwrap_err();
         assert!(failure.code == Code::Damaged && failure.text.contains(name), "{failure:?}");
+    }
+}
+
+/// The index files of the first segment, behind which there is a second one. `pauses`: the fifth append moves the recovery
+/// point, and what comes behind it, a roll too, waits until the sync of that has done so many operations.
+fn first_indexes(pauses: Option<usize>) -> Vec<Vec<u8>> {
+    let vfs = MemoryVfs::tracked();
+    let rig = Arc::new(Rig::manual());
+    let directory = rig.directory("/data", VfsKind::Memory(vfs.clone())).id;
+    rig.open(directory, 0, "t-0", small_segments(), false).unwrap();
+    let append = |mark| {
+        let now_ms = NOW + if mark == 4 && pauses.is_some() { 61_000 } else { 0 };
+        rig.submit(append_at(0, rig.ticket(), batch(1, 60, mark), 0, now_ms));
+    };
+    (0..5).for_each(append);
+    while rig.engine.step(Role::Lane) {}
+    (5..9).for_each(append);
+    let (left, paused) = (AtomicUsize::new(pauses.unwrap_or(0)), rig.clone());
+    vfs.observe(move |_| {
+        let before = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if before == Ok(1) {
+            while paused.engine.step(Role::Lane) {}
+        }
+    });
+    if pauses.is_none_or(|operations| operations == 0) {
+        while rig.engine.step(Role::Lane) {}
+    }
+    while rig.engine.step(Role::Sync) {}
+    vfs.stop_observing();
+    rig.settle();
+    assert_eq!(segments(&vfs).len(), 2);
+    [".index", ".timeindex"].map(|suffix| read_file(&vfs, &name(0, suffix)).unwrap().unwrap()).to_vec()
+}
+
+#[test]
+fn a_recovery_point_that_a_roll_overtakes_leaves_the_sealed_index_files_whole() {
+    let due = first_indexes(None);
+    for operations in 0..30 {
+        assert_eq!(first_indexes(Some(operations)), due, "the roll comes after {operations} operations");
     }
 }
