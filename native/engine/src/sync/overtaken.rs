@@ -30,7 +30,7 @@ mod tests {
     use super::*;
     use crate::command::{Completion, LogRef, Sink};
     use crate::sync_job::{Advance, SyncJob};
-    use crate::vfs::{MemoryVfs, read_file};
+    use crate::vfs::{MemoryVfs, Vfs, read_file};
     use std::sync::Arc;
 
     struct Deaf;
@@ -70,6 +70,7 @@ mod tests {
     #[test]
     fn a_recovery_point_that_is_being_written_is_followed_by_what_was_sealed_meanwhile() {
         let vfs = MemoryVfs::new();
+        vfs.create_folders("f").unwrap();
         let sync = waiting(vec![files(0, 2)]);
         let job = sync.begin().unwrap();
         sync.seals(&files(0, 3));
