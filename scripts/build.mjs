@@ -8,6 +8,7 @@
  * TypeScript is linked.
  */
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   lstatSync,
@@ -91,6 +92,9 @@ export const build = async ({ all = false, force = false, lenient = false } = {}
       throw new Failure('the TypeScript compiler refused the sources')
     }
     mkdirSync(inRoot('dist'), { recursive: true })
+    for (const program of Object.values(readJson(inRoot('package.json')).bin)) {
+      if (existsSync(inRoot(program))) chmodSync(inRoot(program), 0o755) // npx runs the file itself
+    }
     if (code === 0) writeFileSync(stampPath, `${JSON.stringify({ hash })}\n`)
   }
   for (const name of filesBelow('src', path => /\.(cjs|json|d\.[cm]?ts)$/.test(path))) copy(name)

@@ -47,6 +47,10 @@ test('tells its version when the command is asked', async () => {
   assert.match(stdout, /^\d+\.\d+\.\d+/)
 })
 
+test('its command is a file that can be run when it was built', () => {
+  assert.is(statSync(inRepository('dist', 'src', 'cli', 'main.js')).mode & 0o111, 0o111)
+})
+
 test('its types stand by themselves in a project with neither newer libs nor Node’s types', async () => {
   const program = `
     import { type Broker, type Log, openLog, startBroker } from 'odradek'

@@ -124,12 +124,14 @@ export function logVerify(paths: readonly string[], flags: VerifyFlags): number 
 /** Says what it would do, or does it; 1 when something is left to do. */
 export function logRepair(paths: readonly string[], flags: RepairFlags): number {
   const mode = flags.yes === true ? 'repair' : 'plan'
+  let steps = 0
   let due = 0
   let left = 0
   let refused = false
   const failed = run({ ...nothing, mode, acceptLoss: flags.acceptLoss === true }, paths, (line, raw) => {
     if (isLock(line)) return undefined
     if (line.type === 'finding') left++
+    if (line.type === 'step') steps++
     if (line.type === 'step' && line.refused) refused = true
     if (line.type === 'step' && (line.refused || mode === 'plan')) due++
     return flags.json === true ? raw : textOf(line)
@@ -137,5 +139,6 @@ export function logRepair(paths: readonly string[], flags: RepairFlags): number 
   if (failed !== undefined) return failed
   if (refused) put(STDERR, 'some steps take acknowledged records away: they need --accept-loss\n')
   if (mode === 'plan' && due > 0) put(STDERR, 'nothing was changed; --yes does it\n')
+  if (steps === 0 && left === 0) put(STDERR, 'nothing to mend\n')
   return due + left > 0 ? ExitCode.findings : ExitCode.done
 }

@@ -55,6 +55,11 @@ pub fn encode_offsets<'a>(offsets: impl Iterator<Item = (&'a str, i64)>) -> Vec<
     encode(lines.into_iter())
 }
 
+/// Whether this engine wrote the file of offsets.
+pub fn has_checksum(bytes: &[u8]) -> bool {
+    decode(bytes).is_ok_and(|lines| lines.iter().any(|line| line.starts_with(CHECKSUM)))
+}
+
 pub fn decode_offsets(bytes: &[u8]) -> Result<BTreeMap<String, i64>, String> {
     let mut offsets = BTreeMap::new();
     for line in decode_lines(bytes)? {
@@ -80,11 +85,6 @@ pub fn decode_lines(bytes: &[u8]) -> Result<Vec<&str>, String> {
         }
     }
     Ok(lines)
-}
-
-/// Whether this engine wrote the file, and nobody since.
-pub fn has_checksum(bytes: &[u8]) -> bool {
-    decode(bytes).is_ok_and(|lines| lines.iter().any(|line| line.starts_with(CHECKSUM)))
 }
 
 fn checksum_line<'a>(lines: impl Iterator<Item = &'a str>) -> String {

@@ -108,28 +108,29 @@ impl Directory {
         let clean =
             vfs::read_file(&*vfs, &clean_file).map_err(|error| failed("reading the clean-shutdown file of", error))?;
         let mut points = Points::default();
-        let content = |name: &str| {
-            vfs::read_file(&*vfs, &path(directory, name)).map_err(|error| failed("reading a checkpoint of", error))
-        };
-        // It is written last, so the others were there.
-        let all_written = content(HIGH_WATERMARKS)?.is_some_and(|bytes| checkpoint::has_checksum(&bytes));
-        for (name, kind) in CHECKPOINTS {
+        // Apache Kafka begins with empty files. We never write one: an empty one is lost where a later one is ours. Without
+        // starts deleted records come back, without recovery points what was aborted by transactions that began in deleted
+        // records is forgotten.
+        let mut ours = false;
+        for (name, kind) in CHECKPOINTS.into_iter().rev() {
             let file = path(directory, name);
-            if let Some(bytes) = content(name)? {
-                // This engine writes none empty; Apache Kafka makes them so when it starts for the first time. Without starts
-                // deleted records come back, without recovery points what was aborted by transactions that began in deleted
-                // records is forgotten.
-                let lost = kind != Kind::HighWatermark && bytes.is_empty() && all_written;
+            if let Some(bytes) =
+                vfs::read_file(&*vfs, &file).map_err(|error| failed("reading a checkpoint of", error))?
+            {
+                let lost = ours && bytes.is_empty();
                 let decoded = if lost { Err("it is empty".to_string()) } else { checkpoint::decode_offsets(&bytes) };
                 let offsets = decoded.map_err(|why| Failure {
                     code: Code::Damaged,
                     text: format!("{file} can't be read: {why}. {}", remedy(kind)),
                 })?;
                 points.load(kind, offsets);
+                ours |= checkpoint::has_checksum(&bytes);
             }
         }
         // Without it everything counts as not yet cleaned, which costs time alone.
-        let cleaned = content(CLEANED)?.unwrap_or_default();
+        let cleaned = vfs::read_file(&*vfs, &path(directory, CLEANED))
+            .map_err(|error| failed("reading a checkpoint of", error))?
+            .unwrap_or_default();
         points.load(Kind::Cleaned, checkpoint::decode_offsets(&cleaned).unwrap_or_default());
         let recovery_point = |name: &str| points.get(Kind::Recovery, name).unwrap_or(0);
         // Of a process that runs everything is in the files.

@@ -203,17 +203,25 @@ fn what_comes_from_the_disk_again_is_checked_again() {
     assert!(refused);
 }
 
+/// A Kafka that was killed before its first checkpoints leaves such files.
 #[test]
-fn an_empty_checkpoint_is_refused_where_it_was_written_and_not_where_apache_kafka_has_just_made_it() {
-    for name in ["recovery-point-offset-checkpoint", "log-start-offset-checkpoint"] {
-        let vfs = closed();
-        let empty = |name: &str| vfs.open(&format!("/data/{name}"), OpenMode::Write).unwrap().set_len(0).unwrap();
-        empty(name);
-        let refused = Rig::manual().engine.open_directory("/data", VfsKind::Memory(vfs.crash(0, Keep::All)));
-        let text = refused.err().unwrap().text;
-        assert!(text.starts_with(&format!("/data/{name} can't be read: it is empty")), "{text}");
-        empty("replication-offset-checkpoint");
-        assert_eq!(opened(&vfs).1.unwrap().end, 30);
+fn empty_files_of_offsets_are_taken_from_kafka_and_not_from_us() {
+    let vfs = MemoryVfs::new();
+    let (starts, points) = ("/data/log-start-offset-checkpoint", "/data/recovery-point-offset-checkpoint");
+    vfs.create_folders("/data").unwrap();
+    for name in [starts, points, "/data/replication-offset-checkpoint"] {
+        vfs.open(name, OpenMode::Create).unwrap();
+    }
+    let rig = Rig::manual();
+    let directory = rig.directory("/data", VfsKind::Memory(vfs.clone())).id;
+    rig.open(directory, 0, "t-0", small_segments(), false).unwrap();
+    rig.close(0, true).unwrap();
+    rig.engine.close_directory(directory, true, 1).unwrap();
+    for name in [starts, points] {
+        let emptied = vfs.fork();
+        emptied.open(name, OpenMode::Truncate).unwrap();
+        let failure = Rig::manual().engine.open_directory("/data", VfsKind::Memory(emptied)).unwrap_err();
+        assert!(failure.code == Code::Damaged && failure.text.contains(name), "{failure:?}");
     }
 }
 

@@ -121,6 +121,7 @@ properties! {
     a_time_index_of_any_bytes_keeps_its_sound_front: "time-index",
     a_transaction_index_of_any_bytes_keeps_its_sound_front: "txn-index",
     a_producer_snapshot_of_any_bytes_is_loaded_whole_or_not_at_all: "snapshot",
+    sums_of_any_bytes_are_themselves_or_refused: "sums",
     leader_epochs_of_any_bytes_ascend_or_are_refused: "leader-epochs",
     a_checkpoint_of_any_bytes_reads_back_or_is_refused: "checkpoint",
     a_journal_record_of_any_bytes_reads_back_or_is_none: "journal",

@@ -70,16 +70,16 @@ mod tests {
     #[test]
     fn a_recovery_point_that_is_being_written_is_followed_by_what_was_sealed_meanwhile() {
         let vfs = MemoryVfs::new();
-        vfs.create_folders("/f").unwrap();
+        vfs.create_folders("f").unwrap();
         let sync = waiting(vec![files(0, 2)]);
         let job = sync.begin().unwrap();
         sync.seals(&files(0, 3));
-        files(0, 3).write(&vfs, "/f").ok().flatten().unwrap();
+        files(0, 3).write(&vfs, "f").ok().flatten().unwrap();
         sync.seals(&files(9, 1));
-        assert!(job.run(&vfs, "/f").unwrap());
-        assert_eq!(read_file(&vfs, "/f/00000000000000000000.index").unwrap().unwrap().len(), 16);
-        sync.overtaken().unwrap().write(&vfs, "/f").ok().flatten().unwrap();
-        assert_eq!(read_file(&vfs, "/f/00000000000000000000.index").unwrap().unwrap().len(), 24);
+        assert!(job.run(&vfs, "f").unwrap());
+        assert_eq!(read_file(&vfs, "f/00000000000000000000.index").unwrap().unwrap().len(), 16);
+        sync.overtaken().unwrap().write(&vfs, "f").ok().flatten().unwrap();
+        assert_eq!(read_file(&vfs, "f/00000000000000000000.index").unwrap().unwrap().len(), 24);
         sync.finish(job, Ok(true), |_| {});
         assert!(sync.overtaken().is_none());
         sync.seals(&files(0, 4));
