@@ -24,7 +24,7 @@ const { values } = parseArgs({
 
 const parent = mkdtempSync(join(process.env['ODRADEK_BENCH_DIR'] ?? tmpdir(), 'odradek-append-'))
 process.on('exit', () => rmSync(parent, { recursive: true, force: true }))
-const report = new Report('append')
+const report = new Report('append', Number(values.scale))
 const wanted = values.only.split(',')
 const missing = new Set<string>()
 for (let round = 1; round <= Number(values.rounds); round++) {

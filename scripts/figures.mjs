@@ -159,9 +159,9 @@ export const tableOfStorageFigures = document => tableOf(document, storageCases,
 /** Appends a second of the embedded log and of what else keeps the same bytes. */
 export const tableOfAppendFigures = document => {
   if (document === undefined) return 'None are kept yet: `npm run bench -- append`.'
-  const { rows, machine } = document
+  const { rows } = document
   const lines = [
-    `${machine.cores} cores (${machine.cpu}), Linux ${machine.kernel}, ${machine.node}; medians of values a second.`,
+    `${placeOf(document)}; medians of values a second, and the median of the ratios of runs one after the other.`,
   ]
   for (const [mode, [first, second, ...others]] of Object.entries(appendPeers)) {
     const peers = [first, second, ...others]
@@ -176,11 +176,25 @@ export const tableOfAppendFigures = document => {
       const [ours, theirs] = [of(first), of(second)]
       // Of the engine alone, without peers.
       if (!Number.isFinite(ours) || !Number.isFinite(theirs)) continue
-      const cells = [written(ours), written(theirs), (ours / theirs).toFixed(2), ...others.map(peer => cell(of(peer)))]
+      // A disk drifts by more than what is compared: what ran together is.
+      const inRound = (peer, { round }) =>
+        rows.find(row => row.case === name && row.peer === peer && row.round === round)?.figures.perSecond
+      const ratio = median(
+        rows
+          .filter(row => row.case === name && row.peer === first)
+          .map(row => row.figures.perSecond / (inRound(second, row) ?? Number.NaN)),
+      )
+      const cells = [written(ours), written(theirs), ratio.toFixed(2), ...others.map(peer => cell(of(peer)))]
       lines.push(`| ${name} | ${cells.join(' | ')} |`)
     }
   }
   return [...lines, ...tableOfManyLogs(rows)].join('\n')
+}
+
+/** Where it was measured, and how much of it. */
+const placeOf = ({ machine, scale = 1 }) => {
+  const place = `${machine.cores} cores (${machine.cpu}), Linux ${machine.kernel}, ${machine.node}`
+  return scale === 1 ? place : `${place}, sizes and counts times ${scale}`
 }
 
 /** Many logs with and without the journal: the peers of a case without `openLog`. */
@@ -205,9 +219,9 @@ const cell = value => (Number.isFinite(value) ? written(value) : '')
 
 const tableOf = (document, cases, benchmark) => {
   if (document === undefined) return `None are kept yet: \`npm run bench -- ${benchmark}\`.`
-  const { rows, machine } = document
+  const { rows } = document
   const lines = [
-    `${machine.cores} cores (${machine.cpu}), Linux ${machine.kernel}, ${machine.node}, client and broker on the same machine; medians.`,
+    `${placeOf(document)}, client and broker on the same machine; medians.`,
     '',
     '| what | mode | figure | Odradek | Apache Kafka | ratio |',
     '|---|---|---|---|---|---|',

@@ -50,7 +50,7 @@ export async function interleave(plan: Plan): Promise<number> {
     process.stderr.write(`unknown case ${unknown.join(', ')}; there are ${[...plan.cases.keys()].join(', ')}\n`)
     return 2
   }
-  const report = new Report(plan.benchmark)
+  const report = new Report(plan.benchmark, plan.scale)
   const failures: string[] = []
   await inTurn(plan, wanted, report, failures)
   report.print('odradek', 'kafka')

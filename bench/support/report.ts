@@ -21,6 +21,8 @@ export interface Row {
 export interface Document {
   benchmark: string
   machine: ReturnType<typeof machine>
+  /** What the sizes and counts of the cases were multiplied by. */
+  scale: number
   /** Effective settings and version of each peer. */
   peers: Record<string, unknown>
   rows: Row[]
@@ -35,9 +37,11 @@ export class Report {
   readonly rows: Row[] = []
   readonly peers: Record<string, unknown> = {}
   readonly #benchmark: string
+  readonly #scale: number
 
-  constructor(benchmark: string) {
+  constructor(benchmark: string, scale: number) {
     this.#benchmark = benchmark
+    this.#scale = scale
   }
 
   add(row: Row): void {
@@ -74,7 +78,13 @@ export class Report {
   }
 
   write(path: string): void {
-    const document: Document = { benchmark: this.#benchmark, machine: machine(), peers: this.peers, rows: this.rows }
+    const document: Document = {
+      benchmark: this.#benchmark,
+      machine: machine(),
+      scale: this.#scale,
+      peers: this.peers,
+      rows: this.rows,
+    }
     mkdirSync(dirname(path), { recursive: true })
     writeFileSync(path, `${JSON.stringify(document, undefined, 2)}\n`)
     process.stdout.write(`\nwritten to ${path}\n`)
