@@ -52,7 +52,10 @@ impl Opening<'_> {
             let found = counting(epochs.clone());
             let more = found.entries().strip_prefix(known.entries());
             let continues = |more: &[EpochEntry]| sums.upto == 0 || more.iter().all(|entry| entry.start >= sums.upto);
-            if more.is_some_and(continues) || planted(Bug::TrustTheFiles) {
+            // The start was moved, and a crash came before that was on disk: the records are there again, their epochs not.
+            let unclean = recovery_point != i64::MAX;
+            let is_ahead = unclean && epochs.entries().first().is_some_and(|first| first.start > start);
+            if more.is_some_and(continues) && !is_ahead || planted(Bug::TrustTheFiles) {
                 epochs.truncate_from_end(recovery_point);
                 return Ok((epochs, false));
             }

@@ -83,3 +83,12 @@ fn leader_epochs_are_those_of_the_batches_after_a_power_cut() {
 fn nothing_is_lost_when_power_fails_in_scripts_of_anything() {
     every_image_of("anything");
 }
+
+/// The epochs' file had lost the epochs of the deleted records by then.
+#[test]
+fn epochs_come_from_the_batches_when_a_crash_takes_the_deletion_of_records_back() {
+    let named = SCRIPTS.iter().find(|named| named.name == "epochs").expect("a script of this name");
+    for seed in [926, 930] {
+        run(named, seed, None).unwrap_or_else(|failed| panic!("{failed}"));
+    }
+}
