@@ -2,7 +2,7 @@
 //! runs it can stop, wait or do something else between two of them.
 //!
 //! A pass takes the newest offset of each key in the dirty part into a table (`offset_map`), then writes the segments from
-//! the log's first one up to what the table speaks for anew (`filter`, `output`), a group of them at a time, and puts each
+//! the log's first one up to what the table speaks for anew (`filter`, `rewrite`, `output`), a group of them at a time, and puts each
 //! new one in the place of its group (`swap`) before it goes on. Who is cleaned when is the caller's decision.
 //!
 //! Invariants: a pass works on the sealed segments that the log's owner handed over, and changes nothing of the log; the owner
@@ -17,6 +17,8 @@ mod output;
 mod owner;
 mod pass;
 mod range;
+mod records;
+mod rewrite;
 mod swap;
 mod token;
 mod transactions;

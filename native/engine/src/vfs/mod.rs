@@ -20,6 +20,7 @@ mod memory;
 mod memory_io;
 mod memory_map;
 mod overlay;
+mod overlay_file;
 mod pages;
 mod platform;
 mod posix;
