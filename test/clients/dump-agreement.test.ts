@@ -273,9 +273,7 @@ test('both are silent about directories of Kafka and of Odradek that were closed
 test('of a directory that we compacted the tool says that offsets are missing, and neither anything else', async () => {
   const dir = temporaryFolder('agreement')
   const settings = { 'log.cleaner.backoff.ms': 50, 'log.segment.delete.delay.ms': 50 }
-  const broker = await startBrokerProcess(dir, {
-    args: Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]),
-  })
+  const broker = await startBrokerProcess(dir, { settings })
   const { Admin, Producer } = await loadPlatformatic()
   const options = { clientId: 'agreement', bootstrapBrokers: [`127.0.0.1:${broker.port}`], retries: 3 }
   const configs = [

@@ -35,11 +35,7 @@ tests.after(async () => {
   await target?.close()
 })
 
-async function output(name: string, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await jvm.tool(name, '--bootstrap-server', target.bootstrap, ...args)
-  assert.is(code, 0, stdout + stderr)
-  return stdout
-}
+const output = (name: string, ...args: string[]) => jvm.output(name, '--bootstrap-server', target.bootstrap, ...args)
 
 const reassign = (...args: string[]) => output('ReassignPartitionsCommand', ...args)
 
