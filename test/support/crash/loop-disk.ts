@@ -2,10 +2,10 @@
  * A real file system on a file, whose power can be cut: what was not synced is gone when it is mounted again. The file lies
  * in memory, so that a sync costs little and cuts come fast.
  */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { temporaryFolder } from '../temporary.ts'
-import { mount, run } from '../undo.ts'
+import { mount, run, undoLater } from '../undo.ts'
 
 export type FileSystem = 'ext4' | 'xfs'
 
@@ -31,6 +31,7 @@ export class LoopDisk {
   readonly #medium: string
   readonly #undoMedium: () => void
   #undoMount = (): void => {}
+  #undoFreeze = (): void => {}
 
   constructor(kind: FileSystem) {
     const folder = temporaryFolder(kind)
@@ -57,6 +58,18 @@ export class LoopDisk {
   /** The power goes: nothing reaches the medium from now on, not even the journal. */
   cut(): void {
     run('xfs_io', '-x', '-c', 'shutdown', this.mount)
+  }
+
+  /** Whoever writes or syncs there waits, unkillable, until `thaw`; it comes by itself after `atMostMs`, whatever becomes of us. */
+  freeze(atMostMs: number): void {
+    run('fsfreeze', '-f', this.mount)
+    const watch = ['-c', `sleep ${atMostMs / 1000}; fsfreeze -u "$0" 2>/dev/null`, this.mount]
+    spawn('sh', watch, { detached: true, stdio: 'ignore' }).unref()
+    this.#undoFreeze = undoLater(() => spawnSync('fsfreeze', ['-u', this.mount]))
+  }
+
+  thaw(): void {
+    this.#undoFreeze()
   }
 
   /** Mounts it again; nobody may have a file open there. */
