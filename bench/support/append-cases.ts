@@ -1,9 +1,9 @@
 /**
  * What `bench/append.ts` measures: each case does the same work with every peer, in a folder of its own.
  *
- * Invariants: a case is of one mode: page cache, where nobody asks for the disk while it runs, or fsync, where each unit is
- * on disk before it counts. The value is the same bytes for all; what each adds to them (headers, checksums, pages) is its
- * own affair. Peers that a runtime lacks are left out of the figures and named.
+ * Invariants: a case is of one mode: page cache, where nobody asks for the disk while it runs, or fsync, where each
+ * unit is on disk before it counts. The value is the same bytes for all; what each adds to them (headers, checksums,
+ * pages) is its own affair. Peers that a runtime lacks are left out of the figures and named.
  */
 import { execFileSync } from 'node:child_process'
 import { closeSync, fdatasyncSync, mkdirSync, openSync, writeSync } from 'node:fs'

@@ -24,7 +24,9 @@ export function forwardToController(context: RequestContext, request: object, ti
 export const forwarded: Handler<{ readonly timeoutMs: number }>['handle'] = (context, request) =>
   forwardToController(context, request, request.timeoutMs)
 
-/** The same for a request that makes partitions: the answer leaves when those can be written that `made` finds in it. */
+/**
+ * The same for a request that makes partitions: the answer leaves when those can be written that `made` finds in it.
+ */
 export async function forwardUntilWritable<Response extends object>(
   context: RequestContext,
   request: { readonly timeoutMs: number; readonly validateOnly: boolean },

@@ -1,13 +1,13 @@
 /**
- * The move of one replica to another directory of this broker: a future log is copied from the present one, batch by batch,
- * while that is served and written; once it has caught up, it takes its place.
+ * The move of one replica to another directory of this broker: a future log is copied from the present one, batch by
+ * batch, while that is served and written; once it has caught up, it takes its place.
  *
  *   copying --caught up--> swapping --> done        (swapping: appends wait)
  *   copying --stopped--> the copy stays, or goes
  *
- * Invariants: at each moment one of the two folders holds every record that was acknowledged, and a start finds out which:
- * until the metadata names the new directory, the present one; from then on the copy, which is complete and on disk by then,
- * under its future name or under the partition's own. The present folder goes last.
+ * Invariants: at each moment one of the two folders holds every record that was acknowledged, and a start finds out
+ * which: until the metadata names the new directory, the present one; from then on the copy, which is complete and on
+ * disk by then, under its future name or under the partition's own. The present folder goes last.
  */
 import type { Logger } from '../base/logger.ts'
 import type { Host } from '../host/host.ts'

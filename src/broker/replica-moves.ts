@@ -1,8 +1,9 @@
 /**
  * Which replicas of this broker are on their way to another of its directories, and what AlterReplicaLogDirs asks for.
  *
- * Invariants: one move a partition. A copy under way is listed until it has taken the place of the replica, or is gone. A
- * move that fails is tried again for as long as both directories are online; a stop keeps the copy for the next start.
+ * Invariants: one move a partition. A copy under way is listed until it has taken the place of the replica,
+ * or is gone. A move that fails is tried again for as long as both directories are online; a stop keeps the
+ * copy for the next start.
  */
 import type { Logger } from '../base/logger.ts'
 import type { Host, TimerId } from '../host/host.ts'

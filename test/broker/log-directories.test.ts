@@ -1,4 +1,6 @@
-/** Several directories: replicas move from one to the other, and one that fails takes down what is in it and no more. */
+/**
+ * Several directories: replicas move from one to the other, and one that fails takes down what is in it and no more.
+ */
 import {
   cpSync,
   existsSync,

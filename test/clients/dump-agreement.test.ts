@@ -1,7 +1,7 @@
 /**
- * `odradek log verify` against Kafka's DumpLogSegments, directory by directory, whole and damaged: one complains where the
- * other does, and where they differ the row says why. Then `odradek log repair` mends the damage: the tool is silent, and
- * both brokers' loaders open the folder.
+ * `odradek log verify` against Kafka's DumpLogSegments, directory by directory, whole and damaged: one complains where
+ * the other does, and where they differ the row says why. Then `odradek log repair` mends the damage: the tool is
+ * silent, and both brokers' loaders open the folder.
  */
 import { randomBytes } from 'node:crypto'
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * Java consumers in groups: both protocols, every assignor, static members, patterns, and a live group that changes from one
- * protocol to the other and back. All of them live in one Java machine.
+ * Java consumers in groups: both protocols, every assignor, static members, patterns, and a live group that changes
+ * from one protocol to the other and back. All of them live in one Java machine.
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -1,6 +1,6 @@
 /**
- * `__consumer_offsets` as Kafka's own formatters and DumpLogSegments read it: every kind of record that a classic group and a
- * consumer group leave behind, and its tombstone, decodes.
+ * `__consumer_offsets` as Kafka's own formatters and DumpLogSegments read it: every kind of record that a classic group
+ * and a consumer group leave behind, and its tombstone, decodes.
  */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'

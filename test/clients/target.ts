@@ -1,7 +1,7 @@
 /**
- * The broker that the tests of foreign clients talk to: ours, as a process of its own, or (ODRADEK_TEST_BOOTSTRAP=host:port)
- * any other, so that a test can be shown to pass against Apache Kafka too (ODRADEK_TEST_LOGS is its log directory). Nothing
- * they find is noted for the README then.
+ * The broker that the tests of foreign clients talk to: ours, as a process of its own, or
+ * (ODRADEK_TEST_BOOTSTRAP=host:port) any other, so that a test can be shown to pass against Apache Kafka too
+ * (ODRADEK_TEST_LOGS is its log directory). Nothing they find is noted for the README then.
  */
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'

@@ -1,6 +1,6 @@
 /**
- * Replicas that move between the directories of a broker, by Kafka's own ReassignPartitionsCommand, LogDirsCommand and Java
- * admin client: throttled, watched, sped up, cancelled, done; and nothing of it is left.
+ * Replicas that move between the directories of a broker, by Kafka's own ReassignPartitionsCommand, LogDirsCommand and
+ * Java admin client: throttled, watched, sped up, cancelled, done; and nothing of it is left.
  */
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

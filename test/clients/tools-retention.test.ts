@@ -1,6 +1,6 @@
 /**
- * Kafka's own programs over records that go: DeleteRecordsCommand, LogDirsCommand, GetOffsetShell; and DumpLogSegments over
- * what retention and deletion have left on disk, which opens again after kill -9.
+ * Kafka's own programs over records that go: DeleteRecordsCommand, LogDirsCommand, GetOffsetShell; and DumpLogSegments
+ * over what retention and deletion have left on disk, which opens again after kill -9.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

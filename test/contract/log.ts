@@ -1,6 +1,6 @@
 /**
- * What every implementation of `Log` and `LogDirectory` does: the engine on disk, in memory, through a map, and the one that
- * tests of the rooms above use.
+ * What every implementation of `Log` and `LogDirectory` does: the engine on disk, in memory, through a map, and the one
+ * that tests of the rooms above use.
  */
 import * as assert from 'uvu/assert'
 import type {

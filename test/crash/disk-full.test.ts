@@ -1,4 +1,6 @@
-/** A disk that fills up while producing: refused with Kafka's code, the process lives, and goes on when there is room. */
+/**
+ * A disk that fills up while producing: refused with Kafka's code, the process lives, and goes on when there is room.
+ */
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'

@@ -1,4 +1,7 @@
-/** A disk that fills up under groups: members and commits are refused in a way that they try again, and find what they had. */
+/**
+ * A disk that fills up under groups: members and commits are refused in a way that they try
+ * again, and find what they had.
+ */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'

@@ -1,6 +1,6 @@
 /**
- * A disk that takes what it is given and then fails to keep it, under groups: whoever has a group there is sent away and not
- * left waiting, the other groups go on, and what was acknowledged is there when the disk is mended.
+ * A disk that takes what it is given and then fails to keep it, under groups: whoever has a group there is sent away
+ * and not left waiting, the other groups go on, and what was acknowledged is there when the disk is mended.
  */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, writeFileSync } from 'node:fs'
@@ -31,11 +31,11 @@ const test = suite('failing disk with groups')
 test.after.each(undoAll)
 
 /**
- * A file system of 64 MiB whose medium holds fewer: past that, what was written can't be kept (EIO). All that lies in the
- * way of a promise that the kernel itself keeps is out of it. Its blocks are pages, and a page is all that the device is
- * handed at once, so that the medium takes a request or refuses it: one of which it takes half counts as done (Linux
- * 6.18), and a sync succeeds. And it has a journal, which is there from the start: without one, a refused write may leave
- * a file whose map of blocks is lost.
+ * A file system of 64 MiB whose medium holds fewer: past that, what was written can't be kept (EIO). All that lies in
+ * the way of a promise that the kernel itself keeps is out of it. Its blocks are pages, and a page is all that the
+ * device is handed at once, so that the medium takes a request or refuses it: one of which it takes half counts as done
+ * (Linux 6.18), and a sync succeeds. And it has a journal, which is there from the start: without one, a refused write
+ * may leave a file whose map of blocks is lost.
  */
 const failingDisk = () => {
   const folder = temporaryFolder('failing')

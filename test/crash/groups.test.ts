@@ -1,6 +1,6 @@
 /**
- * kill -9 under commits and in the middle of live groups: no committed offset goes back, and the members of both kinds of
- * groups go on where they were, none of them evicted.
+ * kill -9 under commits and in the middle of live groups: no committed offset goes back, and the members of both kinds
+ * of groups go on where they were, none of them evicted.
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

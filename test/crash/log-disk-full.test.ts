@@ -1,4 +1,6 @@
-/** A disk that fills up under an embedded log: the append that meets it throws, the process lives, and the log goes on. */
+/**
+ * A disk that fills up under an embedded log: the append that meets it throws, the process lives, and the log goes on.
+ */
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'

@@ -1,6 +1,6 @@
 /**
- * A disk that stands still for some seconds, as a network disk or a controller that resets does: who waits for it waits,
- * nobody is told anything wrong, what doesn't need it goes on, and afterwards all is as if nothing had been.
+ * A disk that stands still for some seconds, as a network disk or a controller that resets does: who waits for it
+ * waits, nobody is told anything wrong, what doesn't need it goes on, and afterwards all is as if nothing had been.
  */
 import { join } from 'node:path'
 import { suite } from 'uvu'

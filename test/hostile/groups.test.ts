@@ -1,6 +1,6 @@
 /**
- * What a group refuses, over real connections: each wrong request gets its code, the connection goes on, and nobody else
- * notices.
+ * What a group refuses, over real connections: each wrong request gets its code, the connection goes on,
+ * and nobody else notices.
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

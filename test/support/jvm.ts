@@ -33,7 +33,9 @@ export interface Jvm {
   produce(bootstrap: string, topic: string, partitions: number, from: number, to: number): Promise<void>
   /** A partition's folder as a broker opens it after a crash; its end offset. Fails when it doesn't open. */
   open(folder: string, recoveryPoint: number, logStart: number): Promise<number>
-  /** A consumer that polls and commits until it is stopped; `subscription` is topics (`a,b`) or a pattern (`re:a.*`). */
+  /**
+   * A consumer that polls and commits until it is stopped; `subscription` is topics (`a,b`) or a pattern (`re:a.*`).
+   */
   start(name: string, subscription: string, config: Readonly<Record<string, string | number>>): Promise<void>
   members(): Promise<JavaMember[]>
   /** Closes a consumer; `remain`: without leaving its group. */

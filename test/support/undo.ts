@@ -1,6 +1,6 @@
 /**
- * What a test does to the machine and has to undo, whatever becomes of it: mounts, loop devices, processes. The last first,
- * when the test process ends at the latest.
+ * What a test does to the machine and has to undo, whatever becomes of it: mounts, loop devices, processes. The last
+ * first, when the test process ends at the latest.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * CreateTopics: the controller decides; the answer leaves when the topics can be written, so that a client's first produce
- * finds its partitions.
+ * CreateTopics: the controller decides; the answer leaves when the topics can be written, so that a client's first
+ * produce finds its partitions.
  */
 import {
   type CreateTopicsRequest,

@@ -1,6 +1,6 @@
 /**
- * A real file system on a file, whose power can be cut: what was not synced is gone when it is mounted again. The file lies
- * in memory, so that a sync costs little and cuts come fast.
+ * A real file system on a file, whose power can be cut: what was not synced is gone when it is mounted again. The file
+ * lies in memory, so that a sync costs little and cuts come fast.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -60,7 +60,10 @@ export class LoopDisk {
     run('xfs_io', '-x', '-c', 'shutdown', this.mount)
   }
 
-  /** Whoever writes or syncs there waits, unkillable, until `thaw`; it comes by itself after `atMostMs`, whatever becomes of us. */
+  /**
+   * Whoever writes or syncs there waits, unkillable, until `thaw`; it comes by itself after
+   * `atMostMs`, whatever becomes of us.
+   */
   freeze(atMostMs: number): void {
     run('fsfreeze', '-f', this.mount)
     const watch = ['-c', `sleep ${atMostMs / 1000}; fsfreeze -u "$0" 2>/dev/null`, this.mount]

@@ -2,9 +2,9 @@
 //!
 //! Invariant: a batch that loses nothing and gets no horizon is copied byte for byte.
 //!
-//! A tombstone, or the marker of a transaction that is gone, stays until its horizon: the first pass that meets it writes
-//! the time of its end where the base timestamp stands, and sets the attribute that says so. A batch that would grow out of
-//! proportion by that stays as it is, with all its records.
+//! A tombstone, or the marker of a transaction that is gone, stays until its horizon: the first pass that meets it
+//! writes the time of its end where the base timestamp stands, and sets the attribute that says so. A batch that would
+//! grow out of proportion by that stays as it is, with all its records.
 
 use super::batches::body;
 use super::offset_map::OffsetMap;
@@ -57,8 +57,8 @@ impl Filter<'_> {
         };
         let horizon = (header.attributes & attributes::DELETE_HORIZON != 0).then_some(header.base_timestamp);
         let discard = if control { fate.may_go && horizon.is_some_and(|end| end <= self.now_ms) } else { fate.may_go };
-        // Its last sequence, or a marker's epoch, is all that is known of a producer after a restart; and the end of the
-        // cleanable part has to be known by a batch.
+        // Its last sequence, or a marker's epoch, is all that is known of a producer after a restart; and the end of
+        // the cleanable part has to be known by a batch.
         let lasting = self.is_last_of_producer(header) || header.next_offset() == self.bound;
         let mut judged = Judged { left: Left::Nothing, records: 0, kept: 0, keyless: 0, aborted: fate.keeps };
         let mut tombstones = false;

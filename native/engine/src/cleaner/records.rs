@@ -1,4 +1,5 @@
-//! The records of one batch on their way past: what a pass asks of each is the digest of its key and whether it has a value.
+//! The records of one batch on their way past: what a pass asks of each is the digest of its key
+//! and whether it has a value.
 //!
 //! Invariant: records pass through a window, inflated only there; none is ever whole in memory.
 

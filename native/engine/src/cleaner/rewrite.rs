@@ -1,15 +1,15 @@
 //! A batch under a new header, with some of its records or none.
 //!
-//! Invariants: a record keeps its offset, a batch its base and last offset, its producer, epoch and sequence. A batch that
-//! would grow out of proportion is not written anew.
+//! Invariants: a record keeps its offset, a batch its base and last offset, its producer, epoch and sequence. A batch
+//! that would grow out of proportion is not written anew.
 
 use super::records::pass;
 use crate::batch::{HEADER_BYTES, Header, LOG_OVERHEAD, Tee, attributes, crc_of_parts, put_varint, put_varlong};
 use crate::codec::{Codec, Deflater};
 use crate::config::CompressionType;
 
-/// How much larger a batch may become by being written anew: a horizon makes each record's timestamp longer, and another
-/// level of a codec its bytes.
+/// How much larger a batch may become by being written anew: a horizon makes each record's timestamp longer, and
+/// another level of a codec its bytes.
 const MOST_GROWTH: usize = 2;
 const GROWTH_BYTES: usize = 64 << 10;
 
@@ -53,8 +53,8 @@ impl Tee for KeepTee<'_> {
 }
 
 /// The batch with those of its records that `keep` names; with a horizon, its records' times are counted from there.
-/// None: encoded anew it would be much larger. What a client's codec folded small can be hundreds of megabytes in ours; such
-/// a batch stays as it came.
+/// None: encoded anew it would be much larger. What a client's codec folded small can be hundreds of megabytes in ours;
+/// such a batch stays as it came.
 pub fn rewritten(
     header: &Header,
     batch: &[u8],
@@ -148,8 +148,8 @@ pub mod tests {
         batch
     }
 
-    /// Two records under another's codec, the first of them folded smaller than ours can: the same noise again and again,
-    /// further apart than our encoder looks back.
+    /// Two records under another's codec, the first of them folded smaller than ours can: the same noise again and
+    /// again, further apart than our encoder looks back.
     pub fn folded() -> Vec<u8> {
         let mut seed = 1u64;
         let noise: Vec<u8> = std::iter::repeat_with(|| {

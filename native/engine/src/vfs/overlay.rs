@@ -1,9 +1,10 @@
-//! A file system under which nothing changes: reads go through to another one, and whatever is written, renamed or removed
-//! stays in memory. For logs that are opened to be read alone, whoever writes to them meanwhile.
+//! A file system under which nothing changes: reads go through to another one, and whatever is written, renamed or
+//! removed stays in memory. For logs that are opened to be read alone, whoever writes to them meanwhile.
 //!
-//! Invariants: the one below is only listed, opened for reading and read (`overlay_file`). Segments and their indexes are opened when their folder is first listed and stay open: what another
-//! process renames, replaces or removes later is still read as it was, as far as the descriptors go that all readers of this
-//! process may hold. The lock is not taken.
+//! Invariants: the one below is only listed, opened for reading and read (`overlay_file`). Segments and their
+//! indexes are opened when their folder is first listed and stay open: what another process renames, replaces or
+//! removes later is still read as it was, as far as the descriptors go that all readers of this process may
+//! hold. The lock is not taken.
 
 use super::overlay_file::OverlayFile;
 use super::platform::descriptors;
