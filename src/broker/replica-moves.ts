@@ -58,7 +58,7 @@ export class ReplicaMoves {
 
   /**
    * Lets the replica go to the directory at `path`. `exists`: the metadata has the partition.
-   * @returns Kafka's code; the copying has only begun by then
+   * @returns Kafka's code; the copy is there by then, and hardly anything in it
    */
   async alter(
     topic: string,
@@ -90,6 +90,8 @@ export class ReplicaMoves {
     if (partition.log.directory === directory.id || this.#moves.has(partition)) return ErrorCode.NONE
     if (unusable.length > 0 || [...directories.keys()].some(each => each.offline)) return ErrorCode.KAFKA_STORAGE_ERROR
     this.begin(partition, { directory, name: folder })
+    // Who asks how far it has come and finds no copy takes it for cancelled.
+    await this.#moves.get(partition)?.begun
     return ErrorCode.NONE
   }
 

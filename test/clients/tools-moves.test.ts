@@ -129,7 +129,8 @@ tests('ReassignPartitionsCommand proposes, cancels, and refuses what no broker c
   const to = without(before, replica)
   const json = ['--reassignment-json-file', plan(topic, [to])]
   await reassign(...json, '--execute', '--replica-alter-log-dirs-throttle', '50000')
-  assert.match(await reassign(...json, '--verify'), /is still in progress/)
+  const under = await reassign(...json, '--verify')
+  assert.match(under, /is still in progress/, under)
   const cancelled = await reassign(...json, '--cancel')
   assert.match(cancelled, /None of the specified partition reassignments are active/)
   assert.match(
