@@ -141,7 +141,11 @@ impl Vfs for PosixVfs {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let above = parent(folder).filter(|above| *above != folder).ok_or(error)?;
                 self.create_folders(above)?;
-                std::fs::create_dir(folder)?;
+                match std::fs::create_dir(folder) {
+                    // The path goes back on itself, or somebody else was faster.
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_folder(folder) => return Ok(()),
+                    made => made?,
+                }
             }
             Err(error) => return Err(error),
         }
@@ -314,9 +318,22 @@ impl File for PosixFile {
     }
 }
 
+fn is_folder(path: &str) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.is_dir())
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn folders_are_made_along_a_path_that_goes_back_on_itself() {
+        let root = std::env::temp_dir().join(format!("odradek-back-{}", std::process::id()));
+        let path = root.to_str().expect("a plain name");
+        PosixVfs::default().create_folders(&format!("{path}/a/../b/./c")).expect("nothing is in the way");
+        assert!(root.join("b/c").is_dir());
+        std::fs::remove_dir_all(&root).expect("it is there");
+    }
 
     #[test]
     fn a_file_whose_sync_failed_is_never_said_to_be_synced() {
