@@ -41,19 +41,21 @@ pub struct Lane {
 }
 
 enum Slot {
-    Opening {
-        request: Box<OpenLog>,
-        waiting: Vec<Command>,
-    },
+    Opening(Box<Opening>),
     Open(Box<Log>),
     /// Another thread has it; readers and syncs go on.
     Lent(Arc<LogShared>),
 }
 
+struct Opening {
+    request: Box<OpenLog>,
+    waiting: Vec<Command>,
+}
+
 impl Slot {
     fn log(&self) -> LogRef {
         match self {
-            Slot::Opening { request, .. } => request.log,
+            Slot::Opening(opening) => opening.request.log,
             Slot::Open(log) => log.shared().log,
             Slot::Lent(shared) => shared.log,
         }
@@ -109,11 +111,11 @@ impl Lane {
                 self.without_log(command, hub);
                 continue;
             };
-            if let Some(Slot::Opening { request, waiting }) = self.logs.get_mut(&log.slot)
-                && request.log == log
+            if let Some(Slot::Opening(opening)) = self.logs.get_mut(&log.slot)
+                && opening.request.log == log
                 && !matches!(command, Command::Open(_))
             {
-                waiting.push(command);
+                opening.waiting.push(command);
                 continue;
             }
             match command {

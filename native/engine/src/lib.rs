@@ -1,5 +1,6 @@
 //! The log engine: everything that owns bytes on disk. No N-API, no clock, no randomness, no thread outside the driver.
 
+mod alike;
 mod append;
 pub mod batch;
 mod checkpoint;

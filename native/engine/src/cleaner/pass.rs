@@ -43,7 +43,7 @@ pub enum Errand {
 /// What the lane knows and a pass needs.
 pub struct Found {
     pub shared: Arc<LogShared>,
-    pub config: LogConfig,
+    pub config: Arc<LogConfig>,
     pub last_records: BTreeMap<i64, LastRecord>,
     pub range: CleanRange,
     pub token: Arc<Token>,

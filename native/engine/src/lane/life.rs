@@ -1,6 +1,6 @@
 //! How logs come into the lane's hands and leave them: opened, closed, deleted.
 
-use super::{Lane, Slot};
+use super::{Lane, Opening, Slot};
 use crate::cleaner::Stop;
 use crate::command::{Answer, Completion, Failure, LogRef, OpenInfo, OpenLog};
 use crate::directory::deleted_name;
@@ -29,7 +29,7 @@ impl Lane {
             return refuse(Code::Locked, format!("the log {} is open already", request.name));
         }
         hub.queue_open(&site, (*request).clone());
-        self.logs.insert(log.slot, Slot::Opening { request, waiting: Vec::new() });
+        self.logs.insert(log.slot, Slot::Opening(Box::new(Opening { request, waiting: Vec::new() })));
     }
 
     pub(super) fn opened(
@@ -39,7 +39,8 @@ impl Lane {
         outcome: Result<(Box<Log>, Box<OpenInfo>), Failure>,
         hub: &Hub,
     ) {
-        let Some(Slot::Opening { waiting, request }) = self.logs.remove(&log.slot) else { return };
+        let Some(Slot::Opening(opening)) = self.logs.remove(&log.slot) else { return };
+        let Opening { waiting, request } = *opening;
         let OpenLog { directory, name, .. } = *request;
         let outcome = match outcome {
             Ok((owned, info)) => {
