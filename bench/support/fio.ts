@@ -1,8 +1,9 @@
 /**
- * The disk's own rates: fio writes so many bytes and calls fdatasync, over and over, in one thread; or reads a file whole.
+ * The disk's own rates: fio writes so many bytes and calls fdatasync, over and over, in one
+ * thread; or reads a file whole.
  *
- * Invariants: it writes as our segments are written, at the end of a file that grows; its file lies in the folder that is
- * measured and goes afterwards.
+ * Invariants: it writes as our segments are written, at the end of a file that grows; its file lies in the folder that
+ * is measured and goes afterwards.
  */
 import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * Loaded into a broker on Node before everything else: at SIGUSR2 it collects garbage, and writes what is left of the heap
- * and what the process has beside it, in bytes, to the file that ODRADEK_BENCH_HEAP names.
+ * Loaded into a broker on Node before everything else: at SIGUSR2 it collects garbage, and writes what is left of the
+ * heap and what the process has beside it, in bytes, to the file that ODRADEK_BENCH_HEAP names.
  */
 const { renameSync, writeFileSync } = require('node:fs')
 const { setFlagsFromString } = require('node:v8')

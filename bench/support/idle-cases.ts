@@ -1,10 +1,10 @@
 /**
- * Partitions at rest: what each costs, whether producers beside them feel it, and how long a broker that has them takes to
- * start. Each case starts brokers of its own.
+ * Partitions at rest: what each costs, whether producers beside them feel it, and how long a broker that has them
+ * takes to start. Each case starts brokers of its own.
  *
- * Invariants: everything counts from the same broker just before it had them, warm and with one topic. Memory is that of the
- * process as the system sees it; beside it, where the runtime tells, what is left of JavaScript's heap after a collection,
- * and what isn't heap.
+ * Invariants: everything counts from the same broker just before it had them, warm and with one topic. Memory is that
+ * of the process as the system sees it; beside it, where the runtime tells, what is left of JavaScript's heap after a
+ * collection, and what isn't heap.
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,8 +1,8 @@
 /**
  * Collects the rows of a benchmark and writes them: a table for people on stdout, one JSON document for programs.
  *
- * Invariants: a row names its case, its peer and its mode (page cache or fsync); a case in which a peer is missing fails
- * the run, so that no figure stands alone. A peer that could not do the work has a row that says why.
+ * Invariants: a row names its case, its peer and its mode (page cache or fsync); a case in which a peer is missing
+ * fails the run, so that no figure stands alone. A peer that could not do the work has a row that says why.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'

@@ -1,6 +1,6 @@
 /**
- * How long a broker with many partitions takes to serve again after kill -9. Each case starts brokers of its own, and ends a
- * peer's turn that takes too long.
+ * How long a broker with many partitions takes to serve again after kill -9. Each case starts brokers of its own, and
+ * ends a peer's turn that takes too long.
  */
 import { execFileSync } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** What follows from who leads a partition: who may ask what, and who is in sync. Pure functions of the image's word. */
+/** What follows from who leads a partition: who may ask what, and who is in sync. Pure functions. */
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import type { Leadership } from './ports.ts'

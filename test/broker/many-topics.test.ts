@@ -1,6 +1,7 @@
 /**
- * Many topics that come and go while the disk is busy: one topic is compacted and others take records that are synced, and
- * all but the compacted one are deleted meanwhile. `ODRADEK_TOPICS` says how many (20000: a quarter of an hour).
+ * Many topics that come and go while the disk is busy: one topic is compacted and others take records that are
+ * synced, and all but the compacted one are deleted meanwhile. `ODRADEK_TOPICS` says how many (20000: a quarter of an
+ * hour).
  */
 import { readdirSync } from 'node:fs'
 import { suite } from 'uvu'

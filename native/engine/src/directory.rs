@@ -1,11 +1,11 @@
-//! One log directory: its lock, its offline state, what opening found in it. `directory/` has its checkpoint files and the
-//! names allowed in it.
+//! One log directory: its lock, its offline state, what opening found in it. `directory/` has its checkpoint files
+//! and the names allowed in it.
 //!
-//! Invariants: offline is for good and said once. In the root lie only partition folders and plain files: Apache Kafka
-//! stops at any other folder, which is why the journal is one. Opening and reading change nothing but the lock, and put back
-//! what a journal holds: the first command that changes anything takes possession (`claim`), and without one closing leaves
-//! all as it was. A directory that failed has a file that says so, until its next clean close: what the system's cache holds
-//! of it then is no proof of what the disk holds.
+//! Invariants: offline is for good and said once. In the root lie only partition folders and plain files: Apache
+//! Kafka stops at any other folder, which is why the journal is one. Opening and reading change nothing but the lock,
+//! and put back what a journal holds: the first command that changes anything takes possession (`claim`), and without
+//! one closing leaves all as it was. A directory that failed has a file that says so, until its next clean close:
+//! what the system's cache holds of it then is no proof of what the disk holds.
 
 use crate::alike::Alike;
 use crate::checkpoint::{self, CLEAN_SHUTDOWN, CLEANED, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};

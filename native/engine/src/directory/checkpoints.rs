@@ -1,7 +1,7 @@
 //! Where each log of a directory stands, in memory and in the checkpoint files.
 //!
-//! Invariant: a file is written whole, one writer at a time, from values read after the writer's turn began, so an older
-//! state never replaces a newer one.
+//! Invariant: a file is written whole, one writer at a time, from values read after the writer's turn began, so an
+//! older state never replaces a newer one.
 
 use super::{CHECKPOINTS, Directory};
 use crate::checkpoint::CLEANED;
