@@ -2,7 +2,7 @@
  * A real file system on a file, whose power can be cut: what was not synced is gone when it is mounted again. The file lies
  * in memory, so that a sync costs little and cuts come fast.
  */
-import { spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { temporaryFolder } from '../temporary.ts'
@@ -41,6 +41,8 @@ export class LoopDisk {
   /** Where it is mounted. */
   readonly mount: string
   readonly #medium: string
+  /** Thaws it in the end. */
+  #watch: ChildProcess | undefined
 
   constructor(kind: FileSystem) {
     const folder = temporaryFolder(kind)
@@ -72,17 +74,22 @@ export class LoopDisk {
     run('xfs_io', '-x', '-c', 'shutdown', this.mount)
   }
 
-  /** Whoever writes or syncs there waits, unkillable, until `thaw`; it comes by itself after `atMostMs`, whatever becomes of us. */
+  /**
+   * Whoever writes or syncs there waits, and can't even be killed, until `thaw`. That comes by itself after `atMostMs`,
+   * whatever becomes of this process.
+   */
   freeze(atMostMs: number): void {
     run('fsfreeze', '-f', this.mount)
-    const watch = ['-c', `sleep ${atMostMs / 1000}; fsfreeze -u "$0" 2>/dev/null`, this.mount]
-    spawn('sh', watch, { detached: true, stdio: 'ignore' }).unref()
-    undoing.set(`${this.mount} frozen`, () => spawnSync('fsfreeze', ['-u', this.mount]))
+    const script = `sleep ${atMostMs / 1000}; fsfreeze -u "$0"`
+    this.#watch = spawn('sh', ['-c', script, this.mount], { detached: true, stdio: 'ignore' })
+    this.#watch.unref()
+    undoing.set(`${this.mount} frozen`, () => this.thaw())
   }
 
   thaw(): void {
-    run('fsfreeze', '-u', this.mount)
     undoing.delete(`${this.mount} frozen`)
+    if (this.#watch?.pid !== undefined) process.kill(-this.#watch.pid, 'SIGKILL')
+    run('fsfreeze', '-u', this.mount)
   }
 
   /** Mounts it again; nobody may have a file open there. */

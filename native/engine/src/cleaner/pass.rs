@@ -11,7 +11,7 @@ use super::range::{self, CleanRange, Piece};
 use super::swap::{Replacement, move_names};
 use super::token::Token;
 use super::transactions::Transactions;
-use crate::command::{CleanInfo, CleanLog, Failure, LogRef};
+use crate::command::{CleanInfo, CleanLog, DirectoryId, Failure, LogRef};
 use crate::config::LogConfig;
 use crate::error::Code;
 use crate::log::LogShared;
@@ -99,6 +99,10 @@ enum Phase {
 }
 
 impl Cleaning {
+    pub fn directory(&self) -> DirectoryId {
+        self.found.shared.directory.id
+    }
+
     pub fn new(log: LogRef, request: CleanLog, found: Found) -> Cleaning {
         let state = found.shared.view.state();
         let bound = found.range.bound;
