@@ -3,8 +3,8 @@
  *
  *   npm run bench -- append [--only a,b] [--rounds 3] [--scale 1] [--out FILE]
  *
- * `--only`: parts of the cases' names. Page cache and fsync are never in one case. `node:sqlite` needs a runtime that has it,
- * as Node 24 does.
+ * `--only`: parts of the cases' names. Page cache and fsync are never in one case. `node:sqlite` needs a runtime that
+ * has it, as Node 24 does.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,6 @@
 /**
- * Storage of both brokers beside each other: producers that wait for the disk, the cleaner, idle partitions, and the start
- * after kill -9. The embedded log has `bench/append.ts`.
+ * Storage of both brokers beside each other: producers that wait for the disk, the cleaner, idle partitions, and the
+ * start after kill -9. The embedded log has `bench/append.ts`.
  *
  *   npm run bench -- storage [--only a,b] [--rounds 1] [--warm-seconds 20] [--scale 1] [--peers odradek,kafka] [--out FILE]
  */

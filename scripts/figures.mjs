@@ -1,7 +1,7 @@
 /**
  * The README's tables of figures, from the kept outputs of `npm run bench -- broker` (docs/figures.json), `groups`
- * (docs/group-figures.json), `storage` (docs/storage-figures.json) and `append` (docs/append-figures.json): medians of each
- * peer, and the first divided by another.
+ * (docs/group-figures.json), `storage` (docs/storage-figures.json) and `append` (docs/append-figures.json): medians of
+ * each peer, and the first divided by another.
  */
 
 const names = {

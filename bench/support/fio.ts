@@ -1,8 +1,9 @@
 /**
- * The disk's own rates: fio writes so many bytes and calls fdatasync, over and over, in one thread; or reads a file whole.
+ * The disk's own rates: fio writes so many bytes and calls fdatasync, over and over, in one
+ * thread; or reads a file whole.
  *
- * Invariants: it writes as our segments are written, at the end of a file that grows; its file lies in the folder that is
- * measured and goes afterwards.
+ * Invariants: it writes as our segments are written, at the end of a file that grows; its file lies in the folder that
+ * is measured and goes afterwards.
  */
 import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
@@ -29,7 +30,10 @@ export function fioSyncs(folder: string, bytes: number, seconds: number): number
   }
 }
 
-/** Megabytes a second of two threads that each read half of `bytes`, which are in no cache; undefined where there is no fio. */
+/**
+ * Megabytes a second of two threads that each read half of `bytes`, which are in no cache;
+ * undefined where there is no fio.
+ */
 export function fioReads(folder: string, bytes: number): number | undefined {
   const files = [`--directory=${folder}`, `--size=${Math.floor(bytes / 2)}`, '--numjobs=2', '--bs=256k']
   const fio = (args: string[]) => execFileSync('fio', ['--name=read', '--ioengine=psync', ...files, ...args])

@@ -1,9 +1,10 @@
 /**
  * Runs cases against both brokers, interleaved, and keeps the figures.
  *
- * Invariants: each round measures the peers one after the other in alternating order (A B, B A, …) on a topic of its own;
- * a case without a figure of both peers fails the run. Figures are per mode: page cache (Odradek `flush=os`, Kafka's
- * default) or fsync before the answer (Odradek `flush=group`, Kafka `flush.messages=1`), each mode with brokers of its own.
+ * Invariants: each round measures the peers one after the other in alternating order (A B, B A, …) on a topic of
+ * its own; a case without a figure of both peers fails the run. Figures are per mode: page cache (Odradek
+ * `flush=os`, Kafka's default) or fsync before the answer (Odradek `flush=group`, Kafka `flush.messages=1`), each
+ * mode with brokers of its own.
  */
 import { type RunningBroker, startKafka, startOdradek } from './peers.ts'
 import { Report } from './report.ts'

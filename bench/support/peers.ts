@@ -1,6 +1,6 @@
 /**
- * The brokers that are measured: Odradek from this checkout, and Apache Kafka from its own jars, each as a process of its
- * own on loopback with a data folder on the same disk.
+ * The brokers that are measured: Odradek from this checkout, and Apache Kafka from its own jars, each as a process of
+ * its own on loopback with a data folder on the same disk.
  *
  * Invariants: both get the same settings where both have them; `effective` says what each was started with; a broker is
  * ended by its own pid and its folder removed.

@@ -1,8 +1,8 @@
 /**
  * Collects the rows of a benchmark and writes them: a table for people on stdout, one JSON document for programs.
  *
- * Invariants: a row names its case, its peer and its mode (page cache or fsync); a case in which a peer is missing fails
- * the run, so that no figure stands alone.
+ * Invariants: a row names its case, its peer and its mode (page cache or fsync); a case in which a peer is missing
+ * fails the run, so that no figure stands alone.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'

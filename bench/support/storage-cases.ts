@@ -1,6 +1,6 @@
 /**
- * Many partitions and what they cost: at rest, and when the broker is started again after kill -9. Each case starts brokers
- * of its own.
+ * Many partitions and what they cost: at rest, and when the broker is started again after kill -9. Each case
+ * starts brokers of its own.
  */
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'

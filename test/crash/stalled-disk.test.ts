@@ -1,6 +1,7 @@
 /**
- * A disk that stands still for some seconds, as a network disk or a controller that resets does: who waits for it waits,
- * nobody is told anything wrong, the other disks and what needs none go on, and afterwards all is as if nothing had been.
+ * A disk that stands still for some seconds, as a network disk or a controller that resets does: who waits for it
+ * waits, nobody is told anything wrong, the other disks and what needs none go on, and afterwards all is as if nothing
+ * had been.
  */
 import { join } from 'node:path'
 import { suite } from 'uvu'

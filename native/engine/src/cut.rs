@@ -158,8 +158,8 @@ impl Log {
         self.after_cut(now_ms)
     }
 
-    /// After `hold`: what is cut does not come back out of the journal, and what stays does not need it. Before the recovery
-    /// point is lowered: below it the journal's bytes may be of segments that were cleaned since.
+    /// After `hold`: what is cut does not come back out of the journal, and what stays does not need it. Before the
+    /// recovery point is lowered: below it the journal's bytes may be of segments that were cleaned since.
     fn forget_journaled(&self) -> Result<(), Failure> {
         let shared = &self.shared;
         if shared.directory.journal.is_used() {
@@ -174,8 +174,8 @@ impl Log {
         Ok(())
     }
 
-    /// The active segment is empty: it begins at `base` instead. A log without any record begins there too, as its first
-    /// segment can't reach that far.
+    /// The active segment is empty: it begins at `base` instead. A log without any record begins there too, as its
+    /// first segment can't reach that far.
     pub(crate) fn rebase(&mut self, base: i64, now_ms: i64) -> Result<(), Failure> {
         let old = self.active.clone();
         let state = self.shared.view.state();

@@ -1,8 +1,8 @@
 //! Which of a log's oldest segments nobody needs any more, and how the log lets go of them.
 //!
-//! Invariants: segments go from the oldest on, whole, and none that reaches above the high watermark. The start moves past
-//! them and readers lose sight of them at once; their files go later (`retire.rs`), when nothing but the start on disk can
-//! bring them back. The active segment may expire like any other: another one begins first.
+//! Invariants: segments go from the oldest on, whole, and none that reaches above the high watermark. The start moves
+//! past them and readers lose sight of them at once; their files go later (`retire.rs`), when nothing but the start on
+//! disk can bring them back. The active segment may expire like any other: another one begins first.
 
 use crate::command::Failure;
 use crate::error::Code;

@@ -1,11 +1,12 @@
 //! One segment of a log: the file of its batches and what is known about it. Shared by the lane, which appends to the
 //! active one, and by readers.
 //!
-//! Invariants: bytes below `size` are whole batches and don't change until a truncation. An entry out of an index file is
-//! believed only when the batch that it names is there; otherwise the walk begins with the segment. What this process has
-//! neither written nor checked since (`is_checked`) is checked before it is served (`verify.rs`). While it is written to, the active
-//! segment's index entries live in memory and its file stays open; when it rests, and when it is sealed, it holds
-//! neither, only what a look-up needs to begin. The inner lock is held for memory work alone, never over a read or write.
+//! Invariants: bytes below `size` are whole batches and don't change until a truncation. An entry out of an index file
+//! is believed only when the batch that it names is there; otherwise the walk begins with the segment. What this
+//! process has neither written nor checked since (`is_checked`) is checked before it is served (`verify.rs`). While it
+//! is written to, the active segment's index entries live in memory and its file stays open; when it rests, and when
+//! it is sealed, it holds neither, only what a look-up needs to begin. The inner lock is held for memory work alone,
+//! never over a read or write.
 
 use crate::lock::lock;
 use crate::offset_index::{self, OffsetEntry, OffsetIndex};
@@ -185,8 +186,8 @@ impl Segment {
         path(&self.folder, &file_name(self.base, suffix))
     }
 
-    /// The log file, open. The active segment's stays open until it is released, unless descriptors are scarce; a sealed
-    /// one's lives as long as its reader.
+    /// The log file, open. The active segment's stays open until it is released, unless descriptors are scarce; a
+    /// sealed one's lives as long as its reader.
     pub fn file(&self) -> io::Result<Arc<dyn File>> {
         let mut handle = lock(&self.handle);
         if let Some(file) = &*handle {
@@ -202,7 +203,8 @@ impl Segment {
         self.vfs.open(&self.path(".log"), OpenMode::Read)
     }
 
-    /// The active segment's file, which stays open until it is released: a sync has to find the one that was written to.
+    /// The active segment's file, which stays open until it is released: a sync has to find the
+    /// one that was written to.
     pub fn file_to_write(&self) -> io::Result<Arc<dyn File>> {
         let file = self.file()?;
         self.pin(file.clone());
@@ -296,7 +298,8 @@ impl Segment {
         self.release_file();
     }
 
-    /// Nobody writes to it for a while, its index files are written and all of it is on disk: it gives back what it can.
+    /// Nobody writes to it for a while, its index files are written and all of it is on disk:
+    /// it gives back what it can.
     pub fn rest(&self) {
         self.release_file();
         let inner = &mut *lock(&self.inner);
@@ -384,8 +387,8 @@ impl Segment {
         time_index::floor_in_file(&*file, timestamp)
     }
 
-    /// The index entries, read from the files when they aren't in memory. None of files that are known to be others: then
-    /// walks begin with the segment.
+    /// The index entries, read from the files when they aren't in memory. None of files that are known to be others:
+    /// then walks begin with the segment.
     pub fn load_indexes(&self) -> io::Result<Indexes> {
         let (sums, sealed) = {
             let inner = &*lock(&self.inner);

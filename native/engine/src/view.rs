@@ -157,7 +157,8 @@ impl ViewState {
             if patience == Patience::Disk && !request.flags.to_memory && !file.resident(range.from, info.total) {
                 file.warm(range.from, info.total)?;
             }
-            // Small ranges are copied sooner or later: now, when so many are open that there would be none left for the next.
+            // Small ranges are copied sooner or later: now, when so many are open that there would
+            // be none left for the next.
             let copies = patience == Patience::Disk && info.total <= COPIED_BYTES && vfs::is_scarce(&*file);
             info.bytes = if request.flags.to_memory || copies {
                 let mut bytes = vec![0; info.total as usize];

@@ -1,27 +1,15 @@
 /**
- * A real file system on a file, whose power can be cut: what was not synced is gone when it is mounted again. The file lies
- * in memory, so that a sync costs little and cuts come fast.
+ * A real file system on a file, whose power can be cut: what was not synced is gone when it is mounted again. The file
+ * lies in memory, so that a sync costs little and cuts come fast.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { temporaryFolder } from '../temporary.ts'
+import { mount, run, undoLater } from '../undo.ts'
 
 export type FileSystem = 'ext4' | 'xfs'
 
 export const fileSystems: readonly FileSystem[] = ['ext4', 'xfs']
-
-/** What has to be undone, whatever becomes of the test: the last first. */
-const undoing = new Map<string, () => void>()
-// Before the folders themselves are removed: listeners run in the order in which they were added.
-process.prependListener('exit', () => {
-  for (const undo of [...undoing.values()].reverse()) undo()
-})
-
-const run = (command: string, ...args: string[]): void => {
-  const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8' })
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${error?.message ?? stderr}`)
-}
 
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
@@ -41,16 +29,15 @@ export class LoopDisk {
   /** Where it is mounted. */
   readonly mount: string
   readonly #medium: string
-  /** Thaws it in the end. */
-  #watch: ChildProcess | undefined
+  readonly #undoMedium: () => void
+  #undoMount = (): void => {}
+  #undoFreeze = (): void => {}
 
   constructor(kind: FileSystem) {
     const folder = temporaryFolder(kind)
     this.#medium = join(folder, 'medium')
     this.mount = join(folder, 'mount')
-    for (const each of [this.#medium, this.mount]) mkdirSync(each)
-    run('mount', '-t', 'tmpfs', '-o', 'size=400m', 'tmpfs', this.#medium)
-    undoing.set(this.#medium, () => spawnSync('umount', ['-l', this.#medium]))
+    this.#undoMedium = mount(this.#medium, '-t', 'tmpfs', '-o', 'size=400m', 'tmpfs')
     make[kind](this.#image)
     this.#attach()
   }
@@ -60,8 +47,7 @@ export class LoopDisk {
   }
 
   #attach(): void {
-    run('mount', '-o', 'loop', this.#image, this.mount)
-    undoing.set(this.mount, () => spawnSync('umount', ['-l', this.mount]))
+    this.#undoMount = mount(this.mount, '-o', 'loop', this.#image)
   }
 
   /** All that was written so far is kept. */
@@ -81,15 +67,16 @@ export class LoopDisk {
   freeze(atMostMs: number): void {
     run('fsfreeze', '-f', this.mount)
     const script = `sleep ${atMostMs / 1000}; fsfreeze -u "$0"`
-    this.#watch = spawn('sh', ['-c', script, this.mount], { detached: true, stdio: 'ignore' })
-    this.#watch.unref()
-    undoing.set(`${this.mount} frozen`, () => this.thaw())
+    const watch = spawn('sh', ['-c', script, this.mount], { detached: true, stdio: 'ignore' })
+    watch.unref()
+    this.#undoFreeze = undoLater(() => {
+      if (watch.pid !== undefined) process.kill(-watch.pid, 'SIGKILL')
+      spawnSync('fsfreeze', ['-u', this.mount])
+    })
   }
 
   thaw(): void {
-    undoing.delete(`${this.mount} frozen`)
-    if (this.#watch?.pid !== undefined) process.kill(-this.#watch.pid, 'SIGKILL')
-    run('fsfreeze', '-u', this.mount)
+    this.#undoFreeze()
   }
 
   /** Mounts it again; nobody may have a file open there. */
@@ -101,7 +88,7 @@ export class LoopDisk {
   async remove(): Promise<void> {
     await this.#detach()
     run('umount', this.#medium)
-    undoing.delete(this.#medium)
+    this.#undoMedium()
   }
 
   async #detach(): Promise<void> {
@@ -112,6 +99,6 @@ export class LoopDisk {
       if (attempt === 50) throw new Error(`umount ${this.mount}: ${stderr}`)
       await pause(100)
     }
-    undoing.delete(this.mount)
+    this.#undoMount()
   }
 }

@@ -4,10 +4,11 @@
 //! written and not adopted is removed when the pass ends early, unless the folder belongs to somebody else by then.
 
 use super::batches::{Batches, body};
-use super::filter::{Filter, each_record};
+use super::filter::Filter;
 use super::offset_map::OffsetMap;
 use super::output::{self, Output};
 use super::range::{self, CleanRange, Piece};
+use super::records::each_record;
 use super::swap::{Replacement, move_names};
 use super::token::Token;
 use super::transactions::Transactions;
