@@ -20,6 +20,7 @@ mod hub;
 pub mod inspect;
 mod journal;
 mod lane;
+mod lanes;
 mod leader_epochs;
 mod load;
 mod load_epochs;

@@ -6,7 +6,7 @@ use crate::command::{Answer, Completion, Failure, LogRef, OpenInfo, OpenLog};
 use crate::directory::deleted_name;
 use crate::error::Code;
 use crate::hub::{Deletion, Hub, stale};
-use crate::lock::write;
+use crate::lock::{lock, write};
 use crate::log::Log;
 use crate::vfs::path;
 
@@ -15,6 +15,7 @@ impl Lane {
         let (log, ticket) = (request.log, request.ticket);
         self.now_ms = self.now_ms.max(request.now_ms);
         let refuse = |code, text| {
+            lock(&hub.opening).remove(&log);
             let outcome = Err(Failure { code, text });
             hub.sink.complete(Completion::Opened { log, ticket, outcome }, true);
         };
@@ -58,6 +59,7 @@ impl Lane {
                 Err(failure)
             }
         };
+        lock(&hub.opening).remove(&log);
         hub.sink.complete(Completion::Opened { log, ticket, outcome }, true);
         self.drain(waiting, hub);
     }
@@ -68,7 +70,12 @@ impl Lane {
         }
         match self.logs.remove(&log.slot)? {
             Slot::Open(owned) => {
-                write(&hub.logs).remove(&log.slot);
+                // The slot may be another directory's by now.
+                let mut logs = write(&hub.logs);
+                if logs.get(&log.slot).is_some_and(|shared| shared.log == log) {
+                    logs.remove(&log.slot);
+                }
+                drop(logs);
                 self.used.remove(&log.slot);
                 self.open_files.forget(log.slot);
                 owned.shared().directory.release_log(&owned.shared().name);
