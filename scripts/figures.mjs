@@ -42,6 +42,7 @@ const names = {
   quietP99Us: '1,000 produces a second beside, before: p99 µs',
   meanwhileP99Us: 'the same meanwhile: p99 µs',
   servedSeconds: 'exec to the last takes a produce, s',
+  startCpuSeconds: 'CPU by then, s',
   fioReadMbps: 'fio reads the same files, MB/s',
   recoveredMbps: 'read by then, MB/s',
   partitions: 'partitions',
@@ -54,7 +55,9 @@ const names = {
   p50BesideUs: 'the same beside them: p50 µs',
   stoppedSeconds: 'a clean stop, s',
   servedAfterCleanSeconds: 'after it: exec to the last takes a produce, s',
+  cpuAfterCleanSeconds: 'CPU by then, s',
   servedAfterKilledSeconds: 'the same after kill -9, s',
+  cpuAfterKilledSeconds: 'CPU by then, s',
   p99AloneUs: 'produce to another topic before: p99 µs',
   p99BesideUs: 'the same beside them: p99 µs',
 }
@@ -109,7 +112,7 @@ const groupCases = {
 
 const yardstick = name => name.startsWith('echo') || name.startsWith('fio') || name === 'partitions'
 
-const restart = ['listeningSeconds', 'servedSeconds', 'rssAnonMb']
+const restart = ['listeningSeconds', 'servedSeconds', 'startCpuSeconds', 'rssAnonMb']
 const several = ['recordsPerSecond', 'p50Us', 'p99Us', 'brokerCpuUsPerRequest']
 const storageCases = {
   'produce-1-producer-1k-fsync': ['1 producer, a 1 KiB record a request', [...several, 'fioRecordsPerSecond']],
@@ -129,7 +132,7 @@ const storageCases = {
   'restart-10000-partitions': ['start after kill -9, 10,000 partitions', restart],
   'restart-2gb-cold': [
     'the same, 2 GB above the recovery points of 100 partitions, nothing in the cache',
-    ['servedSeconds', 'recoveredMbps', 'fioReadMbps'],
+    ['servedSeconds', 'startCpuSeconds', 'recoveredMbps', 'fioReadMbps'],
   ],
   'idle-partitions': [
     '10,000 idle partitions that took a record each',
@@ -150,7 +153,9 @@ const storageCases = {
       'p99BesideUs',
       'stoppedSeconds',
       'servedAfterCleanSeconds',
+      'cpuAfterCleanSeconds',
       'servedAfterKilledSeconds',
+      'cpuAfterKilledSeconds',
     ],
   ],
 }

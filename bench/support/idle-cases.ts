@@ -9,7 +9,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Case, firstLine } from './interleaved.ts'
-import { memory } from './machine.ts'
+import { cpuSeconds, memory } from './machine.ts'
 import { createTopics, fill, scaled, serve, start } from './many-partitions.ts'
 import { type RunningBroker, root } from './peers.ts'
 import { rawLoop } from './raw.ts'
@@ -112,6 +112,7 @@ function idle({ partitions, kafkaPartitions, written, restSeconds, restarts }: I
             break
           }
           figures[`servedAfter${how}Seconds`] = (performance.now() - starting) / 1000
+          figures[`cpuAfter${how}Seconds`] = cpuSeconds(broker.pid)
         }
         return figures
       } finally {

@@ -7,7 +7,7 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fioReads } from './fio.ts'
 import type { Case } from './interleaved.ts'
-import { memory } from './machine.ts'
+import { cpuSeconds, memory } from './machine.ts'
 import { createTopics, fill, scaled, serve, start } from './many-partitions.ts'
 
 /** A broker that doesn't listen by then is given up. */
@@ -49,6 +49,7 @@ function restart({ fsync, partitions, bytes, batch, cold = false }: Restart): Ca
         return {
           listeningSeconds: running.listeningAfterSeconds,
           servedSeconds,
+          startCpuSeconds: cpuSeconds(running.pid),
           rssAnonMb: memory(running.pid).rssAnonMb,
           ...(cold ? { recoveredMbps: (bytes * scale) / 1e6 / servedSeconds } : {}),
           ...(fioReadMbps === undefined ? {} : { fioReadMbps }),
