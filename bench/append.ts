@@ -45,3 +45,4 @@ for (let round = 1; round <= Number(values.rounds); round++) {
 report.print('openLog', 'fs.writeSync')
 for (const peer of missing) process.stdout.write(`not to be had here: ${peer}\n`)
 report.write(values.out)
+process.stdout.write(`\nwritten to ${values.out}\n`)

@@ -7,11 +7,12 @@
 import { parseArgs } from 'node:util'
 import { compactionCases } from './support/compaction-cases.ts'
 import { fsyncCases } from './support/fsync-cases.ts'
+import { idleCases } from './support/idle-cases.ts'
 import { interleave } from './support/interleaved.ts'
 import type { RunningBroker } from './support/peers.ts'
 import { rawLoop } from './support/raw.ts'
 import { resultPath } from './support/report.ts'
-import { storageCases } from './support/storage-cases.ts'
+import { restartCases } from './support/restart-cases.ts'
 import { createTopic } from './support/topics.ts'
 
 const { values } = parseArgs({
@@ -27,7 +28,7 @@ const { values } = parseArgs({
 
 const code = await interleave({
   benchmark: 'storage',
-  cases: new Map([...fsyncCases, ...compactionCases, ...storageCases]),
+  cases: new Map([...fsyncCases, ...compactionCases, ...idleCases, ...restartCases]),
   wanted: values.only,
   rounds: Number(values.rounds),
   scale: Number(values.scale),

@@ -120,10 +120,10 @@ impl Log {
         let state = self.shared.view.state();
         let (gone, kept) = state.segments.split_at(count);
         let boundary = kept[0].base;
-        let kept = Arc::new(kept.to_vec());
+        let kept: Arc<[_]> = kept.into();
         let bases: Vec<i64> = gone.iter().map(|segment| segment.base).collect();
         self.start = self.start.max(boundary);
-        let epochs_changed = self.epochs.truncate_from_start(self.start);
+        let epochs_changed = Arc::make_mut(&mut self.epochs).truncate_from_start(self.start);
         self.unsynced_indexes.retain(|base| *base >= boundary);
         self.shared.view.update(|view| {
             view.segments = kept;

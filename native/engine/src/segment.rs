@@ -305,7 +305,9 @@ impl Segment {
         let inner = &mut *lock(&self.inner);
         inner.aborted.shrink_to_fit();
         let Some(indexes) = &mut inner.indexes else { return };
-        if indexes.offsets.len() + indexes.times.len() > RESTING_ENTRIES {
+        if inner.size == 0 {
+            inner.indexes = None;
+        } else if indexes.offsets.len() + indexes.times.len() > RESTING_ENTRIES {
             inner.sums = Some(active_sums(indexes));
             inner.indexes = None;
         } else {
@@ -316,8 +318,14 @@ impl Segment {
 
     /// It is about to be written to: the index entries are in memory again.
     pub fn wake(&self) -> io::Result<()> {
-        if lock(&self.inner).indexes.is_some() || !self.is_active() {
-            return Ok(());
+        {
+            let inner = &mut *lock(&self.inner);
+            if inner.size == 0 && inner.active {
+                inner.indexes.get_or_insert_default();
+            }
+            if inner.indexes.is_some() || !inner.active {
+                return Ok(());
+            }
         }
         let indexes = Box::new(self.load_indexes()?);
         lock(&self.inner).indexes = Some(indexes);
@@ -346,11 +354,20 @@ impl Segment {
         offset.saturating_sub(self.base).clamp(0, u32::MAX as i64) as u32
     }
 
+    /// None: the entries are in the files.
+    fn in_memory<T>(&self, ask: impl FnOnce(&Indexes) -> T) -> Option<T> {
+        let inner = &*lock(&self.inner);
+        match &inner.indexes {
+            Some(indexes) => Some(ask(indexes)),
+            None => (inner.size == 0).then(|| ask(&Indexes::default())),
+        }
+    }
+
     /// Where to begin the walk for this offset. None when that needs the disk and `wait` is false.
     pub fn floor(&self, offset: i64, wait: bool) -> io::Result<Option<u64>> {
         let relative = self.relative(offset);
-        if let Some(indexes) = &lock(&self.inner).indexes {
-            return Ok(Some(indexes.offsets.floor(relative) as u64));
+        if let Some(position) = self.in_memory(|indexes| indexes.offsets.floor(relative)) {
+            return Ok(Some(position as u64));
         }
         if !wait {
             return Ok(None);
@@ -361,8 +378,8 @@ impl Segment {
 
     /// A batch boundary at or before this position, as near as the index knows.
     pub fn floor_position(&self, position: u64) -> io::Result<u64> {
-        if let Some(indexes) = &lock(&self.inner).indexes {
-            return Ok(indexes.offsets.floor_position(position) as u64);
+        if let Some(position) = self.in_memory(|indexes| indexes.offsets.floor_position(position)) {
+            return Ok(position as u64);
         }
         let file = self.vfs.open(&self.path(".index"), OpenMode::Read)?;
         self.believed(offset_index::floor_position_in_file(&*file, position)?)
@@ -380,8 +397,8 @@ impl Segment {
 
     /// The last time entry at or below the timestamp.
     pub fn floor_time(&self, timestamp: i64) -> io::Result<Option<TimeEntry>> {
-        if let Some(indexes) = &lock(&self.inner).indexes {
-            return Ok(indexes.times.floor(timestamp));
+        if let Some(entry) = self.in_memory(|indexes| indexes.times.floor(timestamp)) {
+            return Ok(entry);
         }
         let file = self.vfs.open(&self.path(".timeindex"), OpenMode::Read)?;
         time_index::floor_in_file(&*file, timestamp)

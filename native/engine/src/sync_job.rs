@@ -43,7 +43,7 @@ pub struct SyncJob {
     pub recovered: Vec<i64>,
     pub names: bool,
     pub snapshots: Vec<(i64, Vec<u8>)>,
-    pub advance: Option<Advance>,
+    pub advance: Option<Box<Advance>>,
     /// Segments whose files get their last names, after everything else.
     pub retire: Retire,
     /// They have them.

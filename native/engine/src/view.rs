@@ -27,7 +27,7 @@ const COPIED_BYTES: u64 = 64 * 1024;
 #[derive(Clone)]
 pub struct ViewState {
     /// Ascending; the last one is active. Never empty.
-    pub segments: Arc<Vec<Arc<Segment>>>,
+    pub segments: Arc<[Arc<Segment>]>,
     pub start: i64,
     pub end: i64,
     /// The byte counter at `end`: bytes ever appended, and those found at opening. Truncation takes it back.

@@ -61,14 +61,18 @@ export class LoopDisk {
   }
 
   /**
-   * Whoever writes or syncs there waits, unkillable, until `thaw`; it comes by itself after
-   * `atMostMs`, whatever becomes of us.
+   * Whoever writes or syncs there waits, and can't even be killed, until `thaw`. That comes by itself after `atMostMs`,
+   * whatever becomes of this process.
    */
   freeze(atMostMs: number): void {
     run('fsfreeze', '-f', this.mount)
-    const watch = ['-c', `sleep ${atMostMs / 1000}; fsfreeze -u "$0" 2>/dev/null`, this.mount]
-    spawn('sh', watch, { detached: true, stdio: 'ignore' }).unref()
-    this.#undoFreeze = undoLater(() => spawnSync('fsfreeze', ['-u', this.mount]))
+    const script = `sleep ${atMostMs / 1000}; fsfreeze -u "$0"`
+    const watch = spawn('sh', ['-c', script, this.mount], { detached: true, stdio: 'ignore' })
+    watch.unref()
+    this.#undoFreeze = undoLater(() => {
+      if (watch.pid !== undefined) process.kill(-watch.pid, 'SIGKILL')
+      spawnSync('fsfreeze', ['-u', this.mount])
+    })
   }
 
   thaw(): void {

@@ -28,10 +28,10 @@ impl Log {
         if !same || at + old.len() == segments.len() || self.replacing.is_some() || stopped {
             return false;
         }
-        let mut next = (**segments).clone();
+        let mut next = segments.to_vec();
         next.splice(at..at + old.len(), [replacement.new.clone()]);
         self.shared.view.update(|view| {
-            view.segments = Arc::new(next);
+            view.segments = next.into();
             view.truncations += 1;
             view.replacements += 1;
         });

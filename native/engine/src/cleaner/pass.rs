@@ -12,7 +12,7 @@ use super::records::each_record;
 use super::swap::{Replacement, move_names};
 use super::token::Token;
 use super::transactions::Transactions;
-use crate::command::{CleanInfo, CleanLog, Failure, LogRef};
+use crate::command::{CleanInfo, CleanLog, DirectoryId, Failure, LogRef};
 use crate::config::LogConfig;
 use crate::error::Code;
 use crate::log::LogShared;
@@ -44,7 +44,7 @@ pub enum Errand {
 /// What the lane knows and a pass needs.
 pub struct Found {
     pub shared: Arc<LogShared>,
-    pub config: LogConfig,
+    pub config: Arc<LogConfig>,
     pub last_records: BTreeMap<i64, LastRecord>,
     pub range: CleanRange,
     pub token: Arc<Token>,
@@ -100,6 +100,10 @@ enum Phase {
 }
 
 impl Cleaning {
+    pub fn directory(&self) -> DirectoryId {
+        self.found.shared.directory.id
+    }
+
     pub fn new(log: LogRef, request: CleanLog, found: Found) -> Cleaning {
         let state = found.shared.view.state();
         let bound = found.range.bound;
