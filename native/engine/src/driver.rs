@@ -2,7 +2,7 @@
 //!
 //! Threads: one lane, up to four for each directory (syncs, its small files, openings; more for openings where that is
 //! asked for), two for reads, one for
-//! deletions, and for compaction as many as passes were asked for at once. Each runs one task at a time and catches its panic: the directories go offline, the host lives on.
+//! deletions, one for batches that take long to judge, and for compaction as many as passes were asked for at once. Each runs one task at a time and catches its panic: the directories go offline, the host lives on.
 
 use crate::cleaner::Cleaning;
 use crate::command::{Answer, Command, Completion, DirectoryId, Failure, LogRef, Sink};
@@ -64,7 +64,7 @@ pub enum Role {
     Sync,
     /// Reads that may wait for the disk.
     Read,
-    /// Opens logs, removes deleted ones, compacts.
+    /// Opens logs, removes deleted ones, compacts, judges batches that take long.
     Background,
 }
 
@@ -144,6 +144,11 @@ impl Engine {
             engine.spawn("background", None, |inner| {
                 while let Some(deletion) = inner.wait(&inner.hub.deletions) {
                     inner.guard(|| inner.hub.run_deletion(deletion));
+                }
+            });
+            engine.spawn("judge", None, |inner| {
+                while let Some(judging) = inner.wait(&inner.hub.judgings) {
+                    inner.guard(|| inner.hub.run_judging(judging));
                 }
             });
         }
@@ -435,6 +440,7 @@ impl Engine {
                     });
                 }
                 cleaned
+                    || hub.judgings.pop().map(|judging| inner.guard(|| hub.run_judging(judging))).is_some()
                     || of_a_site(Tasks::next_open)
                     || hub.deletions.pop().map(|deletion| inner.guard(|| hub.run_deletion(deletion))).is_some()
             }
@@ -454,6 +460,8 @@ impl Engine {
         hub.deletions.filled.notify_all();
         drop(lock(&hub.cleanings.items));
         hub.cleanings.filled.notify_all();
+        drop(lock(&hub.judgings.items));
+        hub.judgings.filled.notify_all();
         drop(lock(&hub.pieces.items));
         hub.pieces.filled.notify_all();
         for site in read(&hub.sites).values() {
