@@ -169,3 +169,21 @@ fn threads_judge_bombs_beside_the_lane() {
     rig.engine.close_directory(directory, true, -1).unwrap();
     rig.engine.stop();
 }
+
+#[test]
+fn a_directory_that_closes_answers_what_waits_for_a_bomb() {
+    let vfs = MemoryVfs::tracked();
+    let rig = Rig::manual();
+    let directory = rig.directory("/data", VfsKind::Memory(vfs)).id;
+    rig.open(directory, 0, "t-0", LogConfig::default(), false).unwrap();
+    let tickets = [rig.append_only(0, packed(BOMB)), rig.append_only(0, batch(1, 10, 0))];
+    lane(&rig);
+    let later = rig.append_only(0, batch(1, 10, 1));
+    lane(&rig);
+    assert_eq!(answered(&rig), []);
+    rig.engine.close_directory(directory, false, -1).unwrap();
+    rig.settle();
+    for ticket in [tickets[1], later, tickets[0]] {
+        assert_eq!(rig.appended(ticket).0, Code::StaleLog);
+    }
+}

@@ -5,7 +5,7 @@
 
 use super::Lane;
 use crate::append::Pending;
-use crate::command::{Command, LogRef};
+use crate::command::{Command, DirectoryId, LogRef};
 use crate::hub::Hub;
 use crate::log::Log;
 use crate::validate::{Rules, validate};
@@ -13,6 +13,7 @@ use std::sync::mpsc::SyncSender;
 
 /// One such batch.
 pub struct Judging {
+    pub directory: DirectoryId,
     log: LogRef,
     pending: Pending,
     rules: Rules,
@@ -68,13 +69,14 @@ impl Lane {
         let pending = appends.remove(0);
         let rules = owned.rules(pending.origin);
         self.held.insert(log.slot, Held { log, appends, commands: Vec::new(), lends: Vec::new() });
-        hub.judgings.push(Box::new(Judging { log, pending, rules }));
+        hub.judgings.push(Box::new(Judging { directory: self.directory, log, pending, rules }));
     }
 
     /// It has been looked at: it is carried out, and what waited behind it as far as the next such batch.
-    pub(super) fn judged(&mut self, judging: Box<Judging>, hub: &Hub) {
-        let Judging { log, pending, .. } = *judging;
-        let Some(held) = self.held.remove(&log.slot) else { return };
+    pub(super) fn judged(&mut self, judging: Judging, hub: &Hub) {
+        let Judging { log, pending, .. } = judging;
+        // Its directory was closed meanwhile: as it is answered when there is no such log.
+        let Some(held) = self.held.remove(&log.slot) else { return self.append(log, vec![pending], hub) };
         let mut group = vec![pending];
         group.extend(held.appends);
         self.append(log, group, hub);
@@ -83,6 +85,15 @@ impl Lane {
             if let Some(to) = self.lend_later(log, to) {
                 let _ = to.send(self.lend(log));
             }
+        }
+    }
+
+    /// The directory was closed before its logs were: what waits is answered as what comes from here on.
+    pub fn abandon_held(&mut self, hub: &Hub) {
+        let mut nobody = Lane::default();
+        for held in std::mem::take(&mut self.held).into_values() {
+            nobody.append(held.log, held.appends, hub);
+            nobody.drain(held.commands, hub);
         }
     }
 }
