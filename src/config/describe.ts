@@ -104,8 +104,8 @@ function described(
 }
 
 /**
- * A key that was set and that no definition has. It may be anything, so its value is kept to ourselves, unless it sets a
- * config that we know for one listener.
+ * A key that was set and that no definition has. It may be anything, so its value is kept to ourselves,
+ * unless it sets a config that we know for one listener.
  */
 function describedUnknown(name: string, config: BrokerConfig): DescribedConfig {
   const base = brokerConfigs.get(baseOfListenerKey(name) ?? '')

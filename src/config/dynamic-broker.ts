@@ -1,9 +1,10 @@
 /**
  * Broker configs that are changed while brokers run: which can be, and which values.
  *
- * Invariants: pure. A key can be changed only if somebody in this broker listens to it (the defaults of topic configs, which
- * reach every log, and the few of `heard`), or if Kafka would have nothing to act on either (`withoutObject`). All others are
- * read-only, whatever Kafka can do, and described as such. What is set for one listener can be set as in Kafka.
+ * Invariants: pure. A key can be changed only if somebody in this broker listens to it (the defaults of topic
+ * configs, which reach every log, and the few of `heard`), or if Kafka would have nothing to act on either
+ * (`withoutObject`). All others are read-only, whatever Kafka can do, and described as such. What is set for one
+ * listener can be set as in Kafka.
  */
 import type { BrokerConfig } from './broker-config.ts'
 import type { ConfigDefinition } from './definition.ts'

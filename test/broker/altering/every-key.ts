@@ -1,6 +1,6 @@
 /**
- * What brokers are asked about every key of brokers and topics, one after the other: set to something that it takes and to
- * something that it doesn't, appended to, subtracted from, unset; for one broker and for all.
+ * What brokers are asked about every key of brokers and topics, one after the other: set to something that it
+ * takes and to something that it doesn't, appended to, subtracted from, unset; for one broker and for all.
  *
  * Most is only checked (validate-only): what has been set for good could bring a broker down.
  */
