@@ -1,8 +1,8 @@
 /**
  * What the log says of a directory that goes on: files that can't be read, and a disk that is full.
  *
- * Invariants: of each place that can't be read it tells once. Of a full disk it tells at the first append that is refused,
- * and again once a minute while more are; nothing but these says so to whoever runs the broker.
+ * Invariants: of each place that can't be read it tells once. Of a full disk it tells at the first append that is
+ * refused, and again once a minute while more are; nothing but these says so to whoever runs the broker.
  */
 import type { Logger } from '../base/logger.ts'
 import type { Host } from '../host/host.ts'

@@ -230,7 +230,7 @@ impl Vfs for PosixVfs {
             Err(platform::Refusal::Held { process }) => return Err(LockFailure::HeldElsewhere { process }),
             Err(platform::Refusal::Io(error)) => return Err(LockFailure::Io(error)),
         }
-        if matches!(folder.as_ref().map(|folder| folder.try_lock()), Some(Err(std::fs::TryLockError::WouldBlock))) {
+        if folder.as_ref().is_some_and(|folder| !platform::lock_folder(folder)) {
             return Err(LockFailure::HeldElsewhere { process: None });
         }
         held.extend(identities.iter().cloned());
