@@ -26,8 +26,10 @@ test('a replica goes where the metadata says, and otherwise where the fewest log
   assert.is(placed.directoryFor(DirectoryId.unassigned), first)
   placed.count(first, 1)
   assert.is(placed.directoryFor(undefined), second)
-  placed.moved(first.id, second)
-  assert.is(placed.directoryFor(undefined), first)
+  placed.count(second, 1)
+  placed.moved(second.id, first)
+  placed.count(second, 1)
+  assert.is(placed.directoryFor(undefined), second)
 })
 
 test('a directory that is offline takes none unless the metadata says so', () => {

@@ -40,11 +40,11 @@ test('it is idle when nothing runs and nothing waits, and can begin anew', async
   const hand = new Hand(1)
   await hand.queue.whenIdle()
   hand.queue.add('a')
-  hand.queue.add('b')
   let isIdle = false
   const idle = hand.queue.whenIdle().then(() => {
     isIdle = true
   })
+  hand.queue.add('b')
   await hand.end('a')
   assert.is(isIdle, false)
   await hand.end('b')
