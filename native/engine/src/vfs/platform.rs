@@ -294,6 +294,20 @@ pub fn lock(file: &File) -> Result<(), Refusal> {
     Err(lock_holder(file).err().unwrap_or(Refusal::Held { process: None }))
 }
 
+/// Locks a folder until it is closed; false if somebody else has it. Where folders can't be locked nobody has.
+#[cfg(unix)]
+pub fn lock_folder(folder: &File) -> bool {
+    use std::os::fd::AsRawFd;
+    // SAFETY: it gets a descriptor that is open.
+    let outcome = unsafe { libc::flock(folder.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+    outcome == 0 || io::Error::last_os_error().kind() != io::ErrorKind::WouldBlock
+}
+
+#[cfg(not(unix))]
+pub fn lock_folder(_folder: &File) -> bool {
+    true
+}
+
 /// As `lock` would answer, without taking it; a file that is open for reading will do.
 #[cfg(target_os = "linux")]
 pub fn lock_holder(file: &File) -> Result<(), Refusal> {
