@@ -222,7 +222,8 @@ pub fn write_all_at(file: &dyn File, mut bytes: &[u8], mut at: u64) -> io::Resul
 /// Bytes read at once where zeros are passed over.
 const SPARSE_WINDOW: usize = 1 << 20;
 
-/// Where something else than zeros stands first in `at..end`, or `end`. What a sparse file has no bytes for is not read.
+/// Where something else than zeros stands first in `at..end`, or `end`. What a sparse file has
+/// no bytes for is not read.
 pub fn skip_zeros(file: &dyn File, mut at: u64, end: u64) -> io::Result<u64> {
     let mut buffer = Vec::new();
     loop {

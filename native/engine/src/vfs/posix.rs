@@ -208,8 +208,8 @@ impl Vfs for PosixVfs {
         platform::space(path)
     }
 
-    /// The lock file is what other programs know. Somebody may remove it for a stale one, and the next would make another
-    /// and have it locked: so the folder itself is locked too, where its file system can do that.
+    /// The lock file is what other programs know. Somebody may remove it for a stale one, and the next would make
+    /// another and have it locked: so the folder itself is locked too, where its file system can do that.
     fn lock(&self, path: &str) -> Result<Box<dyn Lock>, LockFailure> {
         let mut options = std::fs::OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
