@@ -1,8 +1,8 @@
 //! Loads a sealed segment below the recovery point by its index files, which take no walk as long as they are what they
 //! have to be.
 //!
-//! Invariant: index files that are missing, make no sense or are others than `odradek-sums` says are built anew from the
-//! batches; so is the list of aborted transactions, from the sums. A segment that lost bytes is damage.
+//! Invariant: index files that are missing, make no sense or are others than `odradek-sums` says are built anew from
+//! the batches; so is the list of aborted transactions, from the sums. A segment that lost bytes is damage.
 
 use crate::command::Failure;
 use crate::leader_epochs::LeaderEpochs;

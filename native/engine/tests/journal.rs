@@ -1,6 +1,6 @@
-//! Many logs that share one sync through the directory's journal: power cuts at every operation, failing syncs, and random
-//! scripts against a model. What was reported as synced is there, what was cut or deleted stays away, and a clean stop
-//! leaves no journal.
+//! Many logs that share one sync through the directory's journal: power cuts at every operation, failing syncs, and
+//! random scripts against a model. What was reported as synced is there, what was cut or deleted stays away, and a
+//! clean stop leaves no journal.
 
 mod common;
 

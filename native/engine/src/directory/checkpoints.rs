@@ -120,8 +120,8 @@ impl Directory {
         if higher { self.write_checkpoints() } else { Ok(()) }
     }
 
-    /// Writes the three files; the starts first, because a recovery point may be past segments that only a start on disk
-    /// has let go of. No room is an answer; any other failure takes the directory offline.
+    /// Writes the three files; the starts first, because a recovery point may be past segments that only a start on
+    /// disk has let go of. No room is an answer; any other failure takes the directory offline.
     pub fn write_checkpoints(&self) -> Result<(), Failure> {
         let _turn = lock(&self.writing);
         self.check()?;
