@@ -68,6 +68,8 @@ pub struct Found {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogPoints {
     pub recovery: i64,
+    /// The file has a recovery point of it, were it 0.
+    pub listed: bool,
     pub start: Option<i64>,
     pub high_watermark: i64,
 }
@@ -87,7 +89,13 @@ impl Directory {
         if directory.is_empty() {
             return Err(Failure { code: Code::BadName, text: "the directory's path is empty".to_string() });
         }
-        vfs.create_folders(directory).map_err(|error| failed("creating the directory", error))?;
+        vfs.create_folders(directory).map_err(|error| match (error.kind(), error.raw_os_error()) {
+            // Of one that is only read: whoever can make folders is told by the system what is in the way.
+            (io::ErrorKind::NotFound, None) => {
+                Failure { code: Code::NotFound, text: format!("there is no directory {directory}") }
+            }
+            _ => failed("creating the directory", error),
+        })?;
         let held = vfs.lock(&path(directory, ".lock")).map_err(|refused| match refused {
             LockFailure::HeldHere => Failure {
                 code: Code::Locked,
@@ -289,6 +297,7 @@ impl Directory {
         let points = lock(&self.points);
         LogPoints {
             recovery: points.get(Kind::Recovery, folder).unwrap_or(0),
+            listed: points.get(Kind::Recovery, folder).is_some(),
             start: points.get(Kind::Start, folder),
             high_watermark: points.get(Kind::HighWatermark, folder).unwrap_or(-1),
         }
@@ -367,11 +376,16 @@ impl Directory {
         lock(&self.points).recovery_changed
     }
 
-    /// Lowers recovery point and log start on disk to `offset` before bytes above it are cut.
+    /// Lowers recovery point and log start on disk to `offset` before bytes above it are cut. A log without a recovery point gets
+    /// one, so that what its folder tells of the bytes of before does not count for those that follow.
     pub fn lower_points(&self, folder: &str, offset: i64) -> Result<(), Failure> {
         let higher = {
             let points = &mut *lock(&self.points);
-            let higher = points.on_disk(folder, |known| known > offset);
+            let unlisted = points.recovery_on_disk(folder).is_none();
+            let higher = unlisted || points.on_disk(folder, |known| known > offset);
+            if points.get(Kind::Recovery, folder).is_none() {
+                points.set(Kind::Recovery, folder, Some(0));
+            }
             let cleaned_further = points.get(Kind::Cleaned, folder).is_some_and(|known| known > offset);
             for kind in [Kind::Recovery, Kind::Start, Kind::Cleaned] {
                 if points.get(kind, folder).is_some_and(|known| known > offset) {
