@@ -3,8 +3,8 @@
  *
  *   npm run bench -- append [--only a,b] [--rounds 3] [--scale 1] [--out FILE]
  *
- * `--only`: parts of the cases' names. Page cache and fsync are never in one case. `node:sqlite` needs a runtime that has it,
- * as Node 24 does.
+ * `--only`: parts of the cases' names. Page cache and fsync are never in one case. `node:sqlite` needs a runtime that
+ * has it, as Node 24 does.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -45,3 +45,4 @@ for (let round = 1; round <= Number(values.rounds); round++) {
 report.print('openLog', 'fs.writeSync')
 for (const peer of missing) process.stdout.write(`not to be had here: ${peer}\n`)
 report.write(values.out)
+process.stdout.write(`\nwritten to ${values.out}\n`)

@@ -3,9 +3,9 @@
  *
  *   npm run bench -- boundary [--requests 400000] [--bytes 128] [--out FILE]
  *
- * For each shape (connections x requests in flight): requests a second, latencies, CPU of the server a request, of it the
- * JavaScript thread's, native calls and wake-ups a request. Latencies on a machine of two cores depend on its wake-ups:
- * compare the two servers, not the numbers of two machines.
+ * For each shape (connections x requests in flight): requests a second, latencies, CPU of the server a request, of it
+ * the JavaScript thread's, native calls and wake-ups a request. Latencies on a machine of two cores depend on its
+ * wake-ups: compare the two servers, not the numbers of two machines.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * Where the broker's JavaScript thread was, from the profiles that `ODRADEK_BENCH_PROFILE=FOLDER` makes Node write when a
- * measured broker ends: functions by their own time.
+ * Where the broker's JavaScript thread was, from the profiles that `ODRADEK_BENCH_PROFILE=FOLDER` makes Node write when
+ * a measured broker ends: functions by their own time.
  *
  *   npm run bench -- profile FILE.cpuprofile [COUNT]
  */

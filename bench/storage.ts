@@ -1,17 +1,18 @@
 /**
- * Storage of both brokers beside each other: producers that wait for the disk, the cleaner, idle partitions, and the start
- * after kill -9. The embedded log has `bench/append.ts`.
+ * Storage of both brokers beside each other: producers that wait for the disk, the cleaner, idle partitions, and the
+ * start after kill -9. The embedded log has `bench/append.ts`.
  *
  *   npm run bench -- storage [--only a,b] [--rounds 1] [--warm-seconds 20] [--scale 1] [--peers odradek,kafka] [--out FILE]
  */
 import { parseArgs } from 'node:util'
 import { compactionCases } from './support/compaction-cases.ts'
 import { fsyncCases } from './support/fsync-cases.ts'
+import { idleCases } from './support/idle-cases.ts'
 import { interleave } from './support/interleaved.ts'
 import type { RunningBroker } from './support/peers.ts'
 import { rawLoop } from './support/raw.ts'
 import { resultPath } from './support/report.ts'
-import { storageCases } from './support/storage-cases.ts'
+import { restartCases } from './support/restart-cases.ts'
 import { createTopic } from './support/topics.ts'
 
 const { values } = parseArgs({
@@ -27,7 +28,7 @@ const { values } = parseArgs({
 
 const code = await interleave({
   benchmark: 'storage',
-  cases: new Map([...fsyncCases, ...compactionCases, ...storageCases]),
+  cases: new Map([...fsyncCases, ...compactionCases, ...idleCases, ...restartCases]),
   wanted: values.only,
   rounds: Number(values.rounds),
   scale: Number(values.scale),

@@ -1,7 +1,8 @@
 /**
- * A million flights through a broker: vega-datasets' flights-20k.json, sent 50 times, keyed by origin airport, into a topic
- * of 6 partitions by @platformatic/kafka's producer. A consumer group of three processes (reader.mjs) reads them back, one of
- * the three is killed in the middle, and what the others still bring is counted and compared with the file.
+ * A million flights through a broker: vega-datasets' flights-20k.json, sent 50 times, keyed by origin airport,
+ * into a topic of 6 partitions by @platformatic/kafka's producer. A consumer group of three processes
+ * (reader.mjs) reads them back, one of the three is killed in the middle, and what the others still bring is
+ * counted and compared with the file.
  *
  *   npm run demo                        starts a broker of its own, on a free port, and throws its data away afterwards
  *   npm run demo -- 127.0.0.1:9092      uses that one (its topic is deleted afterwards)

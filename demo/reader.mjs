@@ -1,6 +1,7 @@
 /**
- * One member of the demo's consumer group, in a process of its own: hands what it reads to the process that started it, and
- * commits only what has left. Killed at any moment it loses nothing; what it had not committed comes again, to another member.
+ * One member of the demo's consumer group, in a process of its own: hands what it reads to the process that
+ * started it, and commits only what has left. Killed at any moment it loses nothing; what it had not committed
+ * comes again, to another member.
  *
  *   node reader.mjs BOOTSTRAP TOPIC GROUP       over IPC: out [{ partition, first, origins }], in 'stop'
  */

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- NAME [ARGS]`: makes what is missing and runs bench/NAME.ts or bench/NAME.bench.ts, built where the runtime needs it.
- * Without a name it lists what there is.
+ * `npm run bench -- NAME [ARGS]`: makes what is missing and runs bench/NAME.ts or bench/NAME.bench.ts, built where the
+ * runtime needs it. Without a name it lists what there is.
  */
 import { pathToFileURL } from 'node:url'
 import { build } from './build.mjs'

@@ -4,8 +4,8 @@
  *   node scripts/build.mjs [--all] [--force]
  *
  * dist/ mirrors the repository (dist/src, dist/native/addon, with --all dist/test and dist/bench), so that a relative
- * path between two files holds in both. The addon and its loader are copied; of test/ and bench/, everything that is not
- * TypeScript is linked.
+ * path between two files holds in both. The addon and its loader are copied; of test/ and bench/, everything that is
+ * not TypeScript is linked.
  */
 import {
   chmodSync,

@@ -6,7 +6,8 @@
  *   npm run crash -- kill --count 1000 --seed 7               kill -9
  *   npm run crash -- faults --count 200                       the n-th call of each kind fails, for every n
  *
- * `kill --moves`: replicas move between two directories meanwhile. `--flush os`: what is acknowledged from the page cache.
+ * `kill --moves`: replicas move between two directories meanwhile. `--flush os`: what is
+ * acknowledged from the page cache.
  * `--at-once 2`: two series of crashes beside each other.
  */
 import { build } from './build.mjs'

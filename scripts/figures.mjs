@@ -1,7 +1,7 @@
 /**
  * The README's tables of figures, from the kept outputs of `npm run bench -- broker` (docs/figures.json), `groups`
- * (docs/group-figures.json), `storage` (docs/storage-figures.json) and `append` (docs/append-figures.json): medians of each
- * peer, and the first divided by another.
+ * (docs/group-figures.json), `storage` (docs/storage-figures.json) and `append` (docs/append-figures.json): medians of
+ * each peer, and the first divided by another.
  */
 
 const names = {
@@ -42,9 +42,22 @@ const names = {
   quietP99Us: '1,000 produces a second beside, before: p99 µs',
   meanwhileP99Us: 'the same meanwhile: p99 µs',
   servedSeconds: 'exec to the last takes a produce, s',
+  startCpuSeconds: 'CPU by then, s',
+  fioReadMbps: 'fio reads the same files, MB/s',
+  recoveredMbps: 'read by then, MB/s',
+  partitions: 'partitions',
   bytesEach: 'bytes each',
+  heapBytesEach: 'of which live in the heap of JavaScript',
+  nativeBytesEach: 'of which not in that heap',
   descriptorsEach: 'descriptors each',
   mapsEach: 'maps each',
+  p50AloneUs: 'produce to another topic before: p50 µs',
+  p50BesideUs: 'the same beside them: p50 µs',
+  stoppedSeconds: 'a clean stop, s',
+  servedAfterCleanSeconds: 'after it: exec to the last takes a produce, s',
+  cpuAfterCleanSeconds: 'CPU by then, s',
+  servedAfterKilledSeconds: 'the same after kill -9, s',
+  cpuAfterKilledSeconds: 'CPU by then, s',
   p99AloneUs: 'produce to another topic before: p99 µs',
   p99BesideUs: 'the same beside them: p99 µs',
 }
@@ -97,9 +110,9 @@ const groupCases = {
   'end-to-end': ['EndToEndLatency, 100 B', ['averageMs', 'p99Ms']],
 }
 
-const yardstick = name => name.startsWith('echo') || name.startsWith('fio')
+const yardstick = name => name.startsWith('echo') || name.startsWith('fio') || name === 'partitions'
 
-const restart = ['listeningSeconds', 'servedSeconds', 'rssAnonMb']
+const restart = ['listeningSeconds', 'servedSeconds', 'startCpuSeconds', 'rssAnonMb']
 const several = ['recordsPerSecond', 'p50Us', 'p99Us', 'brokerCpuUsPerRequest']
 const storageCases = {
   'produce-1-producer-1k-fsync': ['1 producer, a 1 KiB record a request', [...several, 'fioRecordsPerSecond']],
@@ -117,9 +130,33 @@ const storageCases = {
   ],
   'restart-5gb-1000-partitions': ['start after kill -9, 5 GB in 1,000 partitions', restart],
   'restart-10000-partitions': ['start after kill -9, 10,000 partitions', restart],
+  'restart-2gb-cold': [
+    'the same, 2 GB above the recovery points of 100 partitions, nothing in the cache',
+    ['servedSeconds', 'startCpuSeconds', 'recoveredMbps', 'fioReadMbps'],
+  ],
   'idle-partitions': [
-    '10,000 idle partitions',
+    '10,000 idle partitions that took a record each',
     ['bytesEach', 'descriptorsEach', 'mapsEach', 'p99AloneUs', 'p99BesideUs'],
+  ],
+  'idle-100k': [
+    '100,000 idle partitions (Apache Kafka 10,000)',
+    [
+      'partitions',
+      'bytesEach',
+      'heapBytesEach',
+      'nativeBytesEach',
+      'descriptorsEach',
+      'mapsEach',
+      'p50AloneUs',
+      'p50BesideUs',
+      'p99AloneUs',
+      'p99BesideUs',
+      'stoppedSeconds',
+      'servedAfterCleanSeconds',
+      'cpuAfterCleanSeconds',
+      'servedAfterKilledSeconds',
+      'cpuAfterKilledSeconds',
+    ],
   ],
 }
 
@@ -229,11 +266,15 @@ const tableOf = (document, cases, benchmark) => {
   for (const [name, [what, figures]] of Object.entries(cases)) {
     const of = peer => rows.filter(row => row.case === name && row.peer === peer)
     let [label, mode] = [what, of('odradek')[0]?.mode]
+    // Of a peer that could not do the work, in the place of its first figure.
+    let reason = of('kafka').find(row => row.reason !== undefined)?.reason
     for (const figure of figures) {
       const [ours, theirs] = ['odradek', 'kafka'].map(peer => median(of(peer).map(row => row.figures[figure])))
-      if (!Number.isFinite(ours) || !Number.isFinite(theirs)) continue
+      if (!Number.isFinite(ours)) continue
       const ratio = yardstick(figure) || !Number.isFinite(ours / theirs) ? '' : (ours / theirs).toFixed(2)
-      lines.push(`| ${label} | ${mode} | ${names[figure]} | ${written(ours)} | ${written(theirs)} | ${ratio} |`)
+      const other = Number.isFinite(theirs) ? written(theirs) : (reason ?? '')
+      if (!Number.isFinite(theirs)) reason = undefined
+      lines.push(`| ${label} | ${mode} | ${names[figure]} | ${written(ours)} | ${other} | ${ratio} |`)
       label = ''
       mode = ''
     }

@@ -6,8 +6,8 @@
  *   npm run fuzz -- skim --seconds 600 --seed 7        one of them; "all" takes each in turn, for so long each
  *   npm run fuzz -- skim --input FILE                  one input alone, as a failure has kept it
  *
- * What was found worth keeping stays in target/fuzz/corpus and is where the next run begins; an input that fails is kept in
- * target/fuzz/failures.
+ * What was found worth keeping stays in target/fuzz/corpus and is where the next run begins; an input that fails is
+ * kept in target/fuzz/failures.
  */
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'

@@ -1,11 +1,12 @@
 /**
  * Builds a newer librdkafka than distributions ship, and its load program, from the source that the npm package
- * node-rdkafka carries: kcat speaks the newer group protocol with it, benchmarks load brokers by it. Takes a minute, once.
+ * node-rdkafka carries: kcat speaks the newer group protocol with it, benchmarks load brokers by
+ * it. Takes a minute, once.
  *
  *   node scripts/librdkafka-build.mjs
  *
- * Writes below ~/.cache/odradek-lab/rdkafka-VERSION only; with src/librdkafka.so.1 and examples/rdkafka_performance in it,
- * nothing is done.
+ * Writes below ~/.cache/odradek-lab/rdkafka-VERSION only; with src/librdkafka.so.1 and
+ * examples/rdkafka_performance in it, nothing is done.
  */
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'

@@ -1,6 +1,7 @@
 /**
- * `npm run planted`: plants bugs into copies of the sources, one at a time, and demands that the test which is there for
- * each of them fails. The bugs are in test/planted; those of the log engine are built in by a feature and switched on.
+ * `npm run planted`: plants bugs into copies of the sources, one at a time, and demands that the test which is
+ * there for each of them fails. The bugs are in test/planted; those of the log engine are built in by a
+ * feature and switched on.
  *
  *   npm run planted                    all of them
  *   npm run planted -- static          those with "static" in their name

@@ -1,7 +1,7 @@
 /**
- * What the README says and nobody writes by hand: the table of clients (tests note what they saw a client do; a whole run
- * of the suite leaves the notes in dist/works-with.jsonl), the topic configs that are stored without an effect, and the
- * figures of the last kept benchmarks (docs/*figures.json).
+ * What the README says and nobody writes by hand: the table of clients (tests note what they saw a client do; a whole
+ * run of the suite leaves the notes in dist/works-with.jsonl), the topic configs that are stored without an effect, and
+ * the figures of the last kept benchmarks (docs/*figures.json).
  *
  *   node scripts/readme.mjs            notes of the last run -> docs/works-with.json; that and the configs -> README.md
  *   node scripts/readme.mjs --check    changes nothing; fails when README.md says something else

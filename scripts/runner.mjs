@@ -4,9 +4,9 @@
  *
  *   node scripts/runner.mjs [--runtime NAME] [--timeout-ms N] [--grace-ms N] PATTERN...
  *
- * A pattern is a file, a folder, or the beginning of a path. Everything that uvu passes over is a failure here: see run-test-file.mjs
- * for what happens inside a file; here a file that ends early or is killed, a pattern that matches nothing, a process
- * that an open handle keeps alive.
+ * A pattern is a file, a folder, or the beginning of a path. Everything that uvu passes over is a failure here: see
+ * run-test-file.mjs for what happens inside a file; here a file that ends early or is killed, a pattern that matches
+ * nothing, a process that an open handle keeps alive.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'

@@ -22,8 +22,8 @@ export const setup = async (name = '.') => {
   const folder = inRoot(name)
   if (isInstalled(folder)) return
   say(`installing the npm packages of ${name === '.' ? 'the repository' : name}`)
-  // Not `npm ci`: it refuses a lockfile that lacks other platforms' optional packages, which npm leaves out when it can't
-  // see them (npm/cli#4828). This installs the locked versions too, adds this platform's, and writes no lockfile.
+  // Not `npm ci`: it refuses a lockfile that lacks other platforms' optional packages, which npm leaves out when it
+  // can't see them (npm/cli#4828). This installs the locked versions too, adds this platform's, and writes no lockfile.
   await must('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder })
 }
 

@@ -1,4 +1,6 @@
-/** What `npm pack` makes is whole: it installs as a package, its command runs, its types are there, it starts a broker. */
+/**
+ * What `npm pack` makes is whole: it installs as a package, its command runs, its types are there, it starts a broker.
+ */
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

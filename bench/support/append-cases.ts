@@ -1,9 +1,9 @@
 /**
  * What `bench/append.ts` measures: each case does the same work with every peer, in a folder of its own.
  *
- * Invariants: a case is of one mode: page cache, where nobody asks for the disk while it runs, or fsync, where each unit is
- * on disk before it counts. The value is the same bytes for all; what each adds to them (headers, checksums, pages) is its
- * own affair. Peers that a runtime lacks are left out of the figures and named.
+ * Invariants: a case is of one mode: page cache, where nobody asks for the disk while it runs, or fsync, where each
+ * unit is on disk before it counts. The value is the same bytes for all; what each adds to them (headers, checksums,
+ * pages) is its own affair. Peers that a runtime lacks are left out of the figures and named.
  */
 import { execFileSync } from 'node:child_process'
 import { closeSync, fdatasyncSync, mkdirSync, openSync, writeSync } from 'node:fs'
@@ -13,7 +13,7 @@ import { openLog } from '../../src/index.ts'
 import { openEngineDirectory } from '../../src/log/engine-directory.ts'
 import type { LogWriterKind } from '../../src/native/owned-log.ts'
 import { NativeRuntime } from '../../src/native/runtime.ts'
-import { plainConfig } from '../../test/contract/log.ts'
+import { plainConfig } from '../../test/support/plain-config.ts'
 import { fioSyncs } from './fio.ts'
 import { root } from './peers.ts'
 import type { Row } from './report.ts'

@@ -2,9 +2,9 @@
  * The cleaner at work: a log of keys that come again, of which a tenth of the records is left, and what another topic's
  * producers notice.
  *
- * Invariants: the log is written under `cleanup.policy=delete`, so that the cleaner has all of it to do at once from the
- * moment it is told. It is done when the checkpoint of both brokers' making says that the log is clean up to its last
- * segment. CPU is the whole broker's, less what the quiet load takes in that time.
+ * Invariants: the log is written under `cleanup.policy=delete`, so that the cleaner has all of it to do at once from
+ * the moment it is told. It is done when the checkpoint of both brokers' making says that the log is clean up to its
+ * last segment. CPU is the whole broker's, less what the quiet load takes in that time.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'

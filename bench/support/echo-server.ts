@@ -1,6 +1,6 @@
 /**
- * A server whose handler does nothing: answers each frame with its first bytes, over the reactor or over node:net. Prints
- * its port; for each line on its standard input it prints its counters. A program: bench/boundary.ts starts it.
+ * A server whose handler does nothing: answers each frame with its first bytes, over the reactor or over node:net.
+ * Prints its port; for each line on its standard input it prints its counters. A program: bench/boundary.ts starts it.
  *
  *   echo-server.ts reactor|net
  */

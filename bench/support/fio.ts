@@ -1,8 +1,9 @@
 /**
- * The disk's own rates: fio writes so many bytes and calls fdatasync, over and over, in one thread; or reads a file whole.
+ * The disk's own rates: fio writes so many bytes and calls fdatasync, over and over, in one
+ * thread; or reads a file whole.
  *
- * Invariants: it writes as our segments are written, at the end of a file that grows; its file lies in the folder that is
- * measured and goes afterwards.
+ * Invariants: it writes as our segments are written, at the end of a file that grows; its file lies in the folder that
+ * is measured and goes afterwards.
  */
 import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
@@ -29,17 +30,16 @@ export function fioSyncs(folder: string, bytes: number, seconds: number): number
   }
 }
 
-/** Megabytes a second of two threads that each read half of `bytes`, which are in no cache; undefined where there is no fio. */
-export function fioReads(folder: string, bytes: number): number | undefined {
-  const files = [`--directory=${folder}`, `--size=${Math.floor(bytes / 2)}`, '--numjobs=2', '--bs=256k']
-  const fio = (args: string[]) => execFileSync('fio', ['--name=read', '--ioengine=psync', ...files, ...args])
+/** Megabytes a second of two threads that read these files, which are in no cache; undefined where there is no fio. */
+export function fioReads(files: readonly string[]): number | undefined {
+  const half = (from: number) => files.filter((_, at) => at % 2 === from)
+  const jobs = [half(0), half(1)].filter(names => names.length > 0)
+  const args = jobs.flatMap((names, at) => [`--name=read${at}`, `--filename=${names.join(':')}`])
+  const common = ['--ioengine=psync', '--rw=read', '--readonly', '--bs=256k', '--invalidate=1', '--group_reporting']
   try {
-    fio(['--rw=write', '--end_fsync=1'])
-    const text = fio(['--rw=read', '--invalidate=1', '--group_reporting', '--output-format=json']).toString()
+    const text = execFileSync('fio', ['--output-format=json', ...common, ...args], { encoding: 'utf8' })
     return (JSON.parse(text.slice(text.indexOf('{'))).jobs[0].read.bw_bytes as number) / 1e6
   } catch {
     return undefined
-  } finally {
-    for (const file of ['read.0.0', 'read.1.0']) rmSync(join(folder, file), { force: true })
   }
 }

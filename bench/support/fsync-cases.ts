@@ -2,7 +2,8 @@
  * Producers that wait for the disk: one and sixteen, 1 KiB records, with the disk's own rate at the batch's size beside
  * them; and the same sixteen with the page cache alone.
  *
- * Invariants: a producer is a connection. A disk drifts within seconds, so the loop and fio take turns, and medians count.
+ * Invariants: a producer is a connection. A disk drifts within seconds, so the loop and fio take
+ * turns, and medians count.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -39,7 +39,9 @@ function running({ broker }: CaseInput): RunningBroker {
   return broker
 }
 
-/** A hundred members join at once, with the round for their member ids; then the leader of the live group joins again. */
+/**
+ * A hundred members join at once, with the round for their member ids; then the leader of the live group joins again.
+ */
 function classicRebalance(fsync: boolean): Case {
   return {
     fsync,
@@ -93,8 +95,8 @@ async function alone<T>(
 }
 
 /**
- * A restart with one commit and one with a million in the single partition of `__consumer_offsets`: seconds from exec until
- * a group's offsets are answered. Their difference is the load.
+ * A restart with one commit and one with a million in the single partition of `__consumer_offsets`: seconds from exec
+ * until a group's offsets are answered. Their difference is the load.
  */
 const loadOffsets: Case = {
   fsync: false,

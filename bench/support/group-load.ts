@@ -1,4 +1,6 @@
-/** Members of consumer groups, driven by `bench/load`: one thread that speaks the members' protocol on many connections. */
+/**
+ * Members of consumer groups, driven by `bench/load`: one thread that speaks the members' protocol on many connections.
+ */
 import type { RunningBroker } from './peers.ts'
 import { loadProgram } from './raw.ts'
 import { run } from './tools.ts'

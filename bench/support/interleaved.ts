@@ -1,9 +1,10 @@
 /**
  * Runs cases against both brokers, interleaved, and keeps the figures.
  *
- * Invariants: each round measures the peers one after the other in alternating order (A B, B A, …) on a topic of its own;
- * a case without a figure of both peers fails the run. Figures are per mode: page cache (Odradek `flush=os`, Kafka's
- * default) or fsync before the answer (Odradek `flush=group`, Kafka `flush.messages=1`), each mode with brokers of its own.
+ * Invariants: each round measures the peers one after the other in alternating order (A B, B A, …) on a topic of
+ * its own; a case without a row of both peers fails the run, and so does one that Odradek could not do. Rows are on
+ * disk as soon as they are there. Figures are per mode: page cache (Odradek `flush=os`, Kafka's default) or fsync
+ * before the answer (Odradek `flush=group`, Kafka `flush.messages=1`), each mode with brokers of its own.
  */
 import { type RunningBroker, startKafka, startOdradek } from './peers.ts'
 import { Report } from './report.ts'
@@ -15,6 +16,8 @@ export interface CaseInput {
   topic: string
   /** Multiplies the number of requests or records. */
   scale: number
+  /** Says why figures are missing; the others count. */
+  lacks(reason: string): void
 }
 
 export interface Case {
@@ -56,6 +59,7 @@ export async function interleave(plan: Plan): Promise<number> {
   report.print('odradek', 'kafka')
   failures.push(...report.missing(['odradek', 'kafka']))
   report.write(plan.out)
+  process.stdout.write(`\nwritten to ${plan.out}\n`)
   for (const failure of failures) process.stderr.write(`failed: ${failure}\n`)
   return failures.length > 0 ? 1 : 0
 }
@@ -88,6 +92,12 @@ async function startBoth(plan: Plan, fsync: boolean, brokers: RunningBroker[], r
   }
 }
 
+/** Of an error's text, as a row's reason. */
+export function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  return (text.split('\n', 1)[0] ?? '').slice(0, 200)
+}
+
 async function measure(
   plan: Plan,
   name: string,
@@ -105,11 +115,23 @@ async function measure(
       const peer = (typeof who === 'string' ? who : who.peer) as CaseInput['peer']
       const broker = typeof who === 'string' ? undefined : who
       try {
-        const figures = await one.run({ peer, broker, topic: `${name}-${round}`, scale: plan.scale })
-        report.add({ case: name, peer, mode, round, figures })
+        const reasons: string[] = []
+        const input = { peer, broker, topic: `${name}-${round}`, scale: plan.scale }
+        const figures = await one.run({ ...input, lacks: reason => reasons.push(reason) })
+        report.add({
+          case: name,
+          peer,
+          mode,
+          round,
+          figures,
+          ...(reasons[0] === undefined ? {} : { reason: reasons[0] }),
+        })
       } catch (error) {
-        failures.push(`${name}, ${peer}, round ${round}: ${error instanceof Error ? error.message : String(error)}`)
+        const reason = firstLine(error)
+        if (peer === 'odradek') failures.push(`${name}, ${peer}, round ${round}: ${reason}`)
+        else report.add({ case: name, peer, mode, round, figures: {}, reason })
       }
+      report.write(plan.out)
     }
   }
 }

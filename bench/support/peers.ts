@@ -1,6 +1,6 @@
 /**
- * The brokers that are measured: Odradek from this checkout, and Apache Kafka from its own jars, each as a process of its
- * own on loopback with a data folder on the same disk.
+ * The brokers that are measured: Odradek from this checkout, and Apache Kafka from its own jars, each as a process of
+ * its own on loopback with a data folder on the same disk.
  *
  * Invariants: both get the same settings where both have them; `effective` says what each was started with; a broker is
  * ended by its own pid and its folder removed.
@@ -34,9 +34,12 @@ export interface StartOptions {
   dataFolder?: string
   /** The broker's CPUs for taskset, e.g. `0`. */
   pin?: string
+  /** Until when it has to listen; a broker with many partitions takes its time when it was killed. Absent: 240. */
+  startSeconds?: number
+  /** Odradek on Node: a module that is loaded before it. */
+  preload?: string
 }
 
-/** A broker with many partitions takes its time when it was killed. */
 const START_SECONDS = 240
 
 export const root = join(import.meta.dirname ?? '', '..', '..').replace(/\/dist$/, '')
@@ -57,6 +60,7 @@ export async function startOdradek(options: StartOptions): Promise<RunningBroker
   const command = [
     runtime,
     ...(profiles === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profiles]),
+    ...(options.preload === undefined ? [] : ['--require', options.preload]),
     main,
     'serve',
     '--port',
@@ -154,12 +158,13 @@ async function launch(
   const pinned = options.pin === undefined ? command : ['taskset', '-c', options.pin, ...command]
   if (await isOpen(options.port)) throw new Error(`somebody listens on port ${options.port} already`)
   const began = performance.now()
-  const child = spawn(pinned[0] as string, pinned.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] })
+  const env = { ...process.env, ODRADEK_BENCH_HEAP: join(dataFolder, 'heap') }
+  const child = spawn(pinned[0] as string, pinned.slice(1), { stdio: ['ignore', 'ignore', 'pipe'], env })
   let errors = ''
   child.stderr?.on('data', (chunk: Buffer) => {
     errors = (errors + chunk.toString()).slice(-4000)
   })
-  await accepting(options.port, child, () => errors).catch(async error => {
+  await accepting(options, child, () => errors).catch(async error => {
     await ended(child, 'SIGKILL')
     throw error
   })
@@ -187,14 +192,18 @@ function isOpen(port: number): Promise<boolean> {
   })
 }
 
-async function accepting(port: number, child: ChildProcess, errors: () => string): Promise<void> {
-  const deadline = performance.now() + START_SECONDS * 1000
+async function accepting(
+  { port, startSeconds = START_SECONDS }: StartOptions,
+  child: ChildProcess,
+  errors: () => string,
+): Promise<void> {
+  const deadline = performance.now() + startSeconds * 1000
   while (performance.now() < deadline) {
     if (child.exitCode !== null) throw new Error(`the broker ended with ${child.exitCode} while starting:\n${errors()}`)
     if (await isOpen(port)) return
     await new Promise(resolve => setTimeout(resolve, 2))
   }
-  throw new Error(`the broker does not listen on port ${port} after ${START_SECONDS} s:\n${errors()}`)
+  throw new Error(`the broker does not listen on port ${port} after ${startSeconds} s:\n${errors()}`)
 }
 
 async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {

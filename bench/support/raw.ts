@@ -143,7 +143,9 @@ function pinning(options: RawOptions): string[] {
   return options.pin === undefined ? [] : ['--pin', `${options.pin}`]
 }
 
-/** Sends one frame, length included, over and over; `args` are the load generator's, without `--frame`; a program first. */
+/**
+ * Sends one frame, length included, over and over; `args` are the load generator's, without `--frame`; a program first.
+ */
 export function loadFrame(frame: Uint8Array, args: string[]): Promise<Record<string, number>> {
   return withFrame(frame, path => load([...args, '--frame', path]))
 }

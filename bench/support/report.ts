@@ -1,8 +1,8 @@
 /**
  * Collects the rows of a benchmark and writes them: a table for people on stdout, one JSON document for programs.
  *
- * Invariants: a row names its case, its peer and its mode (page cache or fsync); a case in which a peer is missing fails
- * the run, so that no figure stands alone.
+ * Invariants: a row names its case, its peer and its mode (page cache or fsync); a case in which a peer is missing
+ * fails the run, so that no figure stands alone. A peer that could not do the work has a row that says why.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -16,6 +16,8 @@ export interface Row {
   round: number
   /** Figures by name, units last: `recordsPerSecond`, `p99Us`, `brokerCpuSecondsPerGb`. */
   figures: Record<string, number>
+  /** Why figures are missing. */
+  reason?: string
 }
 
 export interface Document {
@@ -47,6 +49,7 @@ export class Report {
   add(row: Row): void {
     this.rows.push(row)
     const figures = Object.entries(row.figures).map(([name, value]) => `${name} ${format(value)}`)
+    if (row.reason !== undefined) figures.push(row.reason)
     process.stdout.write(`  ${row.case} · ${row.peer} · ${row.mode} · round ${row.round}: ${figures.join(', ')}\n`)
   }
 
@@ -77,6 +80,7 @@ export class Report {
     }
   }
 
+  /** As often as there is something new: what is written is kept, whatever comes after it. */
   write(path: string): void {
     const document: Document = {
       benchmark: this.#benchmark,
@@ -87,7 +91,6 @@ export class Report {
     }
     mkdirSync(dirname(path), { recursive: true })
     writeFileSync(path, `${JSON.stringify(document, undefined, 2)}\n`)
-    process.stdout.write(`\nwritten to ${path}\n`)
   }
 }
 

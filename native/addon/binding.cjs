@@ -1,7 +1,8 @@
 'use strict'
 /**
- * Finds the addon for this platform. One static require for each, each in its own try: the only form that Node, Bun, Deno
- * and `bun build --compile` all take. Never throws: src/native/index.ts says what is wrong when the addon is needed.
+ * Finds the addon for this platform. One static require for each, each in its own try: the only form that
+ * Node, Bun, Deno and `bun build --compile` all take. Never throws: src/native/index.ts says what is wrong
+ * when the addon is needed.
  */
 
 /** Why each file that was tried could not be loaded. */

@@ -1,8 +1,8 @@
 /**
  * What everything here logs with: pino's shape, so that a pino logger can be handed in as it is.
  *
- * Invariants: a text is one line in plain words; fields say whom or what it is about, and never repeat a secret. Nothing
- * below `warn` is printed unless the embedder (or the command) brings a logger.
+ * Invariants: a text is one line in plain words; fields say whom or what it is about, and never repeat a secret.
+ * Nothing below `warn` is printed unless the embedder (or the command) brings a logger.
  */
 
 export interface LogMethod {

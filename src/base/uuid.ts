@@ -1,6 +1,6 @@
 /**
- * UUIDs as this library carries them: 22 characters of base64url without padding, the form in which Kafka prints topic ids,
- * directory ids and cluster ids. On the wire and on disk they are 16 bytes.
+ * UUIDs as this library carries them: 22 characters of base64url without padding, the form in which Kafka prints topic
+ * ids, directory ids and cluster ids. On the wire and on disk they are 16 bytes.
  */
 
 export const ZERO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA'

@@ -1,6 +1,6 @@
 /**
- * What AlterConfigs and IncrementalAlterConfigs have in common on a broker: requests are looked through, and what is left is
- * for the controller.
+ * What AlterConfigs and IncrementalAlterConfigs have in common on a broker: requests are looked through, and what is
+ * left is for the controller.
  *
  * Order of checks as in Kafka: a resource that comes twice, a key that comes twice, values that are missing, then the
  * resource by its type. A broker judges the configs of its own and of all brokers: it knows which keys it listens to.

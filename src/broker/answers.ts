@@ -1,6 +1,6 @@
 /**
- * Answers of many questions in one request, in the order of the questions. Only an answer that must be waited for costs a
- * promise: a request may hold half a million questions of which each is refused at once.
+ * Answers of many questions in one request, in the order of the questions. Only an answer that must be waited for costs
+ * a promise: a request may hold half a million questions of which each is refused at once.
  */
 export class Answers {
   readonly #awaited: Promise<void>[] = []

@@ -1,8 +1,8 @@
 /**
  * Tells the controller in which directory each replica of this broker lies (AssignReplicasToDirs).
  *
- * Invariants: one request at a time is under way; what comes meanwhile goes together in the next one. Nothing is sent before
- * this broker is registered.
+ * Invariants: one request at a time is under way; what comes meanwhile goes together in the next one. Nothing is sent
+ * before this broker is registered.
  */
 import type { Logger } from '../base/logger.ts'
 import type {

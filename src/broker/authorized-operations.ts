@@ -1,5 +1,6 @@
 /**
- * What a client may do, as bit sets of Kafka's AclOperation: there is no authorizer, so everything that the resource has.
+ * What a client may do, as bit sets of Kafka's AclOperation: there is no authorizer, so
+ * everything that the resource has.
  */
 
 const READ = 3

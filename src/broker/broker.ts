@@ -3,9 +3,10 @@
  *
  * Start: directories locked and opened; metadata (formatting on the first start); the logs of this broker's partitions,
  * recovered where needed; listeners bound; registered with the controller; unfenced, and then in use.
- * Stop: the controller is told, and takes leadership away, which ends every delayed fetch; members of groups are answered; no new connections; requests in flight are answered, within a
- * limit; connections closed; logs synced and closed; metadata closed; checkpoints and the clean-shutdown file; unlocked.
- * If a step of the start fails, what was opened is closed again and the error passed on.
+ * Stop: the controller is told, and takes leadership away, which ends every delayed fetch; members of groups are
+ * answered; no new connections; requests in flight are answered, within a limit; connections closed; logs synced and
+ * closed; metadata closed; checkpoints and the clean-shutdown file; unlocked. If a step of the start fails, what was
+ * opened is closed again and the error passed on.
  */
 import type { Logger } from '../base/logger.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
@@ -49,8 +50,8 @@ import { Router } from './router.ts'
 const DRAIN_MS = 5_000
 const CONTROLLED_SHUTDOWN_MS = 5_000
 /**
- * Requests that may overlap earlier ones of these kinds on their connection, so that they share a sync of the disk. Their
- * handlers append before they return.
+ * Requests that may overlap earlier ones of these kinds on their connection, so that they share a sync of the disk.
+ * Their handlers append before they return.
  */
 const OVERLAP_KEYS = [produce.key, offsetCommit.key]
 /** librdkafka takes a broker that lacks Produce 0 to 2 for one without newer versions either. */
@@ -427,8 +428,8 @@ function registered(parts: Parts): RegisteredEndpoint[] {
 }
 
 /**
- * The address of a broker for one client. Ours: `advertised.listeners` if set; else the bound address; for a wildcard bind
- * the local address that the client dialled. Another broker's: as it registered for this listener's name.
+ * The address of a broker for one client. Ours: `advertised.listeners` if set; else the bound address; for a wildcard
+ * bind the local address that the client dialled. Another broker's: as it registered for this listener's name.
  */
 function endpointOf(parts: Parts, nodeId: number, connection: Connection): Endpoint | undefined {
   const broker = parts.node?.image().brokers.get(nodeId)

@@ -1,10 +1,10 @@
 /**
- * Which compacted log is cleaned next: the one with the largest share of dirt, of those with enough of it or with records
- * that have waited too long. What a pass does is the log's own work; here it is only asked for.
+ * Which compacted log is cleaned next: the one with the largest share of dirt, of those with enough of it or with
+ * records that have waited too long. What a pass does is the log's own work; here it is only asked for.
  *
- * Invariants: a round that has cleaned something is followed by another at once. A log that has not moved since it was found
- * clean is not asked, nor one that is on its way to another directory. A log whose batches can't be read is left alone until
- * the broker starts again, and said so once.
+ * Invariants: a round that has cleaned something is followed by another at once. A log that has not moved since it was
+ * found clean is not asked, nor one that is on its way to another directory. A log whose batches can't be read is left
+ * alone until the broker starts again, and said so once.
  */
 import type { Logger } from '../base/logger.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'

@@ -1,6 +1,6 @@
 /**
- * Keeps compaction away from a log that is being copied to another directory. A pass between two parts of the copy could
- * take a tombstone from where the copy has not come yet, whose older record the copy has already.
+ * Keeps compaction away from a log that is being copied to another directory. A pass between two parts of the copy
+ * could take a tombstone from where the copy has not come yet, whose older record the copy has already.
  *
  * Invariant: no pass begins while its partition is paused, and nothing is copied before a pass that runs has ended.
  */

@@ -3,8 +3,8 @@
  *
  * Invariants: a handler reaches the rest of the broker through `BrokerPorts` and nothing else; one request is answered
  * exactly once, by the value (or promise) that its handler returned or, when it returned undefined, by a call of
- * `answer`, `answerNothing` or `close`. The request object and its `RecordsRef`s are valid as long as the handler likes;
- * the raw bytes they came from are not reachable from here.
+ * `answer`, `answerNothing` or `close`. The request object and its `RecordsRef`s are valid as long as the handler
+ * likes; the raw bytes they came from are not reachable from here.
  */
 import type { Logger } from '../base/logger.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
@@ -40,9 +40,9 @@ export interface ReplicaPort {
   /** undefined: this broker holds no replica of it. It may still be opening its log. */
   partition(topic: string, index: number): Partition | undefined
   /**
-   * Resolves when every partition of `topic` that this broker leads takes produce requests; at once when the image has no
-   * such topic or this broker leads none of it. Also resolves (the partition then answers with its own error) when a log
-   * could not be opened.
+   * Resolves when every partition of `topic` that this broker leads takes produce requests; at once when the image has
+   * no such topic or this broker leads none of it. Also resolves (the partition then answers with its own error) when a
+   * log could not be opened.
    */
   whenReady(topic: string): Promise<void>
   /** Every configured log directory, and the partitions' logs that it holds. */
@@ -83,8 +83,8 @@ export interface GroupCoordinatorPort {
   /** Its partition that a group belongs to. */
   partitionFor(groupId: string): number
   /**
-   * Resolves to the id of the broker that leads the partition, -1 when there is none; if it is this one, once the groups are
-   * loaded, or when that takes too long; -1 at once when its log is offline.
+   * Resolves to the id of the broker that leads the partition, -1 when there is none; if it is this one, once the
+   * groups are loaded, or when that takes too long; -1 at once when its log is offline.
    */
   whenReady(partition: number): Promise<number>
 }
@@ -108,7 +108,9 @@ export interface BrokerPorts {
   readonly kraftVersion: number
   /** The newest metadata that this broker has applied. */
   image(): MetadataImage
-  /** Where the client on `connection` reaches broker `nodeId` (advertised address rules); undefined: unknown or fenced. */
+  /**
+   * Where the client on `connection` reaches broker `nodeId` (advertised address rules); undefined: unknown or fenced.
+   */
   endpointOf(nodeId: number, connection: Connection): Endpoint | undefined
 }
 

@@ -2,8 +2,8 @@
  * Time limits of requests that wait. One runtime timer for all that have the same limit: they expire in the order in
  * which they were added, so a list per limit is sorted by itself and adding and removing are O(1).
  *
- * Invariants: an entry is in at most one list; `expired` is called at most once for each `add`, at or after its time, and
- * never after `remove`.
+ * Invariants: an entry is in at most one list; `expired` is called at most once for each `add`, at or after its time,
+ * and never after `remove`.
  */
 import type { Host, TimerId } from '../host/host.ts'
 

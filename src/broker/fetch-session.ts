@@ -1,6 +1,6 @@
 /**
- * Fetch sessions (KIP-227): the broker remembers what a client fetches, so that a request names only what changed and an
- * answer only what moved.
+ * Fetch sessions (KIP-227): the broker remembers what a client fetches, so that a request names only what changed and
+ * an answer only what moved.
  *
  * A request opens a `FetchContext`, which lists the partitions to read and, when they were read, says which of them go
  * into the answer. Sessions live in a bounded cache; a full one evicts a session that was not used for two minutes, or

@@ -4,8 +4,9 @@
  * Invariants: one command a directory and look, however many logs there are; the engine knows which were written to. No
  * timer runs for `flush.ms` until a topic has one.
  */
-import type { Host, TimerId } from '../host/host.ts'
+import type { Host } from '../host/host.ts'
 import type { LogDirectory } from '../log/log.ts'
+import { Rounds } from './rounds.ts'
 
 /** No look comes more often. */
 const LEAST_MS = 10
@@ -21,49 +22,35 @@ export interface FlushingOptions {
 
 export class Flushing {
   readonly #options: FlushingOptions
-  readonly #checkpointMs: number
+  readonly #checkpoints: Rounds | undefined
   #flushMs = Number.MAX_SAFE_INTEGER
-  #flushTimer: TimerId = 0
-  #checkpointTimer: TimerId = 0
+  #flushes: Rounds | undefined
   #closed = false
 
   constructor(options: FlushingOptions) {
     this.#options = options
-    this.#checkpointMs = Math.min(...options.checkpointIntervalsMs.filter(ms => ms > 0))
-    this.#armCheckpoint()
+    const checkpointMs = Math.min(...options.checkpointIntervalsMs.filter(ms => ms > 0))
+    if (checkpointMs < Number.POSITIVE_INFINITY) this.#checkpoints = this.#looks(checkpointMs, true)
   }
 
   /** A topic has this `flush.ms`. */
   expect(flushMs: number): void {
     if (flushMs >= this.#flushMs || this.#closed) return
     this.#flushMs = flushMs
-    this.#armFlush()
+    const { schedulerIntervalMs } = this.#options
+    this.#flushes?.close()
+    this.#flushes = this.#looks(schedulerIntervalMs < Number.MAX_SAFE_INTEGER ? schedulerIntervalMs : flushMs, false)
   }
 
   close(): void {
     this.#closed = true
-    const { timers } = this.#options.host
-    timers.cancel(this.#flushTimer)
-    timers.cancel(this.#checkpointTimer)
+    this.#flushes?.close()
+    this.#checkpoints?.close()
   }
 
-  #armFlush(): void {
-    const { schedulerIntervalMs } = this.#options
-    const everyMs = schedulerIntervalMs < Number.MAX_SAFE_INTEGER ? schedulerIntervalMs : this.#flushMs
-    // A look that was under way when a topic came with less arms it a second time.
-    this.#options.host.timers.cancel(this.#flushTimer)
-    this.#flushTimer = this.#after(Math.max(everyMs, LEAST_MS), () => this.#look(false).then(() => this.#armFlush()))
-  }
-
-  #armCheckpoint(): void {
-    if (this.#checkpointMs === Number.POSITIVE_INFINITY) return
-    const again = () => this.#look(true).then(() => this.#armCheckpoint())
-    this.#checkpointTimer = this.#after(Math.max(this.#checkpointMs, LEAST_MS), again)
-  }
-
-  #after(ms: number, act: () => Promise<void>): TimerId {
-    const { clock, timers } = this.#options.host
-    return this.#closed ? 0 : timers.at(clock.monotonicMs() + ms, () => void act())
+  #looks(everyMs: number, sweep: boolean): Rounds {
+    const pauseMs = Math.max(everyMs, LEAST_MS)
+    return new Rounds(this.#options.host, pauseMs, () => this.#look(sweep).then(() => pauseMs))
   }
 
   async #look(sweep: boolean): Promise<void> {

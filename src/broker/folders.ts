@@ -1,9 +1,9 @@
 /**
- * What lies in the log directories at start: folders of partitions, and of the copies that a move to another directory had
- * under way (`<topic>-<partition>.<32 hex digits>-future`).
+ * What lies in the log directories at start: folders of partitions, and of the copies that a move to another directory
+ * had under way (`<topic>-<partition>.<32 hex digits>-future`).
  *
- * Invariants: each folder is taken once, by the partition that it belongs to, or left over. A partition that lies in two
- * directories is that of the directory which the metadata names.
+ * Invariants: each folder is taken once, by the partition that it belongs to, or left over. A partition that lies in
+ * two directories is that of the directory which the metadata names.
  */
 import type { Host } from '../host/host.ts'
 import { futureOf } from '../log/folder-names.ts'
@@ -79,7 +79,9 @@ export class Folders {
     return this.#takeFuture(folder, future => future.directory !== present)
   }
 
-  /** A copy that is all that `directory`, which the metadata names, has of the partition: its move lacked but the names. */
+  /**
+   * A copy that is all that `directory`, which the metadata names, has of the partition: its move lacked but the names.
+   */
   takeAbandoned(folder: string, directory: LogDirectory): Folder | undefined {
     if (this.#present.get(folder)?.some(place => place.directory === directory)) return undefined
     return this.#takeFuture(folder, future => future.directory === directory)

@@ -4,7 +4,8 @@
  * Invariants: the controller's answer is passed on as it is; waiting for partitions never outlasts the request's own
  * timeout, and never turns a success into a failure: the change is made.
  */
-import type { RequestContext } from './context.ts'
+import { ErrorCode } from '../protocol/error-codes.ts'
+import type { Handler, RequestContext } from './context.ts'
 
 /** Host clock: when a request with this timeout has waited long enough. */
 function deadlineMs(context: RequestContext, timeoutMs: number): number {
@@ -19,8 +20,28 @@ export function forwardToController(context: RequestContext, request: object, ti
   })
 }
 
+/** How a request is handled that the controller alone answers. */
+export const forwarded: Handler<{ readonly timeoutMs: number }>['handle'] = (context, request) =>
+  forwardToController(context, request, request.timeoutMs)
+
+/**
+ * The same for a request that makes partitions: the answer leaves when those can be written that `made` finds in it.
+ */
+export async function forwardUntilWritable<Response extends object>(
+  context: RequestContext,
+  request: { readonly timeoutMs: number; readonly validateOnly: boolean },
+  made: (answer: Response) => readonly { readonly name: string; readonly errorCode: number }[],
+): Promise<Response> {
+  const answer = (await forwardToController(context, request, request.timeoutMs)) as Response
+  if (request.validateOnly) return answer
+  const topics = made(answer).filter(({ errorCode }) => errorCode === ErrorCode.NONE)
+  const names = topics.map(({ name }) => name)
+  await whenWritable(context, names, request.timeoutMs)
+  return answer
+}
+
 /** Resolves when this broker's partitions of all `topics` take produce requests, or at `timeoutMs`. */
-export function whenWritable(context: RequestContext, topics: readonly string[], timeoutMs: number): Promise<void> {
+function whenWritable(context: RequestContext, topics: readonly string[], timeoutMs: number): Promise<void> {
   if (topics.length === 0) return Promise.resolve()
   const { host, replicas } = context.broker
   return new Promise(resolve => {

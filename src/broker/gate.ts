@@ -1,9 +1,9 @@
 /**
- * Stands before the router while the broker starts: clients may connect as soon as the port is bound (its number has to be
- * registered before the broker can be unfenced), and are answered when there is something true to say.
+ * Stands before the router while the broker starts: clients may connect as soon as the port is bound (its number has to
+ * be registered before the broker can be unfenced), and are answered when there is something true to say.
  *
- * Invariants: requests pass in the order in which they came; those that wait are kept with a copy of their bytes, at most
- * what the reactor delivers of each connection before its first answer. Only `broker.ts` holds one.
+ * Invariants: requests pass in the order in which they came; those that wait are kept with a copy of their bytes, at
+ * most what the reactor delivers of each connection before its first answer. Only `broker.ts` holds one.
  */
 import type { Connection, IncomingRequest, ListenerHandler } from '../net/net.ts'
 

@@ -1,8 +1,10 @@
 /**
- * Groups on this broker: follows who leads the partitions of `__consumer_offsets`, and has their shards loaded and unloaded.
+ * Groups on this broker: follows who leads the partitions of `__consumer_offsets`, and has their
+ * shards loaded and unloaded.
  *
- * Invariants: publishes after `Replicas`, which gives the partitions their leadership. A shard is loaded once per leadership.
- * The topic is created once however many ask for it at the same time. After `close` nobody waits for a group any more.
+ * Invariants: publishes after `Replicas`, which gives the partitions their leadership. A shard is loaded once
+ * per leadership. The topic is created once however many ask for it at the same time. After `close` nobody
+ * waits for a group any more.
  */
 import type { Logger } from '../base/logger.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'

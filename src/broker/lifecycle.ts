@@ -1,11 +1,11 @@
 /**
- * This broker's registration with the controller and its heartbeats, as requests, so that it makes no difference where the
- * controller is.
+ * This broker's registration with the controller and its heartbeats, as requests, so that it makes no difference
+ * where the controller is.
  *
  *   registered (fenced) --unfence--> serving --controlledShutdown--> fenced
  *
- * Invariants: one request at a time is under way; a broker that was unfenced stays so until it asks for its shutdown; after
- * `close` nothing is sent.
+ * Invariants: one request at a time is under way; a broker that was unfenced stays so until it asks for its shutdown;
+ * after `close` nothing is sent.
  */
 import { OdradekError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
@@ -46,8 +46,8 @@ export interface LifecycleOptions {
 }
 
 /**
- * The broker epoch to present at registration: the stored one when what was acknowledged is surely still there, else -1.
- * Under flush=group that is always so; under flush=os only after a clean stop of every directory.
+ * The broker epoch to present at registration: the stored one when what was acknowledged is surely still there, else
+ * -1. Under flush=group that is always so; under flush=os only after a clean stop of every directory.
  */
 export function previousBrokerEpoch(
   image: MetadataImage,
@@ -116,7 +116,8 @@ export class BrokerLifecycle {
   }
 
   /**
-   * Asks to be unfenced; resolves when this broker serves, and the image shows it. Call it once requests can be answered.
+   * Asks to be unfenced; resolves when this broker serves, and the image shows it. Call it once
+   * requests can be answered.
    * @throws RegistrationError when the controller refuses
    */
   async unfence(): Promise<void> {

@@ -1,9 +1,9 @@
 /**
- * The directories of `log.dirs` that can't be used at start. Without the one of the metadata log nothing starts; another that
- * the system refuses counts as offline, and the rest are served.
+ * The directories of `log.dirs` that can't be used at start. Without the one of the metadata log nothing starts;
+ * another that the system refuses counts as offline, and the rest are served.
  *
- * What is somebody else's, held by another process or of another cluster or node, is a mistake of whoever starts this, and
- * ends the start.
+ * What is somebody else's, held by another process or of another cluster or node, is a mistake of whoever starts
+ * this, and ends the start.
  */
 import type { Logger } from '../base/logger.ts'
 import { LogError } from '../log/log-errors.ts'
@@ -17,7 +17,9 @@ export class LostDirectories {
     this.#logger = logger
   }
 
-  /** What `open` gives; undefined when the directory is offline. @throws what `open` throws, where that ends the start */
+  /**
+   * What `open` gives; undefined when the directory is offline. @throws what `open` throws, where that ends the start
+   */
   tryUse<Value>(path: string, isNeeded: boolean, open: () => Value): Value | undefined {
     try {
       return open()

@@ -1,6 +1,6 @@
 /**
- * An answer that has an error code for each partition and nothing else, gathered from several places: a topic that comes
- * more than once is answered once, where it came first.
+ * An answer that has an error code for each partition and nothing else, gathered from several places: a topic that
+ * comes more than once is answered once, where it came first.
  */
 import { ZERO_UUID } from '../base/uuid.ts'
 

@@ -1,8 +1,8 @@
 /**
  * How the coordinators of this broker reach the logs of one topic: `PartitionWriter` over `Partition` and `Log`.
  *
- * Invariants: an append is told to the tenure in which it was made, or to nobody. A load is carried out in the epoch that it
- * was asked for, and fails when that has ended. While one part of the log is replayed, the next is being read.
+ * Invariants: an append is told to the tenure in which it was made, or to nobody. A load is carried out in the epoch
+ * that it was asked for, and fails when that has ended. While one part of the log is replayed, the next is being read.
  */
 import type { BrokerConfig } from '../config/broker-config.ts'
 import { topicValue } from '../config/topic-config.ts'

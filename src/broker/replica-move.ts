@@ -1,13 +1,13 @@
 /**
- * The move of one replica to another directory of this broker: a future log is copied from the present one, batch by batch,
- * while that is served and written; once it has caught up, it takes its place.
+ * The move of one replica to another directory of this broker: a future log is copied from the present one, batch by
+ * batch, while that is served and written; once it has caught up, it takes its place.
  *
  *   copying --caught up--> swapping --> done        (swapping: appends wait)
  *   copying --stopped--> the copy stays, or goes
  *
- * Invariants: at each moment one of the two folders holds every record that was acknowledged, and a start finds out which:
- * until the metadata names the new directory, the present one; from then on the copy, which is complete and on disk by then,
- * under its future name or under the partition's own. The present folder goes last.
+ * Invariants: at each moment one of the two folders holds every record that was acknowledged, and a start finds out
+ * which: until the metadata names the new directory, the present one; from then on the copy, which is complete and on
+ * disk by then, under its future name or under the partition's own. The present folder goes last.
  */
 import type { Logger } from '../base/logger.ts'
 import type { Host } from '../host/host.ts'
@@ -50,11 +50,19 @@ export class ReplicaMove {
   #wake: (() => void) | undefined
   #cancelTimer: (() => void) | undefined
   #ended: Promise<boolean> | undefined
+  readonly #begun: Promise<void>
+  #begin = (): void => {}
 
   constructor(options: MoveOptions) {
     this.#options = options
     this.directory = options.directory
     this.folder = options.folder
+    this.#begun = new Promise(resolve => (this.#begin = resolve))
+  }
+
+  /** Resolves when the copy is there to be seen, or nothing comes of it. */
+  get begun(): Promise<void> {
+    return this.#begun
   }
 
   /** Records that the copy lacks. */
@@ -64,7 +72,7 @@ export class ReplicaMove {
 
   /** Resolves to true when the replica has moved, to false when the move was stopped. @throws LogError and others */
   run(): Promise<boolean> {
-    this.#ended ??= this.#run()
+    this.#ended ??= this.#run().finally(this.#begin)
     return this.#ended
   }
 
@@ -92,10 +100,12 @@ export class ReplicaMove {
     const { partition, directory, folder } = this.#options
     const source = partition.log
     if (source === undefined) return false
-    await Promise.race([this.#options.ready(), new Promise<void>(stopped => (this.#wake = stopped))])
-    if (this.#stopped) return false
     const future = await directory.open(folder, { config: this.#options.config(), topicId: partition.topicId })
     this.#future = future
+    this.#begin()
+    if (this.#stopped) return false
+    await Promise.race([this.#options.ready(), new Promise<void>(stopped => (this.#wake = stopped))])
+    if (this.#stopped) return false
     await this.#align(source, future)
     const { clock } = this.#options.host
     while (!this.#stopped) {

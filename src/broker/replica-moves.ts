@@ -1,8 +1,9 @@
 /**
  * Which replicas of this broker are on their way to another of its directories, and what AlterReplicaLogDirs asks for.
  *
- * Invariants: one move a partition. A copy under way is listed until it has taken the place of the replica, or is gone. A
- * move that fails is tried again for as long as both directories are online; a stop keeps the copy for the next start.
+ * Invariants: one move a partition. A copy under way is listed until it has taken the place of the replica,
+ * or is gone. A move that fails is tried again for as long as both directories are online; a stop keeps the
+ * copy for the next start.
  */
 import type { Logger } from '../base/logger.ts'
 import type { Host, TimerId } from '../host/host.ts'
@@ -57,7 +58,7 @@ export class ReplicaMoves {
 
   /**
    * Lets the replica go to the directory at `path`. `exists`: the metadata has the partition.
-   * @returns Kafka's code; the copying has only begun by then
+   * @returns Kafka's code; the copy is there by then, and hardly anything in it
    */
   async alter(
     topic: string,
@@ -89,6 +90,8 @@ export class ReplicaMoves {
     if (partition.log.directory === directory.id || this.#moves.has(partition)) return ErrorCode.NONE
     if (unusable.length > 0 || [...directories.keys()].some(each => each.offline)) return ErrorCode.KAFKA_STORAGE_ERROR
     this.begin(partition, { directory, name: folder })
+    // Who asks how far it has come and finds no copy takes it for cancelled.
+    await this.#moves.get(partition)?.begun
     return ErrorCode.NONE
   }
 

@@ -9,24 +9,23 @@
 import { assert } from '../base/assert.ts'
 import type { Logger } from '../base/logger.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
-import { drawJitter, logConfigFor, topicValue } from '../config/topic-config.ts'
 import type { Host, TimerId } from '../host/host.ts'
-import type { Log, LogConfig, LogDirectory, OpenOptions } from '../log/log.ts'
+import type { Log, LogDirectory, OpenOptions } from '../log/log.ts'
 import { clientErrorCode, LogError } from '../log/log-errors.ts'
 import type { MetadataDelta } from '../metadata/delta.ts'
 import { METADATA_VERSION, recordVersions } from '../metadata/features.ts'
 import type { MetadataImage, TopicImage } from '../metadata/image.ts'
-import { topicConfigs } from '../metadata/image.ts'
-import { DirectoryId } from '../metadata/records.ts'
 import { Partition } from '../partition/partition.ts'
-import type { PartitionSettings } from '../partition/ports.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
-import { METADATA_FOLDER } from '../raft/survey.ts'
 import type { CleaningPauses } from './cleaning-pauses.ts'
-import type { LogContent, LogDirectoryContent, ReplicaPort } from './context.ts'
+import type { LogDirectoryContent, ReplicaPort } from './context.ts'
+import { directoryContents } from './directory-contents.ts'
 import { type Folder, Folders, strayName } from './folders.ts'
+import { Placement } from './placement.ts'
 import { ReplicaMoves } from './replica-moves.ts'
+import { ReplicaSettings, type Settings } from './replica-settings.ts'
+import { TaskQueue } from './task-queue.ts'
 
 /** Logs that are opened, or closed, at once: enough for every thread of the engine to take many together. */
 const AT_ONCE = 512
@@ -56,15 +55,6 @@ interface Opening {
 
 type Task = Opening | (() => Promise<void>)
 
-/** What a topic's configs and the broker's make together. */
-interface Settings {
-  readonly configs: ReadonlyMap<string, string>
-  readonly broker: BrokerConfig
-  /** Its jitter is the greatest that may be drawn. */
-  readonly log: LogConfig
-  readonly partition: PartitionSettings
-}
-
 export interface ReplicasOptions {
   readonly host: Host
   readonly logger: Logger
@@ -84,11 +74,6 @@ export interface ReplicasOptions {
   assign(topicId: string, index: number, directoryId: string): Promise<number>
 }
 
-/** How a log is opened: again after a full disk, with a move to go on with, or from a copy whose move was all but done. */
-function offlineDirectory(path: string): LogDirectoryContent {
-  return { path, errorCode: ErrorCode.KAFKA_STORAGE_ERROR, logs: [], totalBytes: -1, usableBytes: -1 }
-}
-
 export class Replicas implements ReplicaPort {
   readonly name = 'replicas'
   readonly #options: ReplicasOptions
@@ -101,50 +86,43 @@ export class Replicas implements ReplicaPort {
   #left: { readonly partition: Partition; readonly future: Folder }[] | undefined = []
   /** What lies on the disks is all taken: what comes from now on is new. */
   #started = false
-  readonly #logsIn = new Map<LogDirectory, number>()
-  #queue: Task[] = []
-  /** Tasks of the queue that have been taken. */
-  #taken = 0
-  #running = 0
-  #idleWaiting: (() => void)[] = []
+  readonly #placement: Placement
+  readonly #settings: ReplicaSettings
+  readonly #tasks: TaskQueue<Task>
   /** Openings that wait for room on their disk. */
   readonly #again = new Set<TimerId>()
   /** `num.recovery.threads.per.data.dir` as the directories have been told. */
   #recoveryThreads = 0
   /** As last published. */
   #image: MetadataImage | undefined
-  #settings: Settings | undefined
   #recovered = { logs: 0, cutRecords: 0, cutBytes: 0 }
 
   private constructor(options: ReplicasOptions) {
     this.#options = options
     this.#config = options.config
+    this.#placement = new Placement(options.directories)
+    this.#settings = new ReplicaSettings(options.host.random, options.onFlushMs)
+    this.#tasks = new TaskQueue(AT_ONCE, task => (typeof task === 'function' ? task() : this.#openOne(task)))
     this.#moves = new ReplicaMoves({
       host: options.host,
       logger: options.logger,
       directories: options.directories,
       unusable: options.unusable,
       pauses: options.pauses,
-      configOf: topic => this.#logConfig(topic, this.#image as MetadataImage),
+      configOf: topic => this.#settings.drawn(this.#settingsOf(topic)),
       bytesPerSecond: () => Math.max(1, this.#config.number('replica.alter.log.dirs.io.max.bytes.per.second')),
       assign: options.assign,
       onMoved: (partition, from, to) => {
         // Configs may have changed while it was opened.
         this.#reconfigure(partition)
-        for (const directory of options.directories.keys()) if (directory.id === from) this.#countLog(directory, -1)
-        this.#countLog(to, 1)
+        this.#placement.moved(from, to)
       },
     })
-  }
-
-  #countLog(directory: LogDirectory, more: number): void {
-    this.#logsIn.set(directory, (this.#logsIn.get(directory) ?? 0) + more)
   }
 
   /** Reads what lies in the directories; opens nothing before the first `publish`. */
   static async create(options: ReplicasOptions): Promise<Replicas> {
     const replicas = new Replicas(options)
-    for (const directory of options.directories.keys()) replicas.#logsIn.set(directory, 0)
     replicas.#folders = await Folders.read(options.directories.keys())
     return replicas
   }
@@ -205,30 +183,12 @@ export class Replicas implements ReplicaPort {
   }
 
   logDirectories(): LogDirectoryContent[] {
-    const unusable = this.#options.unusable.map(offlineDirectory)
-    const opened = this.#options.allDirectories.map(directory => {
-      const { path } = directory
-      try {
-        const { names, sizes, totalBytes, usableBytes } = directory.use()
-        const logs = names.flatMap((folder, at) => this.#logContent(folder, sizes[at] as number))
-        return { path, errorCode: ErrorCode.NONE, logs, totalBytes, usableBytes }
-      } catch (error) {
-        this.#say(error, `${path} can't be described`)
-        return offlineDirectory(path)
-      }
+    return directoryContents({
+      directories: this.#options.allDirectories,
+      unusable: this.#options.unusable,
+      moves: this.#moves,
+      onFailed: (error, { path }) => this.#say(error, `${path} can't be described`),
     })
-    return [...opened, ...unusable]
-  }
-
-  #logContent(folder: string, bytes: number): LogContent[] {
-    if (folder === METADATA_FOLDER) return []
-    const copy = this.#moves.find(folder)
-    if (copy !== undefined) {
-      const { topic, index } = copy.partition
-      return [{ topic, index, bytes, futureLag: copy.move.lag }]
-    }
-    const dash = folder.lastIndexOf('-')
-    return [{ topic: folder.slice(0, dash), index: Number(folder.slice(dash + 1)), bytes }]
   }
 
   /** Once this broker serves: moves that were under way go on. Before, they would hold up its leaderships. */
@@ -251,8 +211,7 @@ export class Replicas implements ReplicaPort {
 
   /** Resolves when nothing is being opened, closed or deleted. */
   whenIdle(): Promise<void> {
-    if (this.#running === 0) return Promise.resolve()
-    return new Promise(resolve => this.#idleWaiting.push(resolve))
+    return this.#tasks.whenIdle()
   }
 
   publish(delta: MetadataDelta, image: MetadataImage): void {
@@ -294,36 +253,15 @@ export class Replicas implements ReplicaPort {
   }
 
   #reconfigure(partition: Partition): void {
-    const image = this.#image as MetadataImage
-    partition.configure(this.#partitionSettings(partition.topic, image))
+    const settings = this.#settingsOf(partition.topic)
+    partition.configure(settings.partition)
     partition.log
-      ?.configure(this.#logConfig(partition.topic, image))
+      ?.configure(this.#settings.drawn(settings))
       .catch(error => this.#say(error, `${partition.topic}-${partition.index} keeps its old configs`))
   }
 
-  /** With the jitter of one log. */
-  #logConfig(topic: string, image: MetadataImage): LogConfig {
-    return drawJitter(this.#settingsOf(topic, image).log, () => this.#options.host.random.u32())
-  }
-
-  #partitionSettings(topic: string, image: MetadataImage): PartitionSettings {
-    return this.#settingsOf(topic, image).partition
-  }
-
-  /** Worked out once for all partitions that come with the same configs one after another. */
-  #settingsOf(topic: string, image: MetadataImage): Settings {
-    const configs = topicConfigs(image, topic)
-    const last = this.#settings
-    if (last !== undefined && last.configs === configs && last.broker === this.#config) return last
-    const log = logConfigFor(configs, this.#config)
-    const minInSyncReplicas = topicValue('min.insync.replicas', configs, this.#config) as number
-    const minDirtyRatio = topicValue('min.cleanable.dirty.ratio', configs, this.#config) as number
-    const compaction = log.compacted ? { minDirtyRatio, minLagMs: log.minCompactionLagMs } : undefined
-    const { flush, timestampType } = log
-    const partition = { flush, minInSyncReplicas, timestampType, compaction }
-    this.#settings = { configs, broker: this.#config, log, partition }
-    if (log.flush === 'os') this.#options.onFlushMs(log.flushMs)
-    return this.#settings
+  #settingsOf(topic: string): Settings {
+    return this.#settings.of(topic, this.#image as MetadataImage, this.#config)
   }
 
   #follow(image: TopicImage): void {
@@ -348,41 +286,41 @@ export class Replicas implements ReplicaPort {
 
   #open(topic: Topic, partition: Partition, directoryId: string | undefined): void {
     const folder = `${partition.topic}-${partition.index}`
-    const named = this.#withId(directoryId)
+    const named = this.#placement.withId(directoryId)
     const promoted = named && this.#folders.takeAbandoned(folder, named)
     if (promoted !== undefined) {
-      this.#countLog(promoted.directory, 1)
+      this.#placement.count(promoted.directory, 1)
       this.#openSoon({ directory: promoted.directory, topic, partition, isFirst: true, promoted: promoted.name })
       return
     }
     const existing = this.#folders.take(folder, partition.topicId, named)
     const future = existing && this.#folders.takeFuture(folder, existing)
     const unusable = this.#options.unusable.length > 0 && !this.#started
-    if (existing === undefined && (this.#isElsewhere(directoryId) || (unusable && named === undefined))) {
+    if (existing === undefined && (this.#placement.isElsewhere(directoryId) || (unusable && named === undefined))) {
       // An empty log in its place would hide what it holds.
       partition.fail(ErrorCode.KAFKA_STORAGE_ERROR)
-      const text = this.#isElsewhere(directoryId)
+      const text = this.#placement.isElsewhere(directoryId)
         ? `it lies in the directory with directory.id=${directoryId}, which is offline or which log.dirs lacks`
         : 'it may lie in a directory that is offline'
       this.#options.logger.error(`${folder} is offline: ${text}`)
       return
     }
-    const directory = existing ?? this.#moves.takePreferred(folder) ?? this.#directoryFor(directoryId)
-    this.#countLog(directory, 1)
+    const directory = existing ?? this.#moves.takePreferred(folder) ?? this.#placement.directoryFor(directoryId)
+    this.#placement.count(directory, 1)
     this.#openSoon({ directory, topic, partition, isFirst: true, future })
   }
 
   #openSoon(opening: Opening): void {
     opening.topic.opening++
-    this.#enqueue(opening)
+    this.#tasks.add(opening)
   }
 
   async #openOne({ directory, topic, partition, isFirst, future, promoted }: Opening): Promise<void> {
     const folder = `${partition.topic}-${partition.index}`
     try {
       if (promoted !== undefined) await directory.setAside(promoted, folder)
-      const settings = this.#settingsOf(partition.topic, this.#image as MetadataImage)
-      const config = this.#logConfig(partition.topic, this.#image as MetadataImage)
+      const settings = this.#settingsOf(partition.topic)
+      const config = this.#settings.drawn(settings)
       const log = await this.#openLog(directory, folder, { config, topicId: partition.topicId })
       if (log.opened.recoveredSegments > 0) {
         this.#recovered.logs++
@@ -391,7 +329,7 @@ export class Replicas implements ReplicaPort {
       }
       partition.attach(log, settings.partition)
       this.#tell(partition, directory)
-      const { configs, broker } = this.#settingsOf(partition.topic, this.#image as MetadataImage)
+      const { configs, broker } = this.#settingsOf(partition.topic)
       if (configs !== settings.configs || broker !== settings.broker) this.#reconfigure(partition)
       if (future !== undefined && this.#left !== undefined) this.#left.push({ partition, future })
       else if (future !== undefined) this.#moves.begin(partition, future)
@@ -443,29 +381,6 @@ export class Replicas implements ReplicaPort {
     void this.#options.assign(partition.topicId, partition.index, id)
   }
 
-  #withId(id: string | undefined): LogDirectory | undefined {
-    for (const [directory, itsId] of this.#options.directories) if (itsId === id) return directory
-    return undefined
-  }
-
-  /** The image names a directory, and it is none of this start. */
-  #isElsewhere(id: string | undefined): boolean {
-    const reserved: readonly string[] = Object.values(DirectoryId)
-    if (id === undefined || reserved.includes(id)) return false
-    return this.#withId(id) === undefined
-  }
-
-  /** The directory that the image names, or the one with the fewest logs. */
-  #directoryFor(id: string | undefined): LogDirectory {
-    let best: LogDirectory | undefined
-    for (const [directory, itsId] of this.#options.directories) {
-      if (itsId === id) return directory
-      const fewest = best === undefined ? Infinity : (this.#logsIn.get(best) as number)
-      if (!directory.offline && (this.#logsIn.get(directory) as number) < fewest) best = directory
-    }
-    return best ?? ([...this.#options.directories.keys()][0] as LogDirectory)
-  }
-
   #delete(image: TopicImage): void {
     const topic = this.#topics.get(image.name)
     if (topic === undefined || topic.id !== image.id) return
@@ -473,7 +388,7 @@ export class Replicas implements ReplicaPort {
     for (const partition of topic.partitions) {
       if (partition === undefined) continue
       partition.remove()
-      this.#enqueue(async () => {
+      this.#tasks.add(async () => {
         await new Promise<void>(resolve => {
           if (topic.opening === 0) resolve()
           else topic.waiting.push(resolve)
@@ -504,7 +419,7 @@ export class Replicas implements ReplicaPort {
           clean = false
           continue
         }
-        this.#enqueue(async () => {
+        this.#tasks.add(async () => {
           try {
             await log.close(true)
           } catch (error) {
@@ -516,33 +431,6 @@ export class Replicas implements ReplicaPort {
     }
     await this.whenIdle()
     return clean
-  }
-
-  #enqueue(task: Task): void {
-    if (this.#running < AT_ONCE) void this.#run(task)
-    else this.#queue.push(task)
-  }
-
-  async #run(first: Task): Promise<void> {
-    this.#running++
-    for (let task: Task | undefined = first; task !== undefined; task = this.#next())
-      await (typeof task === 'function' ? task() : this.#openOne(task))
-    if (--this.#running > 0) return
-    const waiting = this.#idleWaiting
-    this.#idleWaiting = []
-    for (const resolve of waiting) resolve()
-  }
-
-  /** From an index, because taking the first of a long array moves all the others. */
-  #next(): Task | undefined {
-    const task = this.#queue[this.#taken]
-    if (task !== undefined) {
-      this.#taken++
-      return task
-    }
-    this.#queue = []
-    this.#taken = 0
-    return undefined
   }
 
   #say(error: unknown, what: string): void {

@@ -1,6 +1,7 @@
 /**
- * When retention runs: a while after the start, then every `log.retention.check.interval.ms`. Each directory is asked which
- * of its logs have anything to let go of, and only those are told to: at rest a hundred thousand cost one question.
+ * When retention runs: a while after the start, then every `log.retention.check.interval.ms`. Each directory
+ * is asked which of its logs have anything to let go of, and only those are told to: at rest a hundred
+ * thousand cost one question.
  *
  * Invariant: a log that fails says so itself.
  */

@@ -1,8 +1,8 @@
 /**
- * Work that comes again: a pause, a round, a pause. For the broker's housekeeping (retention, cleaner).
+ * Work that comes again: a pause, a round, a pause. For the broker's housekeeping (retention, cleaner, flushes).
  *
- * Invariants: one timer, armed when a round has ended, so that rounds never overlap. After `close` none begins; one that
- * runs asks `closed`.
+ * Invariants: one timer, armed when a round has ended, so that rounds never overlap. After `close` none begins; one
+ * that runs asks `closed`.
  */
 import type { Host, TimerId } from '../host/host.ts'
 

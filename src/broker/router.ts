@@ -2,9 +2,10 @@
  * Between the connections and the handlers: reads a request's header and body, finds its handler, writes the answer.
  *
  * Invariants: every delivered request is answered, counted as answered, or its connection is closed, exactly once; its
- * frame goes back when the handler has returned, unless the answer carried it. A malformed request, an unknown API key and
- * an unsupported version close the connection, as Kafka does, except that ApiVersions of an unknown version is answered in
- * version 0 with UNSUPPORTED_VERSION. A handler that throws fails its own request alone, with UNKNOWN_SERVER_ERROR.
+ * frame goes back when the handler has returned, unless the answer carried it. A malformed request, an unknown API
+ * key and an unsupported version close the connection, as Kafka does, except that ApiVersions of an unknown
+ * version is answered in version 0 with UNSUPPORTED_VERSION. A handler that throws fails its own request alone,
+ * with UNKNOWN_SERVER_ERROR.
  */
 import { assert } from '../base/assert.ts'
 import type { Logger } from '../base/logger.ts'

@@ -1,4 +1,7 @@
-/** Whether this cluster has consumer groups (KIP-848): `group.version` is finalised and the protocol is not switched off. */
+/**
+ * Whether this cluster has consumer groups (KIP-848): `group.version` is finalised and the
+ * protocol is not switched off.
+ */
 import { GROUP_VERSION } from '../metadata/features.ts'
 import type { BrokerPorts } from './context.ts'
 

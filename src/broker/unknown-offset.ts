@@ -1,8 +1,8 @@
 /**
  * The offset that stands in an answer written before its append, and where it stands.
  *
- * Invariants: no log reaches the offset, and its first byte (0) is in no name, so that it is found where it was put: the
- * search begins at the end, behind which only numbers of known size and empty lists follow in a successful answer.
+ * Invariants: no log reaches the offset, and its first byte (0) is in no name, so that it is found where it was put:
+ * the search begins at the end, behind which only numbers of known size and empty lists follow in a successful answer.
  */
 import { assert } from '../base/assert.ts'
 

@@ -1,8 +1,8 @@
 /**
  * What a loader gets of the bytes that a read brought: whole batches, inflated.
  *
- * Invariants: nothing is allocated from a length that a batch claims; an inflated batch keeps its header but for its length
- * and codec, so its checksum is that of the compressed one. Used by `partition-writer.ts`.
+ * Invariants: nothing is allocated from a length that a batch claims; an inflated batch keeps its header but for its
+ * length and codec, so its checksum is that of the compressed one. Used by `partition-writer.ts`.
  */
 import { decompress } from '../native/pure.ts'
 import { Attribute, BATCH_HEADER_BYTES, BATCH_LOG_OVERHEAD, BatchView, Compression, Field } from '../records/batch.ts'

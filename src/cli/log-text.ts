@@ -1,6 +1,8 @@
 /** The lines of an inspection as texts for people. Pure. */
 
-/** A JSON line; `native/engine/src/inspect/report.rs` says which fields each type has. An int64 beyond 2^53 is a string. */
+/**
+ * A JSON line; `native/engine/src/inspect/report.rs` says which fields each type has. An int64 beyond 2^53 is a string.
+ */
 export type LogLine = { readonly file: string } & (
   | { readonly type: 'locked'; readonly root: string; readonly process?: number }
   | { readonly type: 'file'; readonly bytes: number }

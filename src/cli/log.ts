@@ -1,8 +1,8 @@
 /**
  * `odradek log dump | verify | repair`: looks into log directories, partition folders and files while no broker runs.
  *
- * Invariants: results go to stdout, lines for people or the engine's own JSON lines; what was in the way goes to stderr.
- * Only `repair --yes` writes to what it looks at. Memory is a chunk of lines, however large the files are.
+ * Invariants: results go to stdout, lines for people or the engine's own JSON lines; what was in the way goes to
+ * stderr. Only `repair --yes` writes to what it looks at. Memory is a chunk of lines, however large the files are.
  */
 import { writeSync } from 'node:fs'
 import { resolve } from 'node:path'

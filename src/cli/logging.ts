@@ -1,7 +1,8 @@
 /**
  * The command's log: to stderr, by level; lines for people on a terminal, JSON (pino's) anywhere else.
  *
- * Invariants: writes are synchronous, so nothing is lost when the process ends; results never go here, they go to stdout.
+ * Invariants: writes are synchronous, so nothing is lost when the process ends; results never go
+ * here, they go to stdout.
  */
 import { writeSync } from 'node:fs'
 import { pino } from 'pino'

@@ -1,9 +1,9 @@
 /**
  * `odradek serve`: starts a broker in this process, says so in one line, and ends with it.
  *
- * Invariants: resolves with the exit code once everything is closed; the first signal stops cleanly, a second one ends the
- * process at once. A start that fails closes what it opened and says what to do;
- * an empty data folder may have been formatted by then.
+ * Invariants: resolves with the exit code once everything is closed; the first signal stops cleanly, a second one
+ * ends the process at once. A start that fails closes what it opened and says what to do; an empty data folder may
+ * have been formatted by then.
  */
 import { writeSync } from 'node:fs'
 import type { Logger } from '../base/logger.ts'

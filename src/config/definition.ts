@@ -87,7 +87,9 @@ export function parseTable(table: string, columns: 'broker' | 'topic'): ConfigDe
   return definitions
 }
 
-/** `allowed` in words, for error messages: 'at least 1', 'one of group, os'. Empty when any value of the type will do. */
+/**
+ * `allowed` in words, for error messages: 'at least 1', 'one of group, os'. Empty when any value of the type will do.
+ */
 export function describeAllowed(definition: ConfigDefinition): string {
   const { min, max, also, oneOf, nonEmpty, replicas } = definition.allowed
   if (replicas) return 'a list of partition:broker pairs, or *'

@@ -1,8 +1,8 @@
 /**
  * Configs as DescribeConfigs tells them: value, source, synonyms, documentation.
  *
- * Invariants: pure; which synonyms are told, and what source that makes, is Kafka's rule: those of the sources in order of
- * precedence, from the first that has the described key's own name. A password's value is never told.
+ * Invariants: pure; which synonyms are told, and what source that makes, is Kafka's rule: those of the sources in order
+ * of precedence, from the first that has the described key's own name. A password's value is never told.
  */
 import type { BrokerConfig, StaticConfigs } from './broker-config.ts'
 import type { ConfigDefinition, ConfigType } from './definition.ts'

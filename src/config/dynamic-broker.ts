@@ -1,8 +1,9 @@
 /**
  * Broker configs that are changed while brokers run: which can be, and which values.
  *
- * Invariants: pure. A key can be changed only if somebody in this broker listens to it: the defaults of topic configs, which
- * reach every log, and the few of `heard`. All others are read-only, whatever Kafka can do, and described as such.
+ * Invariants: pure. A key can be changed only if somebody in this broker listens to it: the defaults of
+ * topic configs, which reach every log, and the few of `heard`. All others are read-only, whatever Kafka can
+ * do, and described as such.
  */
 import type { BrokerConfig } from './broker-config.ts'
 import type { ConfigDefinition } from './definition.ts'

@@ -24,7 +24,9 @@ export type ParsedListeners =
   | { readonly ok: true; readonly listeners: readonly ListenerAddress[] }
   | { readonly ok: false; readonly entry: string; readonly mustBe: string }
 
-/** `CONTROLLER:PLAINTEXT,...` by upper-case name; undefined when an entry is not NAME:PROTOCOL with a known protocol. */
+/**
+ * `CONTROLLER:PLAINTEXT,...` by upper-case name; undefined when an entry is not NAME:PROTOCOL with a known protocol.
+ */
 export function parseProtocolMap(text: string): ReadonlyMap<string, SecurityProtocol> | undefined {
   const map = new Map<string, SecurityProtocol>()
   for (const entry of text.split(',')) {

@@ -1,9 +1,9 @@
 /**
  * From flags, environment and file to one checked `BrokerConfig`.
  *
- * Invariants: pure. Later layers win; below them lie the lines of the server.properties that Kafka ships, so that one node
- * runs by itself. A bad value, or one that would promise what this broker cannot keep (an authorizer, TLS, a second
- * voter), is a problem that stops the start; an unknown key is a warning.
+ * Invariants: pure. Later layers win; below them lie the lines of the server.properties that Kafka ships, so that one
+ * node runs by itself. A bad value, or one that would promise what this broker cannot keep (an authorizer, TLS, a
+ * second voter), is a problem that stops the start; an unknown key is a warning.
  */
 import { type BrokerConfig, brokerConfigOf } from './broker-config.ts'
 import { formatAddress, isWildcard, parseListeners, parseProtocolMap } from './listeners.ts'

@@ -1,8 +1,8 @@
 /**
  * Topic configs: checked when they are set, merged with the broker's defaults when a log is opened or configured.
  *
- * Invariants: pure. Names and values are refused for the reasons Kafka refuses them; every refusal is INVALID_CONFIG (40)
- * for whoever answers. A stored value that does not pass (another version wrote it) counts as not set.
+ * Invariants: pure. Names and values are refused for the reasons Kafka refuses them; every refusal is INVALID_CONFIG
+ * (40) for whoever answers. A stored value that does not pass (another version wrote it) counts as not set.
  */
 import type { BrokerConfig } from './broker-config.ts'
 import type { LogConfig } from './log-config.ts'

@@ -1,8 +1,9 @@
 /**
  * From a config value's text to what the broker works with, by Kafka's rules.
  *
- * Invariants: pure; a bad value is an answer, never a throw, and found in time that grows with its length, not its square:
- * clients send them. An integer of 64 bits becomes a number, saturated at ±(2^53-1); its canonical text keeps all digits.
+ * Invariants: pure; a bad value is an answer, never a throw, and found in time that grows with its length,
+ * not its square: clients send them. An integer of 64 bits becomes a number, saturated at ±(2^53-1); its
+ * canonical text keeps all digits.
  */
 import { type ConfigDefinition, describeAllowed } from './definition.ts'
 

@@ -1,4 +1,6 @@
-/** AllocateProducerIds (67): gives a broker the next block of producer ids, so that each id is given once in a cluster. */
+/**
+ * AllocateProducerIds (67): gives a broker the next block of producer ids, so that each id is given once in a cluster.
+ */
 import type {
   AllocateProducerIdsRequest,
   AllocateProducerIdsResponseInput,

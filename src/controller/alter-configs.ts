@@ -1,10 +1,10 @@
 /**
- * IncrementalAlterConfigs (44) and AlterConfigs (33): configs of topics, brokers, groups and client metrics subscriptions,
- * each resource for itself: all of its changes are made, or none.
+ * IncrementalAlterConfigs (44) and AlterConfigs (33): configs of topics, brokers, groups and client metrics
+ * subscriptions, each resource for itself: all of its changes are made, or none.
  *
- * Order of checks as in Kafka: the operation on each key, what the feature for eligible leader replicas forbids, the length
- * of values, then all configs of the resource as they would be, and last whether it exists. Whether a broker listens to a
- * key is for that broker to say, before it hands a request on.
+ * Order of checks as in Kafka: the operation on each key, what the feature for eligible leader replicas forbids, the
+ * length of values, then all configs of the resource as they would be, and last whether it exists. Whether a broker
+ * listens to a key is for that broker to say, before it hands a request on.
  */
 import { validateClientMetricsConfigs } from '../config/client-metrics-config.ts'
 import { editConfig } from '../config/edit.ts'

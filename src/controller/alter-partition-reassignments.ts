@@ -1,9 +1,9 @@
 /**
- * AlterPartitionReassignments (45): gives partitions other replicas, each for itself. Where the replicas that stay are in
- * sync it is done at once; else it is under way until those that come are.
+ * AlterPartitionReassignments (45): gives partitions other replicas, each for itself. Where the replicas that stay are
+ * in sync it is done at once; else it is under way until those that come are.
  *
- * Order of checks as in Kafka: topic, partition; then the brokers, then the number of replicas; or whether there is a change
- * that could be taken back.
+ * Order of checks as in Kafka: topic, partition; then the brokers, then the number of replicas; or whether there is a
+ * change that could be taken back.
  */
 import { topicValue } from '../config/topic-config.ts'
 import type { PartitionImage, TopicImage } from '../metadata/image.ts'

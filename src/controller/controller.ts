@@ -1,10 +1,10 @@
 /**
  * The controller: operations one after the other, each deciding from what all earlier ones will have made true.
  *
- * Invariants: only `replayRecords` changes the state, before the append is known to succeed; an answer leaves when the high
- * watermark passes its records (or, without records, those that were open when it was made), never earlier. A refused
- * append takes the state back to before it and fails it and everything after it. Nothing here waits: outcomes come by
- * `committed`, `rejected` and `stopped`, whoever drives raft calls them.
+ * Invariants: only `replayRecords` changes the state, before the append is known to succeed; an answer leaves when the
+ * high watermark passes its records (or, without records, those that were open when it was made), never earlier. A
+ * refused append takes the state back to before it and fails it and everything after it. Nothing here waits: outcomes
+ * come by `committed`, `rejected` and `stopped`, whoever drives raft calls them.
  */
 import type { Logger } from '../base/logger.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'

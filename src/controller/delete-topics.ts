@@ -1,6 +1,6 @@
 /**
- * DeleteTopics (20): removes topics by name or, from version 6, by id. A topic named twice, or once by name and once by id,
- * is refused altogether.
+ * DeleteTopics (20): removes topics by name or, from version 6, by id. A topic named twice, or once by name and once by
+ * id, is refused altogether.
  */
 import { ZERO_UUID } from '../base/uuid.ts'
 import type { NewRecord } from '../metadata/records.ts'

@@ -1,10 +1,10 @@
 /**
  * Which cluster the log directories belong to; and formatting those that belong to none yet, as `kafka-storage format
- * --standalone` does: bootstrap.checkpoint, in the first directory a checkpoint that names this node as the only voter, and
- * last of all meta.properties.
+ * --standalone` does: bootstrap.checkpoint, in the first directory a checkpoint that names this node as the only voter,
+ * and last of all meta.properties.
  *
- * Invariants: a directory that has meta.properties is never formatted again. Nothing is formatted before every file that
- * exists was found to agree.
+ * Invariants: a directory that has meta.properties is never formatted again. Nothing is formatted before every file
+ * that exists was found to agree.
  */
 import { isUuid, randomUuid } from '../base/uuid.ts'
 import type { Host } from '../host/host.ts'

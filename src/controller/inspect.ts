@@ -1,6 +1,6 @@
 /**
- * Whether this release can go on with what the directories hold, found out before anything in them is changed: a refusal
- * leaves them to the release that wrote them.
+ * Whether this release can go on with what the directories hold, found out before anything in them is changed: a
+ * refusal leaves them to the release that wrote them.
  *
  * Invariants: reads only. What it lets pass, `start.ts` can load; what it refuses, its message names by file and value.
  */
@@ -75,8 +75,8 @@ interface Twice {
 }
 
 /**
- * No directory has partitions without the metadata log. Two topics may have had one name, one after the other: while the
- * directory of the first was offline, the second came to lie in another.
+ * No directory has partitions without the metadata log. Two topics may have had one name, one after the other: while
+ * the directory of the first was offline, the second came to lie in another.
  * @returns the partitions that lie in two
  */
 async function checkFolders(directories: readonly LogDirectory[], identity: Identity): Promise<Twice[]> {
@@ -110,7 +110,10 @@ async function checkFolders(directories: readonly LogDirectory[], identity: Iden
   )
 }
 
-/** A partition may lie in two directories after a move that broke off at its end: the metadata names the one that counts. */
+/**
+ * A partition may lie in two directories after a move that broke off at its end: the metadata
+ * names the one that counts.
+ */
 function checkTwice(twice: readonly Twice[], image: MetadataImage, identity: Identity, nodeId: number): void {
   for (const { folder, directories } of twice) {
     const dash = folder.lastIndexOf('-')

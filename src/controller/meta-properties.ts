@@ -1,8 +1,8 @@
 /**
  * The file meta.properties of a log directory: to which cluster and node it belongs.
  *
- * Invariants: written last when a directory is formatted, so a directory that has it is formatted whole. Kafka reads and
- * writes the same file.
+ * Invariants: written last when a directory is formatted, so a directory that has it is formatted whole. Kafka reads
+ * and writes the same file.
  */
 import { parseProperties } from '../config/properties.ts'
 import { MetadataError } from '../metadata/records.ts'

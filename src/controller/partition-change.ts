@@ -1,10 +1,10 @@
 /**
- * Who leads a partition and which replicas are in sync, after something has changed: the record that says so. A change of
- * its replicas that was under way is completed with it, as soon as those that come are in sync.
+ * Who leads a partition and which replicas are in sync, after something has changed: the record that says so. A change
+ * of its replicas that was under way is completed with it, as soon as those that come are in sync.
  *
- * The rules are Kafka's, those of eligible leader replicas (ELR) among them: below min.insync.replicas, a replica that left
- * the ISR properly stays eligible; the last leader is remembered when none is left, and may be elected again, though
- * marked as recovering, if all replicas lost their claim by an unclean stop.
+ * The rules are Kafka's, those of eligible leader replicas (ELR) among them: below min.insync.replicas, a replica that
+ * left the ISR properly stays eligible; the last leader is remembered when none is left, and may be elected again,
+ * though marked as recovering, if all replicas lost their claim by an unclean stop.
  */
 import type { PartitionImage } from '../metadata/image.ts'
 import { LeaderRecoveryState, NO_LEADER } from '../metadata/image.ts'

@@ -1,9 +1,9 @@
 /**
- * BrokerRegistration (62): a broker process tells who it is, where it listens, what it supports and which directories it
- * has. It gets its broker epoch: the offset at which its records begin.
+ * BrokerRegistration (62): a broker process tells who it is, where it listens, what it supports and which directories
+ * it has. It gets its broker epoch: the offset at which its records begin.
  *
- * Order of checks as in Kafka. A new incarnation first cleans up after the old one: cleanly, as if it had been fenced, or,
- * when it does not present the stored broker epoch, by taking its replicas out of ISR and ELR.
+ * Order of checks as in Kafka. A new incarnation first cleans up after the old one: cleanly, as if it had been fenced,
+ * or, when it does not present the stored broker epoch, by taking its replicas out of ISR and ELR.
  */
 
 import { KRAFT_VERSION, METADATA_VERSION } from '../metadata/features.ts'

@@ -2,8 +2,8 @@
  * Decides when a snapshot of the metadata is due and has it stored: after so many bytes of records, or when something
  * changed and the last one is old. An idle node writes none.
  *
- * Invariants: one at a time; one that cannot be stored is reported and tried again when the next is due: the log still has
- * everything.
+ * Invariants: one at a time; one that cannot be stored is reported and tried again when the next is due: the
+ * log still has everything.
  */
 import type { Logger } from '../base/logger.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'

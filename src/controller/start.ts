@@ -1,8 +1,9 @@
 /**
  * Starts the metadata of a node that is its own controller: directories, raft, controller, loader.
  *
- * Invariants: nothing is written before every file that exists was read and found to agree; when `startMetadata` resolves,
- * the tenure's own records are committed and the image shows them. A failing metadata log is told once, by `onFailed`.
+ * Invariants: nothing is written before every file that exists was read and found to agree; when
+ * `startMetadata` resolves, the tenure's own records are committed and the image shows them. A failing metadata
+ * log is told once, by `onFailed`.
  */
 import type { Logger } from '../base/logger.ts'
 import { randomUuid } from '../base/uuid.ts'

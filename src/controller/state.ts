@@ -1,8 +1,8 @@
 /**
  * What the controller decides from: the image after everything it has proposed, and two indexes that the image lacks.
  *
- * Invariants: immutable; changed only by replaying records, so a state after the log's first n records is the same whoever
- * computes it, and going back is keeping the old one.
+ * Invariants: immutable; changed only by replaying records, so a state after the log's first n records is the same
+ * whoever computes it, and going back is keeping the old one.
  */
 import { PersistentMap } from '../base/persistent-map.ts'
 import { MetadataDelta } from '../metadata/delta.ts'

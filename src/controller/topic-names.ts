@@ -19,8 +19,8 @@ export function topicNameProblem(name: string): string | undefined {
 }
 
 /**
- * Metric names write '.' as '_', so names that differ only there collide: the form that they share. undefined for a name
- * with neither.
+ * Metric names write '.' as '_', so names that differ only there collide: the form that they share. undefined
+ * for a name with neither.
  */
 export function collisionKey(name: string): string | undefined {
   return /[._]/.test(name) ? name.replaceAll('.', '_') : undefined

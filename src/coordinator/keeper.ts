@@ -1,10 +1,10 @@
 /**
- * Keeps the shard of one partition through its life: loads it when this broker is elected, runs its operations while it is
- * active, unloads it when the leadership is gone.
+ * Keeps the shard of one partition through its life: loads it when this broker is elected, runs its operations while it
+ * is active, unloads it when the leadership is gone.
  *
- * Invariants: a shard that is loaded anew is a new shard with a new timeline; nothing of an earlier one is heard any more. A
- * load that failed is a state, in which operations are refused; a failure that may pass (the log could not be read) is tried
- * again, one that won't (a malformed record) waits for the next election.
+ * Invariants: a shard that is loaded anew is a new shard with a new timeline; nothing of an earlier one is heard any
+ * more. A load that failed is a state, in which operations are refused; a failure that may pass (the log could not be
+ * read) is tried again, one that won't (a malformed record) waits for the next election.
  */
 import { assert } from '../base/assert.ts'
 import type { Logger } from '../base/logger.ts'

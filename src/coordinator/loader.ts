@@ -2,8 +2,9 @@
  * Loading: the records of a partition's log, replayed into a fresh shard.
  *
  * Invariants: the same `replay` as for live records, in log order. A kind of record that this release does not know is
- * passed over; a record that is malformed, or that can't be replayed, fails the load. The thread is given back every few
- * milliseconds, so that the broker goes on serving. What is loaded can't be taken back: the timeline is emptied on the way.
+ * passed over; a record that is malformed, or that can't be replayed, fails the load. The thread is given
+ * back every few milliseconds, so that the broker goes on serving. What is loaded can't be taken back: the
+ * timeline is emptied on the way.
  */
 import type { Host } from '../host/host.ts'
 import type { BatchView } from '../records/batch.ts'

@@ -1,6 +1,6 @@
 /**
- * What a client is told when an operation of a coordinator fails: codes of the log below are none of its business, and it
- * acts on those that say whether to look for the coordinator again, to wait, or to give up.
+ * What a client is told when an operation of a coordinator fails: codes of the log below are none of its business, and
+ * it acts on those that say whether to look for the coordinator again, to wait, or to give up.
  */
 import type { Logger } from '../base/logger.ts'
 import { clientErrorCode, LogErrorCode } from '../log/log-errors.ts'
@@ -15,7 +15,8 @@ export interface OperationError {
 }
 
 const told = new Map<KafkaErrorCode, KafkaErrorCode>([
-  // Older clients don't know how to try again after this one; after the other they do, without looking for the coordinator.
+  // Older clients don't know how to try again after this one; after the other they do, without
+  // looking for the coordinator.
   [ErrorCode.NETWORK_EXCEPTION, ErrorCode.COORDINATOR_LOAD_IN_PROGRESS],
   [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.COORDINATOR_NOT_AVAILABLE],
   [ErrorCode.NOT_ENOUGH_REPLICAS, ErrorCode.COORDINATOR_NOT_AVAILABLE],

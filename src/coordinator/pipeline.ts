@@ -1,12 +1,13 @@
 /**
- * Between a shard's state and its log, for one leadership: replays records at the offsets that it predicts, gathers them into
- * batches, appends these, and answers when the high watermark has passed.
+ * Between a shard's state and its log, for one leadership: replays records at the offsets that it predicts, gathers
+ * them into batches, appends these, and answers when the high watermark has passed.
  *
- * Invariants: batches are appended in the order of their offsets, several at a time, and each remembers the place of the
- * timeline before its first record. When one is refused, the timeline goes back to that place, and it fails with all behind
- * it, the open one too; what was already on its way then is not listened to any more (the log refuses it, since it expected
- * another end). Whoever looked at state that is not committed waits for the newest batch there was. Records that can't be
- * appended are refused before any of their operation is replayed. State is in order before anybody is told anything.
+ * Invariants: batches are appended in the order of their offsets, several at a time, and each remembers the place of
+ * the timeline before its first record. When one is refused, the timeline goes back to that place, and it fails with
+ * all behind it, the open one too; what was already on its way then is not listened to any more (the log refuses it,
+ * since it expected another end). Whoever looked at state that is not committed waits for the newest batch there was.
+ * Records that can't be appended are refused before any of their operation is replayed. State is in order before
+ * anybody is told anything.
  */
 import type { Logger } from '../base/logger.ts'
 import type { Host, TimerId } from '../host/host.ts'
@@ -113,9 +114,9 @@ export class Pipeline<R> {
   }
 
   /**
-   * Replays and appends the records of an operation that began at `mark`, and keeps `waiting` until they are committed (with
-   * no records: until all that it may have seen is; at once if that is so already). A record that can't be replayed fails
-   * the open batch, `waiting` with it; what is already on its way stays.
+   * Replays and appends the records of an operation that began at `mark`, and keeps `waiting` until they are committed
+   * (with no records: until all that it may have seen is; at once if that is so already). A record that can't be
+   * replayed fails the open batch, `waiting` with it; what is already on its way stays.
    */
   append(mark: Mark, outcome: Outcome<R, unknown>, serialized: readonly RecordBytes[], waiting: Waiting): void {
     if (serialized.length > 0) {
@@ -227,7 +228,10 @@ export class Pipeline<R> {
     this.#commit()
   }
 
-  /** Answers what is written and below the high watermark: being below it is not enough, for others may have written there. */
+  /**
+   * Answers what is written and below the high watermark: being below it is not enough, for
+   * others may have written there.
+   */
   #commit(): void {
     let passed = 0
     for (const { ticket, end } of this.#inFlight) {

@@ -1,10 +1,11 @@
 /**
  * How a coordinator reaches the log of one partition of its topic: queued appends with a predicted offset, and the bulk
- * read of a load; and how it finds out that nobody waits to be heard. Types only; `broker/partition-writer.ts` is the one over the engine, tests have one in memory.
+ * read of a load; and how it finds out that nobody waits to be heard. Types only; `broker/partition-writer.ts` is the
+ * one over the engine, tests have one in memory.
  *
- * Invariants: appends of one tenure are carried out in call order; an append whose `expectedBase` is not the log's end is
- * refused (OFFSET_MISMATCH, internal) and changes nothing. Listener calls never happen inside the call that caused them.
- * After `onLost` nothing more is heard of that tenure.
+ * Invariants: appends of one tenure are carried out in call order; an append whose `expectedBase` is not the log's end
+ * is refused (OFFSET_MISMATCH, internal) and changes nothing. Listener calls never happen inside the call that caused
+ * them. After `onLost` nothing more is heard of that tenure.
  */
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 
@@ -35,9 +36,9 @@ export interface PartitionWriter {
   /** Where the next append goes, and what is readable. */
   marks(partition: number): { readonly logStart: number; readonly end: number; readonly highWatermark: number }
   /**
-   * Reads everything below the log's end as it is now. `onBatches` gets whole record batches, inflated, one run of bytes
-   * at a time, which it may keep; it may return a promise to be waited for.
-   * Resolves to the end that was reached; rejects with a `Refusal`.
+   * Reads everything below the log's end as it is now. `onBatches` gets whole record batches, inflated, one run of
+   * bytes at a time, which it may keep; it may return a promise to be waited for. Resolves to the end that was reached;
+   * rejects with a `Refusal`.
    */
   load(partition: number, leaderEpoch: number, onBatches: (bytes: Uint8Array) => void | Promise<void>): Promise<number>
 }

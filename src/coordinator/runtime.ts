@@ -1,9 +1,10 @@
 /**
  * The runtime of a coordinator: one shard for each partition of its topic that this broker leads.
  *
- * Invariants: operations of one shard run one after the other, in call order, and their answers leave in that order, each
- * when everything that it may have seen is committed. `writeTo` is the primitive: it promises nothing and costs the least.
- * Codes of refused appends are passed on as they are; what a client is told of them is `operation-error.ts`'s.
+ * Invariants: operations of one shard run one after the other, in call order, and their answers leave in that
+ * order, each when everything that it may have seen is committed. `writeTo` is the primitive: it promises
+ * nothing and costs the least. Codes of refused appends are passed on as they are; what a client is told of them
+ * is `operation-error.ts`'s.
  */
 import type { MetadataDelta } from '../metadata/delta.ts'
 import type { MetadataImage } from '../metadata/image.ts'
@@ -32,7 +33,9 @@ export class CoordinatorRuntime<S extends CoordinatorShard<R>, R> {
 
   // Leadership.
 
-  /** This broker leads `partition` since `leaderEpoch`: it is loaded (again). News older than what is known is ignored. */
+  /**
+   * This broker leads `partition` since `leaderEpoch`: it is loaded (again). News older than what is known is ignored.
+   */
   elected(partition: number, leaderEpoch: number): void {
     if (this.#closed) return
     let keeper = this.#keepers.get(partition)
@@ -77,9 +80,9 @@ export class CoordinatorRuntime<S extends CoordinatorShard<R>, R> {
   // Operations.
 
   /**
-   * Runs `operation` in the shard of `partition`, at once. `answer` is told its response when its records are committed, or
-   * a `Refusal`: NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, the operation's own, REQUEST_TIMED_OUT after `timeoutMs` (the
-   * records may still be written then), or the code of the append that took it down.
+   * Runs `operation` in the shard of `partition`, at once. `answer` is told its response when its records are
+   * committed, or a `Refusal`: NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, the operation's own, REQUEST_TIMED_OUT
+   * after `timeoutMs` (the records may still be written then), or the code of the append that took it down.
    */
   writeTo<T>(
     partition: number,
@@ -99,8 +102,8 @@ export class CoordinatorRuntime<S extends CoordinatorShard<R>, R> {
   }
 
   /**
-   * Reads the state as it stands; the answer waits until that is committed. When it is taken back instead, the read runs
-   * again. Rejects with a `Refusal`.
+   * Reads the state as it stands; the answer waits until that is committed. When it is taken back instead, the read
+   * runs again. Rejects with a `Refusal`.
    */
   read<T>(partition: number, name: string, operation: (shard: S) => T): Promise<T> {
     return new Promise((answer, refuse) => {

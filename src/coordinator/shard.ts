@@ -1,14 +1,14 @@
 /**
  * The contract between a coordinator's state machine and the runtime that keeps it: types, and the refusal.
  *
- * A shard is one partition of a coordinator topic: all state of the keys that hash to it. Its operations look at the state
- * (uncommitted changes included) and return records and an answer; only `replay` changes state that must survive, and the
- * runtime calls it for each record of an operation at once, before the append, and again for each record of the log when
- * the shard is loaded. The answer leaves when the high watermark has passed the records. If the append is refused, the
- * timeline goes back to where it was before, and everything that came after it fails too.
+ * A shard is one partition of a coordinator topic: all state of the keys that hash to it. Its operations look at the
+ * state (uncommitted changes included) and return records and an answer; only `replay` changes state that must survive,
+ * and the runtime calls it for each record of an operation at once, before the append, and again for each record of the
+ * log when the shard is loaded. The answer leaves when the high watermark has passed the records. If the append is
+ * refused, the timeline goes back to where it was before, and everything that came after it fails too.
  *
- * Soft state (timers, members who wait for a rebalance, cached computations) may live outside the timeline; an operation
- * that touches it must be right whether or not its records are written: `settled` tells it which.
+ * Soft state (timers, members who wait for a rebalance, cached computations) may live outside the timeline; an
+ * operation that touches it must be right whether or not its records are written: `settled` tells it which.
  */
 import type { MetadataDelta } from '../metadata/delta.ts'
 import type { MetadataImage } from '../metadata/image.ts'
@@ -25,7 +25,9 @@ export interface RecordBytes {
 /** Between a shard's records and their bytes. */
 export interface RecordSerde<Record> {
   serialize(record: Record): RecordBytes
-  /** undefined: a kind of record that this release does not know, and passes over. @throws when the bytes are malformed. */
+  /**
+   * undefined: a kind of record that this release does not know, and passes over. @throws when the bytes are malformed.
+   */
   deserialize(bytes: RecordBytes): Record | undefined
 }
 
@@ -36,8 +38,8 @@ export interface Outcome<Record, Response> {
   /** All in one batch, or refused as a whole before any is replayed. Absent: false. */
   readonly atomic?: boolean
   /**
-   * Called once: with 0 when the records are committed (before the answer leaves), with Kafka's code when they are not and
-   * never will be, and the timeline has been reverted.
+   * Called once: with 0 when the records are committed (before the answer leaves), with Kafka's code when they are not
+   * and never will be, and the timeline has been reverted.
    */
   readonly settled?: (code: KafkaErrorCode) => void
 }
@@ -57,7 +59,10 @@ export interface CoordinatorShard<Record> {
   replayEndTransactionMarker(producerId: bigint, producerEpoch: number, committed: boolean): void
   /** Every record of the log was replayed; from now on operations come. Timers are started here. */
   onLoaded(image: MetadataImage): void
-  /** The end: leadership is gone or the broker stops. Timers are cancelled by the runtime; waiting answers are the shard's. */
+  /**
+   * The end: leadership is gone or the broker stops. Timers are cancelled by the runtime; waiting
+   * answers are the shard's.
+   */
   onUnloaded(): void
   onMetadata(delta: MetadataDelta, image: MetadataImage): void
 }
@@ -72,8 +77,8 @@ export interface ShardContext<Record> {
 }
 
 /**
- * Timers of one shard, by key. A timer that comes due is not acted on before the requests that have arrived by then were
- * handled; then its operation runs as a write. One that was cancelled or replaced meanwhile never runs.
+ * Timers of one shard, by key. A timer that comes due is not acted on before the requests that have arrived by then
+ * were handled; then its operation runs as a write. One that was cancelled or replaced meanwhile never runs.
  */
 export interface CoordinatorTimers<Record> {
   /** Replaces the timer of that key. `retry`: an operation that fails is tried again after a pause (default: true). */
@@ -86,8 +91,8 @@ export interface CoordinatorTimers<Record> {
 }
 
 /**
- * An operation's "no": Kafka's code, and a message where the API has room for one. Operations throw it; the runtime and the
- * handlers turn it into the answer. Nothing is changed by an operation that throws.
+ * An operation's "no": Kafka's code, and a message where the API has room for one. Operations throw it; the runtime and
+ * the handlers turn it into the answer. Nothing is changed by an operation that throws.
  */
 export class Refusal extends Error {
   readonly code: KafkaErrorCode

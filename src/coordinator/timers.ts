@@ -1,14 +1,14 @@
 /**
  * Timers of one shard, by key.
  *
- * Invariants: a timer that is cancelled or replaced never runs, whatever it was waiting for. One that is due acts only after
- * the requests that had arrived were handled (`ListenFirst`), and when the thread or the process was held up around its time,
- * a second after that: a client whose requests could not be read, or who was held up itself, speaks first.
- * Putting a timer off, as each heartbeat does with its member's, costs a store: the host's timer fires at the old time and is
- * set again.
+ * Invariants: a timer that is cancelled or replaced never runs, whatever it was waiting for. One that is due acts only
+ * after the requests that had arrived were handled (`ListenFirst`), and when the thread or the process was held up
+ * around its time, a second after that: a client whose requests could not be read, or who was held up itself, speaks
+ * first. Putting a timer off, as each heartbeat does with its member's, costs a store: the host's timer fires at the
+ * old time and is set again.
  *
- * How a hold-up is seen: a timer of more than a second wakes half a second ahead of its time, for nothing but to find out
- * whether it is late. If it is not, whoever had to speak has had all of the time but the last half second.
+ * How a hold-up is seen: a timer of more than a second wakes half a second ahead of its time, for nothing but to find
+ * out whether it is late. If it is not, whoever had to speak has had all of the time but the last half second.
  */
 import type { Clock, TimerId, Timers } from '../host/host.ts'
 import type { ListenFirst } from './ports.ts'
@@ -25,8 +25,8 @@ export interface ShardTimersOptions<R> {
   readonly timers: Timers
   readonly listenFirst: ListenFirst
   /**
-   * Runs an operation as a write. `failed` is called once if it comes to nothing: `mayRetry` false when the shard is gone.
-   * Never calls it after the write was committed.
+   * Runs an operation as a write. `failed` is called once if it comes to nothing: `mayRetry` false when the shard is
+   * gone. Never calls it after the write was committed.
    */
   readonly write: (
     name: string,

@@ -1,8 +1,8 @@
 /**
  * Who waits for what it saw to be committed: an operation with its answer, or a read.
  *
- * Invariants: each is told once how it ended, `committed` or `reverted`; the answer leaves at most once, and `settled` of an
- * outcome is called exactly once, however the answer fared. What they call may begin new operations.
+ * Invariants: each is told once how it ended, `committed` or `reverted`; the answer leaves at most once, and `settled`
+ * of an outcome is called exactly once, however the answer fared. What they call may begin new operations.
  */
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'

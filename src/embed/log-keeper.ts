@@ -1,10 +1,10 @@
 /**
- * What comes due with time in an open log: retention, recovery points, compaction. The thread that owns the log looks after
- * it; what takes long is done in the background.
+ * What comes due with time in an open log: retention, recovery points, compaction. The thread that owns the log looks
+ * after it; what takes long is done in the background.
  *
- * Invariants: retention and recovery points are seen to at once, and then again every five minutes. One pass of compaction
- * at a time; a log that can't be read is left alone until it is opened anew, which is told once. Nothing here keeps the
- * process alive.
+ * Invariants: retention and recovery points are seen to at once, and then again every five minutes. One pass
+ * of compaction at a time; a log that can't be read is left alone until it is opened anew, which is told once.
+ * Nothing here keeps the process alive.
  */
 import type { Host, TimerId } from '../host/host.ts'
 import type { CleanOptions } from '../log/log.ts'

@@ -20,15 +20,15 @@ export interface LogOptions {
    */
   dir: string
   /**
-   * Opens what is there to be read and changes nothing of it, not even after a crash: no lock is taken, and who writes may go
-   * on. It holds the records that were there when it was opened, whatever becomes of them meanwhile.
+   * Opens what is there to be read and changes nothing of it, not even after a crash: no lock is taken, and who writes
+   * may go on. It holds the records that were there when it was opened, whatever becomes of them meanwhile.
    */
   readOnly?: boolean
   /** Kafka's topic settings by Kafka's names. For reading alone they mean nothing. */
   config?: Record<string, string | number | boolean>
   /**
-   * pino's shape; hears what no call can tell of, as that compaction has met damage and goes no further. Default: warnings and
-   * errors to the console; false: nothing.
+   * pino's shape; hears what no call can tell of, as that compaction has met damage and goes no further. Default:
+   * warnings and errors to the console; false: nothing.
    */
   logger?: Logger | false
 }

@@ -1,8 +1,8 @@
 /**
  * Reads records out of a log that this thread owns: a chunk of whole batches at a time, compressed ones inflated.
  *
- * Invariants: a read sees everything appended before it. What `views` and a cursor give are views of the chunk, as long as
- * nobody asks for the next one. Control batches are passed over.
+ * Invariants: a read sees everything appended before it. What `views` and a cursor give are views of the chunk, as long
+ * as nobody asks for the next one. Control batches are passed over.
  */
 import { wholeBatches } from '../broker/whole-batches.ts'
 import { LogError, logErrorCode } from '../log/log-errors.ts'

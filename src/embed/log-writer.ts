@@ -2,8 +2,8 @@
  * Appends to a log that this thread owns: one call of the engine for each, and its offset is the answer.
  *
  * Invariants: what has its offset is in the log's file, whatever ends the process. Durable appends and flushes that are
- * asked for within one job of the event loop share one sync, and small values of durable appends one call: whoever looks at
- * the log in between, by `owned` or `end`, finds them there. Nothing is kept of the arrays that are passed.
+ * asked for within one job of the event loop share one sync, and small values of durable appends one call: whoever
+ * looks at the log in between, by `owned` or `end`, finds them there. Nothing is kept of the arrays that are passed.
  */
 import type { Host } from '../host/host.ts'
 import { LogError, logErrorCode } from '../log/log-errors.ts'

@@ -1,9 +1,9 @@
 /**
  * An open log, as `openLog` gives it: the calling thread owns it, and an append is one call of the engine.
  *
- * Invariants: `append` returns when the bytes are in the file (they survive the end of this process); `appendDurable` and
- * `flush` resolve when they are on disk. Arrays that are handed out are copies, but for a cursor's. An open log doesn't
- * keep the process alive; what it is asked to wait for does.
+ * Invariants: `append` returns when the bytes are in the file (they survive the end of this process); `appendDurable`
+ * and `flush` resolve when they are on disk. Arrays that are handed out are copies, but for a cursor's. An open log
+ * doesn't keep the process alive; what it is asked to wait for does.
  */
 import type { Logger } from '../base/logger.ts'
 import type { Host } from '../host/host.ts'
@@ -54,7 +54,9 @@ export interface Log extends AsyncDisposable, Iterable<LogRecord> {
   append(value: Bytes | null, options?: AppendOptions): number
   /** Writes records behind one another; returns the first one's offset. A value that is too large refuses them all. */
   appendMany(values: readonly (Bytes | null)[]): number
-  /** The same of values that lie in one array, one ending where `ends` says and the next beginning there: the fastest. */
+  /**
+   * The same of values that lie in one array, one ending where `ends` says and the next beginning there: the fastest.
+   */
   appendPacked(packed: Uint8Array, ends: Uint32Array): number
   /** Writes a record; resolves to its offset when it is on disk. All that wait share one flush of the disk. */
   appendDurable(value: Bytes | null, options?: AppendOptions & Wait): Promise<number>

@@ -2,7 +2,8 @@
  * `openLog`: the log engine alone. One folder in Kafka's format, no broker, no port.
  *
  * Invariants: a log has one holder: its parent directory is locked for this thread and shared by the logs that it opens
- * there; those that are opened to be read alone take no lock, and share nothing. What was opened is closed again when anything fails.
+ * there; those that are opened to be read alone take no lock, and share nothing. What was opened is closed
+ * again when anything fails.
  */
 import { silentLogger, warningLogger } from '../base/logger.ts'
 import { drawJitter } from '../config/topic-config.ts'
@@ -20,8 +21,8 @@ const directories = new Map<string, { readonly directory: EngineDirectory; logs:
 const optionNames = ['dir', 'readOnly', 'config', 'logger'] satisfies (keyof LogOptions)[]
 
 /**
- * @throws ConfigError for a bad setting or a folder name that is not NAME-NUMBER; StorageError when the parent directory
- * is locked or the log can't be read.
+ * @throws ConfigError for a bad setting or a folder name that is not NAME-NUMBER; StorageError when the parent
+ * directory is locked or the log can't be read.
  */
 export async function openLog(options: LogOptions): Promise<Log> {
   checkOptions('openLog', options, optionNames)

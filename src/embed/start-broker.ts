@@ -1,8 +1,8 @@
 /**
  * `startBroker`: a broker in this process, on disk or in memory.
  *
- * Invariants: resolves when clients may connect, rejects with everything closed again. It keeps the process alive until it
- * is closed or `unref` is called. Reads no file and no environment variable for its settings.
+ * Invariants: resolves when clients may connect, rejects with everything closed again. It keeps the process alive until
+ * it is closed or `unref` is called. Reads no file and no environment variable for its settings.
  */
 import type { Logger } from '../base/logger.ts'
 import { silentLogger, warningLogger } from '../base/logger.ts'
@@ -54,8 +54,8 @@ export interface Broker extends AsyncDisposable {
 }
 
 /**
- * @throws ConfigError for a setting that can't be used, StorageError for a directory that is locked or unreadable; a port
- * in use, another cluster's directory and the like reject with an error that says so.
+ * @throws ConfigError for a setting that can't be used, StorageError for a directory that is locked or unreadable; a
+ * port in use, another cluster's directory and the like reject with an error that says so.
  */
 export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
   checkOptions('startBroker', options, optionNames)

@@ -1,9 +1,9 @@
 /**
  * The ports through which everything above reaches time, chance, the event loop and the process. Types only.
  *
- * Invariants: no file outside `src/host/` calls Date.now, performance.now, Math.random, crypto, setTimeout, setImmediate,
- * queueMicrotask or process.on; a broker gets one `Host` and hands its parts down. Files are not here: broker data goes
- * through the engine's Vfs. Network is not here: sockets are the reactor's.
+ * Invariants: no file outside `src/host/` calls Date.now, performance.now, Math.random, crypto, setTimeout,
+ * setImmediate, queueMicrotask or process.on; a broker gets one `Host` and hands its parts down. Files are not here:
+ * broker data goes through the engine's Vfs. Network is not here: sockets are the reactor's.
  */
 
 export interface Clock {

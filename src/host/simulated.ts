@@ -1,6 +1,6 @@
 /**
- * A host whose time stands still until it is moved, whose chance has a seed, and whose loop turns when it is told to. For
- * tests and the simulator.
+ * A host whose time stands still until it is moved, whose chance has a seed, and whose loop turns when it is told to.
+ * For tests and the simulator.
  *
  * Invariants: the same seed and the same calls give the same run; timers fire in order, each at exactly its own time
  * unless the thread was held up; microtasks (the real ones) are run out between any two steps.

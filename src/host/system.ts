@@ -1,8 +1,9 @@
 /**
- * The host that the process runs on: Node, Bun or Deno. The three agree on everything used here, so there is one adapter.
+ * The host that the process runs on: Node, Bun or Deno. The three agree on everything used here,
+ * so there is one adapter.
  *
- * Invariants: one runtime timer is armed, for the first of all timers; none is when there are none. Timers don't keep the
- * process alive: whoever must not be interrupted holds the native runtime.
+ * Invariants: one runtime timer is armed, for the first of all timers; none is when there are none. Timers don't keep
+ * the process alive: whoever must not be interrupted holds the native runtime.
  */
 import process from 'node:process'
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'

@@ -1,7 +1,8 @@
 /**
  * Timers in the order in which they come due: a binary heap that can remove from its middle. Used by both hosts.
  *
- * Invariants: timers due at the same time fire in the order in which they were set; ids are never 0 and never used twice.
+ * Invariants: timers due at the same time fire in the order in which they were set; ids are
+ * never 0 and never used twice.
  */
 import type { TimerId } from './host.ts'
 

@@ -1,8 +1,8 @@
 /**
  * `LogDirectory` over the native engine: one entry of `log.dirs`, on disk or in memory.
  *
- * Invariants: opened (and locked) by `openEngineDirectory` and closed exactly once; a failed directory stays offline, every
- * log in it hears so, and every later command is refused.
+ * Invariants: opened (and locked) by `openEngineDirectory` and closed exactly once; a failed directory stays offline,
+ * every log in it hears so, and every later command is refused.
  */
 
 import { Code, EngineError } from '../native/engine-code.ts'
@@ -162,7 +162,8 @@ export class EngineDirectory implements LogDirectory, LogHome {
 }
 
 /**
- * Opens, and where it is missing creates, a directory of logs; takes its lock. Blocks the calling thread: only at start.
+ * Opens, and where it is missing creates, a directory of logs; takes its lock. Blocks the
+ * calling thread: only at start.
  * @throws LogError (LOCKED, KAFKA_STORAGE_ERROR), its text naming the path and the remedy.
  */
 export function openEngineDirectory(runtime: Runtime, path: string, disk: Disk): EngineDirectory {

@@ -1,10 +1,10 @@
 /**
- * `Log` over the native engine: passes commands on, turns completions into values of src/log, keeps the offsets that they
- * told. Made by `engine-directory.ts`.
+ * `Log` over the native engine: passes commands on, turns completions into values of src/log, keeps the offsets that
+ * they told. Made by `engine-directory.ts`.
  *
- * Invariants: `startOffset`, `endOffset` and `syncedEnd` change only in completions. After `close`, `delete` or a failed
- * directory every command still gets its answer, an error. There may be a hundred thousand of these, nearly all idle: one
- * object each, which is its own handle and its own sink, and shares the rest by its directory.
+ * Invariants: `startOffset`, `endOffset` and `syncedEnd` change only in completions. After `close`, `delete` or a
+ * failed directory every command still gets its answer, an error. There may be a hundred thousand of these, nearly all
+ * idle: one object each, which is its own handle and its own sink, and shares the rest by its directory.
  */
 
 import { assert } from '../base/assert.ts'

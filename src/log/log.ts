@@ -1,10 +1,10 @@
 /**
- * The face of one log and of the log directories, as every room above sees them. Types only; the implementation over the
- * native engine is `engine-log.ts`.
+ * The face of one log and of the log directories, as every room above sees them. Types only; the implementation over
+ * the native engine is `engine-log.ts`.
  *
- * Invariants: nobody above assigns or guesses an offset: it is learnt from a completion. Commands of one log are carried
- * out in call order; each listener call happens inside a drain of the native inbox, never inside the call that caused it.
- * An int64 is a number, saturated at 2^53-1.
+ * Invariants: nobody above assigns or guesses an offset: it is learnt from a completion. Commands of one log are
+ * carried out in call order; each listener call happens inside a drain of the native inbox, never inside the call that
+ * caused it. An int64 is a number, saturated at 2^53-1.
  */
 import type { LogConfig } from '../config/log-config.ts'
 import type { CleanOptions, DirectoryUse, PreparedAnswer } from '../native/types.ts'
@@ -220,8 +220,8 @@ export interface LogDirectory {
   /** Writes recovery-point, log-start and high-watermark checkpoints now. */
   checkpoint(): Promise<void>
   /**
-   * All logs closed: checkpoints, clean-shutdown file carrying `brokerEpoch` (when clean), lock released. A directory of
-   * which was only read stays as it was found.
+   * All logs closed: checkpoints, clean-shutdown file carrying `brokerEpoch` (when clean), lock released. A directory
+   * of which was only read stays as it was found.
    */
   close(options: { clean: boolean; brokerEpoch: number }): Promise<void>
   onFailed(listener: (code: KafkaErrorCode, text: string) => void): void

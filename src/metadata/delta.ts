@@ -1,9 +1,9 @@
 /**
  * Changes on top of an image: records are replayed one by one, then `apply` gives the next image.
  *
- * Invariants: the base is never touched. What a record means is decided here alone, for the log, for snapshots and for the
- * controller's own state. A record that does not fit what is there (a partition of an unknown topic, a change to another
- * epoch's registration) is a MetadataError: the log and its reader have parted. A delta is applied once.
+ * Invariants: the base is never touched. What a record means is decided here alone, for the log, for snapshots and for
+ * the controller's own state. A record that does not fit what is there (a partition of an unknown topic, a change to
+ * another epoch's registration) is a MetadataError: the log and its reader have parted. A delta is applied once.
  */
 import { PersistentMap } from '../base/persistent-map.ts'
 import type {

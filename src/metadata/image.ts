@@ -2,8 +2,8 @@
  * The metadata of the cluster at one offset of the metadata log: what Kafka calls a MetadataImage.
  *
  * Invariants: immutable, all of it; a newer image shares with an older one what did not change, so `===` on a topic, a
- * partition or a config map means "the same". Built only by `MetadataDelta.apply` (and `emptyImage`). `topicsByName` and
- * `topicsById` hold the same TopicImage objects. Partition n of a topic is at index n.
+ * partition or a config map means "the same". Built only by `MetadataDelta.apply` (and `emptyImage`). `topicsByName`
+ * and `topicsById` hold the same TopicImage objects. Partition n of a topic is at index n.
  */
 import { PersistentMap } from '../base/persistent-map.ts'
 import type { Endpoint, VersionRange } from './records.ts'
@@ -114,7 +114,10 @@ export interface MetadataImage {
   readonly controllers: ReadonlyMap<number, ControllerImage>
   readonly topicsByName: ReadonlyMap<string, TopicImage>
   readonly topicsById: ReadonlyMap<string, TopicImage>
-  /** By `configKey`: "topic:name", "broker:1", "broker:" (the cluster-wide default), "group:name", "client-metrics:name". */
+  /**
+   * By `configKey`: "topic:name", "broker:1", "broker:" (the cluster-wide default),
+   * "group:name", "client-metrics:name".
+   */
   readonly configs: ReadonlyMap<string, ReadonlyMap<string, string>>
   /** The first producer id that no block holds; -1 before the first block. */
   readonly nextProducerId: bigint

@@ -1,9 +1,9 @@
 /**
  * Turns committed batches into images, and tells publishers in order.
  *
- * Invariants: a publisher sees every change once, with the image before (`delta.base`) and after; images it is given only
- * grow in offset. Records of a metadata transaction are published together at its end, and never when it is aborted. A
- * record that cannot be read or does not fit stops the loader: a broker on half a log would answer wrongly.
+ * Invariants: a publisher sees every change once, with the image before (`delta.base`) and after; images it is given
+ * only grow in offset. Records of a metadata transaction are published together at its end, and never when it is
+ * aborted. A record that cannot be read or does not fit stops the loader: a broker on half a log would answer wrongly.
  */
 import type { Logger } from '../base/logger.ts'
 import type { CommittedBatch } from '../raft/driver.ts'

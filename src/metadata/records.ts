@@ -1,8 +1,9 @@
 /**
- * The records of the metadata log: their framing (frame version, API key, version, message), and reserved values in them.
+ * The records of the metadata log: their framing (frame version, API key, version, message), and
+ * reserved values in them.
  *
- * Invariants: a record whose key or version this release does not know is an error, never skipped: skipping it would make
- * another cluster of the same log. Framing is Kafka's, byte for byte.
+ * Invariants: a record whose key or version this release does not know is an error, never skipped: skipping it would
+ * make another cluster of the same log. Framing is Kafka's, byte for byte.
  */
 import { OdradekError } from '../base/errors.ts'
 import { readerFor, writerFor } from '../protocol/compile.ts'

@@ -1,6 +1,6 @@
 /**
- * One object for partitions that are alike: of the many in a cluster most say the same of replicas, ISR and leader, and a
- * broker with a hundred thousand of them keeps a handful of images. Used by `delta.ts` alone.
+ * One object for partitions that are alike: of the many in a cluster most say the same of replicas, ISR and leader, and
+ * a broker with a hundred thousand of them keeps a handful of images. Used by `delta.ts` alone.
  *
  * Invariant: what is handed out is never changed, so nobody can tell whether it is shared.
  */

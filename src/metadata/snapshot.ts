@@ -1,8 +1,8 @@
 /**
  * An image as records and back: what a snapshot of the metadata log holds.
  *
- * Invariants: replaying `imageRecords(image)` on the empty image gives an equal image. The metadata version comes first,
- * since it may bear on how later records are read.
+ * Invariants: replaying `imageRecords(image)` on the empty image gives an equal image. The metadata version comes
+ * first, since it may bear on how later records are read.
  */
 
 import type { SnapshotId } from '../raft/snapshot.ts'

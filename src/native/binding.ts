@@ -1,8 +1,8 @@
 /**
  * The addon's functions, as native/addon/src/calls.rs exports them. Types only; `index.ts` is the door to them.
  *
- * Invariants: `runtime` is a number that `openRuntime` gave to this environment. Numbers are not checked over there (they
- * wrap), so callers pass none that could be out of range.
+ * Invariants: `runtime` is a number that `openRuntime` gave to this environment. Numbers are not checked over there
+ * (they wrap), so callers pass none that could be out of range.
  */
 import type { InspectRequest } from './types.ts'
 
@@ -71,7 +71,9 @@ export interface ErrandAnswer {
 }
 
 export interface Binding {
-  /** Carries out the first `length` bytes of the outbox, then fills the inbox; 0: nothing there, a wake-up will come. */
+  /**
+   * Carries out the first `length` bytes of the outbox, then fills the inbox; 0: nothing there, a wake-up will come.
+   */
   turn(runtime: number, outbox: Uint8Array, length: number, inbox: Uint8Array): number
   stage(runtime: number, bytes: Uint8Array): number
   copyOut(runtime: number, handle: number, position: number, into: Uint8Array): number

@@ -1,9 +1,9 @@
 /**
  * The drain: how commands leave and news arrives, whatever they are about. The base of `engine-commands.ts`.
  *
- * Invariants: the addon is called once a batch: what is written outside a drain leaves in one microtask, what is written
- * inside leaves with the next round. A drain ends when nothing is left or its budget is spent, and then goes on after
- * other work had its turn. An exception in a drain is fatal: it is told to `onFatal`, and nothing works any more.
+ * Invariants: the addon is called once a batch: what is written outside a drain leaves in one microtask, what is
+ * written inside leaves with the next round. A drain ends when nothing is left or its budget is spent, and then goes on
+ * after other work had its turn. An exception in a drain is fatal: it is told to `onFatal`, and nothing works any more.
  */
 import type { Host } from '../host/host.ts'
 import type { Binding } from './binding.ts'

@@ -32,7 +32,9 @@ export const Code = {
   duplicateSequence: 26,
 } as const
 
-/** A blocking call of the engine failed. `engineCode` is a number of `Code`; the message names the path and the remedy. */
+/**
+ * A blocking call of the engine failed. `engineCode` is a number of `Code`; the message names the path and the remedy.
+ */
 export class EngineError extends Error {
   override readonly name = 'EngineError'
   readonly engineCode: number

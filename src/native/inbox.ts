@@ -1,5 +1,6 @@
 /**
- * Reads the records that native/addon/src/inbox.rs encodes, which says what their fields are. Used by `runtime.ts` alone.
+ * Reads the records that native/addon/src/inbox.rs encodes, which says what their fields are.
+ * Used by `runtime.ts` alone.
  *
  * Invariants: nothing that these functions return points into the inbox, except the bytes of a frame.
  */

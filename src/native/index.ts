@@ -1,8 +1,8 @@
 /**
  * The door to the native addon: the only file that imports it.
  *
- * Invariants: importing this file never fails; using an addon that could not be loaded throws `NativeBindingError`, which
- * says for which platform, why, and what to do.
+ * Invariants: importing this file never fails; using an addon that could not be loaded throws `NativeBindingError`,
+ * which says for which platform, why, and what to do.
  */
 import loaded from '../../native/addon/binding.cjs'
 import type { Binding } from './binding.ts'

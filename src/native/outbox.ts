@@ -1,9 +1,9 @@
 /**
  * Writes the records that native/addon/src/outbox.rs decodes. Used by `runtime.ts` alone.
  *
- * Invariants: records stand in the outbox in the order in which they were written and leave in that order; a record that
- * no longer fits first sends what is there; one that would never fit is not written here (its bytes are staged by the
- * caller). The first record written outside a drain tells `onFirst`, once until the next `sent`.
+ * Invariants: records stand in the outbox in the order in which they were written and leave in that order; a record
+ * that no longer fits first sends what is there; one that would never fit is not written here (its bytes are staged by
+ * the caller). The first record written outside a drain tells `onFirst`, once until the next `sent`.
  */
 
 import type { LogConfig } from '../config/log-config.ts'

@@ -1,9 +1,10 @@
 /**
- * A log that this environment's thread owns itself: appends, reads and syncs are calls of the addon, and return when the
- * bytes are in the file. Made by `EngineCommands.ownLog`.
+ * A log that this environment's thread owns itself: appends, reads and syncs are calls of the addon, and return when
+ * the bytes are in the file. Made by `EngineCommands.ownLog`.
  *
- * Invariants: one owner; the engine's other commands on the log (reads, look-ups, syncs) go on and see what was appended
- * before them. A refused append answers -1, and `failure` says why. Nothing is kept of the arrays that are passed.
+ * Invariants: one owner; the engine's other commands on the log (reads, look-ups, syncs) go on and see
+ * what was appended before them. A refused append answers -1, and `failure` says why. Nothing is kept of
+ * the arrays that are passed.
  */
 import type { Binding, MarksAnswer } from './binding.ts'
 import { EngineError } from './engine-code.ts'
@@ -56,8 +57,8 @@ export class OwnedLog {
   }
 
   /**
-   * Whole batches from the one with `from` on. Bytes put into `into`, 0 at the end, -1 for a failure; below that the first
-   * batch needs so many bytes, negated.
+   * Whole batches from the one with `from` on. Bytes put into `into`, 0 at the end, -1 for a failure; below that the
+   * first batch needs so many bytes, negated.
    */
   read(from: number, maxBytes: number, into: Uint8Array): number {
     return this.#binding.mappedRead(this.#runtime, this.#log, from, maxBytes, into)

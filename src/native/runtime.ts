@@ -1,8 +1,9 @@
 /**
- * The native runtime of this environment: the engine's and the reactor's commands, the drain of their news, and its life.
+ * The native runtime of this environment: the engine's and the reactor's commands, the drain of
+ * their news, and its life.
  *
- * Invariants: one shared runtime an environment, counted; a manual one belongs to who opened it. At the end of the process
- * every dirty log is flushed, bounded in time.
+ * Invariants: one shared runtime an environment, counted; a manual one belongs to who opened it. At the end of the
+ * process every dirty log is flushed, bounded in time.
  */
 import type { Host } from '../host/host.ts'
 import { SocketCommands } from './socket-commands.ts'

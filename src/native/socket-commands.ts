@@ -2,8 +2,8 @@
  * Listeners and connections: writes the reactor's commands, hands frames to the sink of their connection. The base of
  * `runtime.ts`; what it offers is said in `types.ts`.
  *
- * Invariants: a sink hears `connected`, frames, `closed`, in this order, for each connection; frames of a connection that
- * nobody knows are given back. Answers are written whole, length prefix and inline parts as one part.
+ * Invariants: a sink hears `connected`, frames, `closed`, in this order, for each connection; frames of a connection
+ * that nobody knows are given back. Answers are written whole, length prefix and inline parts as one part.
  */
 import { INLINE_BYTES } from './core.ts'
 import { EngineCommands } from './engine-commands.ts'

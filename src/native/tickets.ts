@@ -1,8 +1,8 @@
 /**
  * Who waits for which answer of the engine. Used by `engine-commands.ts` alone.
  *
- * Invariants: a number names one waiter until it is answered, then another; each waiter is called exactly once. A record
- * of a kind that its ticket does not expect is a defect and throws.
+ * Invariants: a number names one waiter until it is answered, then another; each waiter is called exactly once. A
+ * record of a kind that its ticket does not expect is a defect and throws.
  */
 import { Code } from './engine-code.ts'
 import type { AnswerRecord, Inbox } from './inbox.ts'

@@ -2,9 +2,9 @@
  * What `runtime.ts` offers to the rooms above: to `src/net` connections and frames, to `src/log` the engine's commands
  * and completions, decoded. Types only.
  *
- * Invariants: callbacks and sink methods are called inside a drain of the native inbox, never inside the call that caused
- * them; each callback is called exactly once, also when the runtime closes (then with `Code.directoryOffline`). `code`
- * is a number of `engine-code.ts`, 0 = success, never Kafka's. An int64 is a number, saturated at 2^53-1.
+ * Invariants: callbacks and sink methods are called inside a drain of the native inbox, never inside the call that
+ * caused them; each callback is called exactly once, also when the runtime closes (then with `Code.directoryOffline`).
+ * `code` is a number of `engine-code.ts`, 0 = success, never Kafka's. An int64 is a number, saturated at 2^53-1.
  */
 import type { LogConfig } from '../config/log-config.ts'
 import type { LogWriterKind, OwnedLog } from './owned-log.ts'
@@ -77,8 +77,8 @@ export interface DirectoryUse {
 }
 
 /**
- * Where a directory's files live; `memory` is a number from `createMemoryDisk`. Under `readOnly` no file is changed: what
- * the engine changes is in memory and gone with the directory, whose lock is not taken.
+ * Where a directory's files live; `memory` is a number from `createMemoryDisk`. Under `readOnly` no file is changed:
+ * what the engine changes is in memory and gone with the directory, whose lock is not taken.
  */
 export type Disk = 'posix' | 'readOnly' | { readonly memory: number }
 
@@ -123,8 +123,8 @@ export interface AppendFields {
 }
 
 /**
- * The answer to a produce request that leaves as soon as its append is written, at the time its producer gave it and not
- * as a duplicate; otherwise it is forgotten. `bytes` are without the length and copied during the call.
+ * The answer to a produce request that leaves as soon as its append is written, at the time its producer gave it and
+ * not as a duplicate; otherwise it is forgotten. `bytes` are without the length and copied during the call.
  */
 export interface PreparedAnswer {
   readonly connection: ConnectionHandle
@@ -332,8 +332,8 @@ export interface Runtime {
   /** Dispatches what is queued and handles what has arrived, now. Manual mode's step, and the last act before exit. */
   drain(): void
   /**
-   * Calls back, later, when every request that has arrived by now was handled (or 100 ms have passed, if they never end):
-   * for who acts on silence. Also after the end of the runtime.
+   * Calls back, later, when every request that has arrived by now was handled (or 100 ms have passed, if they never
+   * end): for who acts on silence. Also after the end of the runtime.
    */
   whenHeard(done: () => void): void
   /** Manual mode: runs one task; false if the role had none. */
@@ -403,7 +403,9 @@ export interface Runtime {
   release(handle: number): void
 
   // Sockets.
-  /** How frames of one (direction, API key, version) are copied without record bytes; see native/reactor/src/skim.rs. */
+  /**
+   * How frames of one (direction, API key, version) are copied without record bytes; see native/reactor/src/skim.rs.
+   */
   registerSkim(direction: 'request' | 'response', apiKey: number, version: number, program: Uint8Array): void
   /** Bounds the bytes held in frames, for all listeners; queued.max.request.bytes. */
   setFrameBudget(bytes: number): void

@@ -3,8 +3,8 @@
  *
  * Invariants: requests of one connection are delivered in order, and the next only when all earlier ones are answered,
  * except that keys listed in `overlapKeys` may overlap one another; answers leave in request order whatever order
- * `reply` is called in. Each request is answered exactly once (or with `noAnswer`). A reply to a connection that is gone
- * still releases its frame and handles.
+ * `reply` is called in. Each request is answered exactly once (or with `noAnswer`). A reply to a connection that is
+ * gone still releases its frame and handles.
  */
 
 import type { PreparedAnswer } from '../native/types.ts'
@@ -62,8 +62,8 @@ export interface Connection {
   /** Few requests are at hand: writing an answer ahead saves a wake-up, where many would share one. */
   readonly quiet: boolean
   /**
-   * Names an answer that leaves with the append it is given to; `bytes` as for `reply`, complete but for 8 at `offsetAt`.
-   * Whoever handles the append hears whether it has left; if not, `reply` is still due.
+   * Names an answer that leaves with the append it is given to; `bytes` as for `reply`, complete but for 8 at
+   * `offsetAt`. Whoever handles the append hears whether it has left; if not, `reply` is still due.
    */
   prepare(sequence: number, bytes: Uint8Array, offsetAt: number): PreparedAnswer
   /** Gives a held frame back before its reply (which then names frame 0): a request that waits holds no frame. */

@@ -2,9 +2,9 @@
  * Listeners and connections over the native reactor.
  *
  * Invariants: `onConnected`, requests, `onClosed`, in this order, for each connection; no request is handled behind the
- * one that made us close; a handler that throws closes its connection and no other (the broker's router answers before it
- * comes to that). Replies to a connection that is gone are passed on all the same, because they release frames and
- * handles.
+ * one that made us close; a handler that throws closes its connection and no other (the broker's router answers
+ * before it comes to that). Replies to a connection that is gone are passed on all the same, because they
+ * release frames and handles.
  */
 import type {
   ArrivedFrame,

@@ -3,8 +3,8 @@
  *
  * Invariant: log start <= last stable offset <= high watermark <= log end, asserted by `advance`.
  *
- * Last stable offset: the smallest of the high watermark, the first offset of the oldest open transaction, and the first
- * offset of each closed transaction whose marker is not yet below the high watermark.
+ * Last stable offset: the smallest of the high watermark, the first offset of the oldest open transaction, and the
+ * first offset of each closed transaction whose marker is not yet below the high watermark.
  */
 import { assert } from '../base/assert.ts'
 import type { Appended, Log } from '../log/log.ts'

@@ -25,20 +25,17 @@ import { clientErrorCode, LogError } from '../log/log-errors.ts'
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import { type EpochOptions, epochOptions } from './append-options.ts'
+import { Audience, type Reader } from './audience.ts'
 import { DelayedAppend } from './delayed-append.ts'
 import { HeldAppends } from './held-appends.ts'
+import { lacksReplicas, leadsAlone, NOBODY_LEADS, refusesEpoch } from './leadership.ts'
 import { Limits } from './limits.ts'
 import type { AppendSink, Compaction, Leadership, PartitionSettings, TenantListener } from './ports.ts'
-import type { OffsetWaiter } from './waiters.ts'
-import { OffsetWaiters } from './waiters.ts'
 
-/** A delayed fetch: told of everything that can end its wait. It removes itself. */
-export interface FetchWaiter {
-  /** The partition's high watermark or last stable offset moved. */
-  moved(partition: Partition): void
-  /** The partition can't be read as before: another epoch, deleted, or its directory failed. */
-  interrupted(partition: Partition): void
-}
+export type FetchWaiter = Reader<Partition>
+
+/** Before a partition has its log, nobody appends. */
+const UNKNOWN: PartitionSettings = { flush: 'group', minInSyncReplicas: 1, timestampType: 'CreateTime' }
 
 export class Partition implements LogListener {
   readonly topic: string
@@ -48,11 +45,9 @@ export class Partition implements LogListener {
   readonly nodeId: number
 
   #log: Log | undefined
-  #countsToSyncedEnd = true
-  #stampsBatches = false
-  #minInSyncReplicas = 1
-  #compaction: Compaction | undefined
-  #leadership: Leadership = { leader: -1, leaderEpoch: -1, isr: [], replicas: [] }
+  /** The same object for all partitions of a topic. */
+  #settings = UNKNOWN
+  #leadership = NOBODY_LEADS
   /** The leadership that takes effect once the appends of the present one are completed. */
   #nextLeadership: Leadership | undefined
   #appendsInFlight = 0
@@ -63,18 +58,14 @@ export class Partition implements LogListener {
   #deleted = false
 
   readonly #limits = new Limits()
-  #watchedFrom = -1
-  #tenant: TenantListener | undefined
   /** Appends that wait for `resume`; undefined: none has to. */
   #held: HeldAppends | undefined
   /** `pause` waits for the appends in flight. */
   #drained: (() => void) | undefined
   #options: EpochOptions = epochOptions(-1, true)
 
-  // What an idle partition has none of: there may be a hundred thousand of them.
-
-  #waiters: OffsetWaiters | undefined
-  #fetchWaiters: Set<FetchWaiter> | undefined
+  /** An idle partition has none: there may be a hundred thousand of them. */
+  #audience: Audience<Partition> | undefined
 
   constructor(topic: string, topicId: string, index: number, nodeId: number) {
     this.topic = topic
@@ -140,12 +131,9 @@ export class Partition implements LogListener {
   access(currentLeaderEpoch: number, requireLeader: boolean): KafkaErrorCode {
     const unavailable = this.unavailable
     if (unavailable !== 0) return unavailable
-    const { leaderEpoch, leader } = this.#leadership
-    if (currentLeaderEpoch >= 0) {
-      if (currentLeaderEpoch < leaderEpoch) return ErrorCode.FENCED_LEADER_EPOCH
-      if (currentLeaderEpoch > leaderEpoch) return ErrorCode.UNKNOWN_LEADER_EPOCH
-    }
-    return requireLeader && leader !== this.nodeId ? ErrorCode.NOT_LEADER_OR_FOLLOWER : 0
+    const refused = refusesEpoch(this.#leadership, currentLeaderEpoch)
+    if (refused !== 0) return refused
+    return requireLeader && this.leader !== this.nodeId ? ErrorCode.NOT_LEADER_OR_FOLLOWER : 0
   }
 
   /** Gives the partition its opened log. Leadership comes before or after, by `lead`. */
@@ -161,10 +149,7 @@ export class Partition implements LogListener {
   }
 
   configure(settings: PartitionSettings): void {
-    this.#countsToSyncedEnd = settings.flush === 'group'
-    this.#minInSyncReplicas = settings.minInSyncReplicas
-    this.#compaction = settings.compaction
-    this.#stampsBatches = settings.timestampType === 'LogAppendTime'
+    this.#settings = settings
     this.#options = epochOptions(this.leaderEpoch, this.#countsToSyncedEnd)
   }
 
@@ -211,7 +196,7 @@ export class Partition implements LogListener {
     }
     if (!leads) {
       this.#epochStartOffset = -1
-      this.#failWaiters(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+      this.#failOffsets(ErrorCode.NOT_LEADER_OR_FOLLOWER)
     }
     if (before.leaderEpoch !== leadership.leaderEpoch) {
       this.#endTenancy()
@@ -225,10 +210,9 @@ export class Partition implements LogListener {
    * that its answer may be prepared.
    */
   answersWhenWritten(requiredAcks: number): boolean {
-    if (this.#stampsBatches || !this.isLeader) return false
+    if (this.#settings.timestampType === 'LogAppendTime' || !this.isLeader) return false
     if (requiredAcks !== -1) return requiredAcks === 1
-    const { isr } = this.#leadership
-    return !this.#countsToSyncedEnd && isr.length === 1 && isr[0] === this.nodeId
+    return !this.#countsToSyncedEnd && leadsAlone(this.#leadership, this.nodeId)
   }
 
   /**
@@ -258,7 +242,7 @@ export class Partition implements LogListener {
       const waits = all && result.code === 0 && !result.answered && result.end > this.highWatermark
       if (!waits) sink.appended(slot, result)
       else if (this.unavailable !== 0) sink.appended(slot, { ...result, code: this.unavailable })
-      else this.#wait(new DelayedAppend(result, sink, slot))
+      else this.#heard.awaitOffset(new DelayedAppend(result, sink, slot))
       this.#assumeNext()
     }
     ;(this.#log as Log).append(batch, this.#appendOptions(requiredAcks, prepared !== undefined), completed, prepared)
@@ -270,16 +254,13 @@ export class Partition implements LogListener {
     if (unavailable !== 0) return unavailable
     const leadership = this.#leadership
     if (leadership.leader !== this.nodeId || this.#nextLeadership !== undefined) return ErrorCode.NOT_LEADER_OR_FOLLOWER
-    if (all && leadership.isr.length < Math.min(this.#minInSyncReplicas, leadership.replicas.length))
-      return ErrorCode.NOT_ENOUGH_REPLICAS
-    return 0
+    return all && lacksReplicas(leadership, this.#settings.minInSyncReplicas) ? ErrorCode.NOT_ENOUGH_REPLICAS : 0
   }
 
   get #owesAppends(): boolean {
     if (this.#appendsInFlight > 0) return true
-    const { leader, isr } = this.#leadership
-    const alone = leader === this.nodeId && isr.length === 1 && isr[0] === leader
-    return alone && this.unavailable === 0 && this.#waiters !== undefined && this.highWatermark < this.logEndOffset
+    const alone = leadsAlone(this.#leadership, this.nodeId) && this.unavailable === 0
+    return alone && this.#audience?.awaitsOffset === true && this.highWatermark < this.logEndOffset
   }
 
   #assumeNext(): void {
@@ -339,7 +320,7 @@ export class Partition implements LogListener {
     this.#limits.replace(log)
     this.#log?.setListener(DEAF)
     this.#log = log
-    this.#watchedFrom = -1
+    this.#audience?.forgetWatch()
     log.setListener(this)
     log.setHighWatermark(this.highWatermark)
     this.#advance()
@@ -348,16 +329,11 @@ export class Partition implements LogListener {
 
   /** One coordinator lives here until its leadership ends, or the returned function is called. */
   settle(tenant: TenantListener): () => void {
-    this.#tenant = tenant
+    this.#heard.settle(tenant)
     return () => {
-      if (this.#tenant === tenant) this.#tenant = undefined
+      this.#audience?.leave(tenant)
+      this.#letGo()
     }
-  }
-
-  #endTenancy(): void {
-    const tenant = this.#tenant
-    this.#tenant = undefined
-    tenant?.leadershipEnded()
   }
 
   /** Nobody waits for the completion of an append whose answer is prepared; if that can't leave, it is told at once. */
@@ -395,7 +371,7 @@ export class Partition implements LogListener {
 
   /** undefined: its log is not compacted. Another object after each change of configs. */
   get compaction(): Compaction | undefined {
-    return this.#compaction
+    return this.#settings.compaction
   }
 
   /** Whoever waits below the new start is told so by reading again. */
@@ -413,7 +389,7 @@ export class Partition implements LogListener {
       done(unavailable)
       return
     }
-    this.#wait({ untilOffset: offset, reached: done })
+    this.#heard.awaitOffset({ untilOffset: offset, reached: done })
     this.#watch()
   }
 
@@ -448,14 +424,13 @@ export class Partition implements LogListener {
   }
 
   addFetchWaiter(waiter: FetchWaiter): void {
-    this.#fetchWaiters ??= new Set()
-    this.#fetchWaiters.add(waiter)
+    this.#heard.addReader(waiter)
     this.#watch()
   }
 
   removeFetchWaiter(waiter: FetchWaiter): void {
-    this.#fetchWaiters?.delete(waiter)
-    if (this.#fetchWaiters?.size === 0) this.#fetchWaiters = undefined
+    this.#audience?.removeReader(waiter)
+    this.#letGo()
   }
 
   // LogListener
@@ -484,11 +459,6 @@ export class Partition implements LogListener {
     this.#advance()
   }
 
-  #wait(waiter: OffsetWaiter): void {
-    this.#waiters ??= new OffsetWaiters()
-    this.#waiters.add(waiter)
-  }
-
   /** Recomputes both limits after the log's end, its synced end or the leadership moved, and tells who waits. */
   #advance(): void {
     const log = this.#log
@@ -499,44 +469,51 @@ export class Partition implements LogListener {
     const isHigher = limits.highWatermark !== highWatermark
     if (isHigher) log.setHighWatermark(limits.highWatermark)
     if (!isHigher && limits.lastStableOffset === lastStableOffset) return
-    this.#releaseWaiters()
-    if (isHigher) this.#tenant?.highWatermarkMoved(this.highWatermark)
-    for (const waiter of this.#fetchWaiters ?? NOBODY) waiter.moved(this)
-    if (this.#fetchWaiters !== undefined || this.#waiters !== undefined) this.#watch()
+    this.#audience?.moved(this, this.highWatermark, isHigher)
+    this.#letGo()
+    if (this.#audience?.hasWaiters === true) this.#watch()
   }
 
-  #releaseWaiters(): void {
-    const waiters = this.#waiters
-    if (waiters === undefined) return
-    waiters.release(this.highWatermark)
-    if (waiters.size === 0 && this.#waiters === waiters) this.#waiters = undefined
+  get #countsToSyncedEnd(): boolean {
+    return this.#settings.flush === 'group'
   }
 
-  /** Asks that the next move of the limit be told at once; once for each value of the high watermark. */
+  /** For whoever comes to wait. */
+  get #heard(): Audience<Partition> {
+    this.#audience ??= new Audience()
+    return this.#audience
+  }
+
+  #letGo(): void {
+    if (this.#audience?.isEmpty === true) this.#audience = undefined
+  }
+
+  /** Asks that the next move of the limit be told at once. */
   #watch(): void {
-    if (this.#log === undefined || this.#watchedFrom === this.highWatermark) return
-    this.#watchedFrom = this.highWatermark
+    if (this.#log === undefined || this.#audience?.watches(this.highWatermark) !== true) return
     this.#log.watch(this.highWatermark, this.#countsToSyncedEnd ? 'synced' : 'end')
   }
 
-  #failWaiters(code: KafkaErrorCode): void {
-    const waiters = this.#waiters
-    this.#waiters = undefined
-    waiters?.failAll(code)
+  #failOffsets(code: KafkaErrorCode): void {
+    this.#audience?.failOffsets(code)
+    this.#letGo()
+  }
+
+  #endTenancy(): void {
+    this.#audience?.endTenancy()
+    this.#letGo()
   }
 
   #endWaits(code: KafkaErrorCode): void {
-    this.#failWaiters(code)
+    this.#failOffsets(code)
     this.#endTenancy()
     this.#interruptFetches()
   }
 
   #interruptFetches(): void {
-    for (const waiter of [...(this.#fetchWaiters ?? NOBODY)]) waiter.interrupted(this)
+    this.#audience?.interrupt(this)
   }
 }
-
-const NOBODY: ReadonlySet<FetchWaiter> = new Set()
 
 /** Of a log that was replaced. */
 const DEAF: LogListener = { onAppended() {}, onSynced() {}, onFailed() {} }

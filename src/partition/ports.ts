@@ -6,8 +6,8 @@ export interface AppendSink {
   /** Exactly once for each append that `Partition.append` accepted. */
   appended(slot: number, result: Appended): void
   /**
-   * A batch that lies in a request's frame has to wait: the frame stays until the returned function is called. A sink that
-   * lacks this gives no such batches.
+   * A batch that lies in a request's frame has to wait: the frame stays until the returned function is called. A sink
+   * that lacks this gives no such batches.
    */
   keepFrame?(): () => void
 }

@@ -2,9 +2,9 @@
  * Who waits for an offset of one partition: delayed produce requests, and whoever must not answer before the high
  * watermark has reached the end it saw. Pure data structure; `partition.ts` owns one.
  *
- * Invariants: entries leave in offset order, those of one offset in arrival order; each entry is completed exactly once,
- * by `release` or by `failAll`. Appends complete in offset order, so nearly every `add` goes to the tail in O(1); only a
- * duplicate's (older) offset walks back.
+ * Invariants: entries leave in offset order, those of one offset in arrival order; each entry is completed exactly
+ * once, by `release` or by `failAll`. Appends complete in offset order, so nearly every `add` goes to the tail in O(1);
+ * only a duplicate's (older) offset walks back.
  */
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'
 

@@ -1,4 +1,6 @@
-/** What one API is: its key and the two messages. One file per API under `apis/` makes one; `registry.ts` lists them. */
+/**
+ * What one API is: its key and the two messages. One file per API under `apis/` makes one; `registry.ts` lists them.
+ */
 import type { Fields, Schema } from './schema.ts'
 
 export interface Api<Request extends Fields = Fields, Response extends Fields = Fields> {

@@ -1,9 +1,10 @@
 /**
- * Kafka's error codes, -1 to 133: number, name, whether a client may simply try again, and one line of ours that says what
- * happened.
+ * Kafka's error codes, -1 to 133: number, name, whether a client may simply try again, and one line of ours
+ * that says what happened.
  *
- * Invariants: numbers, names and retriability are Kafka 4.3's (a test compares them); the texts are ours, and are what an
- * answer's errorMessage says when nothing more exact is known. A failure travels as its number, never as an exception.
+ * Invariants: numbers, names and retriability are Kafka 4.3's (a test compares them); the texts are ours,
+ * and are what an answer's errorMessage says when nothing more exact is known. A failure travels as its
+ * number, never as an exception.
  */
 
 /** An error code as it stands on the wire. Rooms below the broker may use numbers outside -1..133 among themselves. */

@@ -1,7 +1,7 @@
 /**
- * The same functions as `decode.ts` makes, but as generated JavaScript: fields of fixed size that stand side by side are
- * bounds-checked once, and an object is made in one piece. Used where the runtime permits code from strings; nothing goes
- * into the text but the names, tags and sizes of our own schemas.
+ * The same functions as `decode.ts` makes, but as generated JavaScript: fields of fixed size that stand side by side
+ * are bounds-checked once, and an object is made in one piece. Used where the runtime permits code from strings;
+ * nothing goes into the text but the names, tags and sizes of our own schemas.
  */
 import type { ReadFunction } from './decode.ts'
 import { internedUuid } from './interned.ts'

@@ -1,7 +1,7 @@
 /**
- * The same functions as `encode.ts` makes, but as generated JavaScript: room for fields of fixed size that stand side by
- * side is made once. Used where the runtime permits code from strings; nothing goes into the text but the names, tags and
- * sizes of our own schemas.
+ * The same functions as `encode.ts` makes, but as generated JavaScript: room for fields of fixed size that stand side
+ * by side is made once. Used where the runtime permits code from strings; nothing goes into the text but the names,
+ * tags and sizes of our own schemas.
  */
 import type { WriteFunction } from './encode.ts'
 import { nullRefused, versionRefused } from './encode.ts'

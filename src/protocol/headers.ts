@@ -1,8 +1,8 @@
 /**
  * Request and response headers, and whole frames (without their length prefix).
  *
- * Flexible versions of an API have request header 2 and response header 1, others 1 and 0; ApiVersions answers always with
- * response header 0. Header 2 keeps the client id in the old form of a string.
+ * Flexible versions of an API have request header 2 and response header 1, others 1 and 0; ApiVersions answers always
+ * with response header 0. Header 2 keeps the client id in the old form of a string.
  */
 import type { Api } from './api.ts'
 import { readerFor, writerFor } from './compile.ts'
@@ -43,8 +43,8 @@ export function responseHeaderVersion(api: Api, version: number): number {
 }
 
 /**
- * Reads the header of any request whose API key is known; its version may be one that nobody serves. An unknown key is a
- * ProtocolError, since the header's own form depends on it.
+ * Reads the header of any request whose API key is known; its version may be one that nobody serves. An unknown key is
+ * a ProtocolError, since the header's own form depends on it.
  */
 export function readRequestHeader(reader: Reader): RequestHeader {
   const at = reader.position

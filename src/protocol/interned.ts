@@ -1,6 +1,7 @@
 /**
- * Small caches from bytes to the strings they spell, so that the names and ids which come with every request are one object
- * each and cost no allocation, and from ids back to their bytes. Direct-mapped and of fixed size: what a stranger sends can only push entries out.
+ * Small caches from bytes to the strings they spell, so that the names and ids which come with every request are one
+ * object each and cost no allocation, and from ids back to their bytes. Direct-mapped and of fixed size: what a
+ * stranger sends can only push entries out.
  */
 import { uuidFromBytes, uuidToBytes } from '../base/uuid.ts'
 

@@ -1,6 +1,6 @@
 /**
- * What a schema comes to in one version: which fields are there, in what form, and with which defaults. Both directions and
- * the skim programs are compiled from plans, so each rule about versions stands here once.
+ * What a schema comes to in one version: which fields are there, in what form, and with which defaults. Both directions
+ * and the skim programs are compiled from plans, so each rule about versions stands here once.
  */
 import { ZERO_UUID } from '../base/uuid.ts'
 import type { Field, FieldKind, Fields, PrimitiveType, VersionRange } from './schema.ts'
@@ -9,7 +9,10 @@ import { inRange } from './schema.ts'
 export interface PlanField {
   readonly name: string
   readonly kind: FieldKind
-  /** What a decoder yields when the field is not there, and what an encoder need not write. Frozen where it is an object. */
+  /**
+   * What a decoder yields when the field is not there, and what an encoder need not write.
+   * Frozen where it is an object.
+   */
   readonly default: unknown
   /** Not on the wire in this version. */
   readonly absent: boolean

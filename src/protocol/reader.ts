@@ -1,10 +1,10 @@
 /**
  * Reads the protocol's primitive types from one frame, or from any other run of bytes.
  *
- * Invariants: no read goes past `end`, every length is compared with the bytes that remain before anything is made from it,
- * and what breaks the protocol throws a ProtocolError. A frame may have been copied without its record bytes (`elisions`);
- * then positions of record batches still are those in the frame. `bytes` fields are copied; `RecordsRef.header` is a view.
- * One reader may be used again with `reset`.
+ * Invariants: no read goes past `end`, every length is compared with the bytes that remain before anything is made from
+ * it, and what breaks the protocol throws a ProtocolError. A frame may have been copied without its record bytes
+ * (`elisions`); then positions of record batches still are those in the frame. `bytes` fields are copied;
+ * `RecordsRef.header` is a view. One reader may be used again with `reset`.
  */
 import { internedString, internedUuid } from './interned.ts'
 import { ProtocolError } from './protocol-error.ts'

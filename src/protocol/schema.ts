@@ -1,14 +1,15 @@
 /**
  * The language in which messages are described: builders for fields, and the TypeScript types that follow from them.
  *
- * A schema is data. It says nothing about how bytes are read or written (`compile.ts` does), and it is the only place where
- * a field's versions, default and tag are written down. Field names are Kafka's with the first letter in lower case; order
- * is the order on the wire. Versions are text as Kafka writes them: `3+`, `0-12`, `5`, `none`.
+ * A schema is data. It says nothing about how bytes are read or written (`compile.ts` does), and it is the only place
+ * where a field's versions, default and tag are written down. Field names are Kafka's with the first letter in lower
+ * case; order is the order on the wire. Versions are text as Kafka writes them: `3+`, `0-12`, `5`, `none`.
  *
  * Rules, the same as Kafka's generator has: a field that a version lacks reads as its default; a field without a stated
- * default has 0, false, '', the zero uuid, an empty array or a struct of defaults. Writing a value other than the default
- * to a version that lacks the field is an error unless the field is `ignorable`. Tagged fields are written only when they
- * differ from the default. Before a struct that may be null stands 1, or -1 for null; in a tagged field 1, or 0 for null.
+ * default has 0, false, '', the zero uuid, an empty array or a struct of defaults. Writing a value other than the
+ * default to a version that lacks the field is an error unless the field is `ignorable`. Tagged fields are
+ * written only when they differ from the default. Before a struct that may be null stands 1, or -1 for null; in a
+ * tagged field 1, or 0 for null.
  */
 
 export interface VersionRange {

@@ -1,6 +1,6 @@
 /**
- * Compiles (direction, API, version) to the byte program by which the reactor copies a frame without its record bytes. The
- * table of opcodes stands in native/reactor/src/skim.rs; the reactor runs programs and knows no API.
+ * Compiles (direction, API, version) to the byte program by which the reactor copies a frame without its record bytes.
+ * The table of opcodes stands in native/reactor/src/skim.rs; the reactor runs programs and knows no API.
  *
  * A program describes the whole frame without its length prefix, header included, in the order of the wire.
  */

@@ -1,8 +1,9 @@
 /**
  * Writes the protocol's primitive types and hands out the result as parts: bytes made here, and ranges of native reads.
  *
- * Invariants: bytes that were handed out are never written again (a slab is filled once and then left to the collector);
- * a message that was begun and failed leaves nothing behind after `begin`. Only whoever encodes holds a writer.
+ * Invariants: bytes that were handed out are never written again (a slab is filled once and then left
+ * to the collector); a message that was begun and failed leaves nothing behind after `begin`. Only
+ * whoever encodes holds a writer.
  */
 import { putInternedUuid } from './interned.ts'
 import { ProtocolError } from './protocol-error.ts'
@@ -163,7 +164,9 @@ export class Writer {
     }
   }
 
-  /** What a person reads of a failure. It may quote what a client sent, so of one that is too long goes the beginning. */
+  /**
+   * What a person reads of a failure. It may quote what a client sent, so of one that is too long goes the beginning.
+   */
   explanation(value: string, compact: boolean): void {
     this.string(value.length > LONGEST_EXPLANATION ? `${value.slice(0, LONGEST_EXPLANATION)}...` : value, compact)
   }

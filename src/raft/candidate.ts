@@ -1,6 +1,6 @@
 /**
- * Standing for election. The sole voter wins its pre-vote and its vote by its own voice, so both steps pass in one; a voter
- * set that holds others, or another disk under this node's id, is not this node's to lead.
+ * Standing for election. The sole voter wins its pre-vote and its vote by its own voice, so both steps pass in one; a
+ * voter set that holds others, or another disk under this node's id, is not this node's to lead.
  */
 import { ZERO_UUID } from '../base/uuid.ts'
 import type { Voter, Voters } from './control-records.ts'

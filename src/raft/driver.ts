@@ -1,10 +1,10 @@
 /**
- * Carries out what `Raft` decides: opens the metadata log, reads what is there, stores votes, appends, and hands committed
- * batches to its listener. The only file of this room that waits for anything.
+ * Carries out what `Raft` decides: opens the metadata log, reads what is there, stores votes, appends, and hands
+ * committed batches to its listener. The only file of this room that waits for anything.
  *
- * Invariants: an effect that names a condition is carried out only once that holds; the listener hears of batches in order,
- * each once, and never of one that is not synced; what was appended here is handed on from memory, not read back. After a
- * stop nothing is carried out any more.
+ * Invariants: an effect that names a condition is carried out only once that holds; the listener hears of batches in
+ * order, each once, and never of one that is not synced; what was appended here is handed on from memory, not read
+ * back. After a stop nothing is carried out any more.
  */
 
 import type { Logger } from '../base/logger.ts'

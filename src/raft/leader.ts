@@ -1,8 +1,9 @@
 /**
  * Leading an epoch: begins it with a LeaderChange, stamps and appends what is proposed, moves the high watermark.
  *
- * Invariants: `end` is the predicted end of the log, `queued` the appends whose outcome is open, in order. A refused append
- * takes `end` back to its base and voids all later ones: the log refuses them too, since their expected base is not its end.
+ * Invariants: `end` is the predicted end of the log, `queued` the appends whose outcome is open, in order. A
+ * refused append takes `end` back to its base and voids all later ones: the log refuses them too, since their
+ * expected base is not its end.
  */
 
 import type { KafkaErrorCode } from '../protocol/error-codes.ts'

@@ -1,6 +1,6 @@
 /**
- * The file `quorum-state`: which epoch this replica has seen, who leads it, whom it voted for. One line of JSON, as Kafka
- * writes it.
+ * The file `quorum-state`: which epoch this replica has seen, who leads it, whom it voted for. One line of
+ * JSON, as Kafka writes it.
  *
  * Invariant: written durably before anything is done that depends on it; a version that is not known is an error.
  */

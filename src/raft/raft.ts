@@ -1,10 +1,11 @@
 /**
- * KRaft as a state machine: events in, effects out. No clock, no files, no promises; `driver.ts` carries the effects out.
+ * KRaft as a state machine: events in, effects out. No clock, no files, no promises; `driver.ts`
+ * carries the effects out.
  *
- * Invariants: an epoch has at most one tenure, so every start begins a new one, and its vote is on disk before the epoch's
- * first record is appended (effects that must wait say so in `after`). Offsets are predicted here and checked by the log;
- * a refused append voids itself and everything proposed after it. The high watermark never falls and counts what is synced,
- * never what is merely written; it moves only once the epoch's own first record is synced.
+ * Invariants: an epoch has at most one tenure, so every start begins a new one, and its vote is on disk before the
+ * epoch's first record is appended (effects that must wait say so in `after`). Offsets are predicted here and checked
+ * by the log; a refused append voids itself and everything proposed after it. The high watermark never falls and counts
+ * what is synced, never what is merely written; it moves only once the epoch's own first record is synced.
  *
  * Roles and what leads where (one voter; a quorum adds follower and observer, and makes the middle two last longer):
  *
@@ -132,7 +133,8 @@ export class Raft {
 
   #open(opened: Opened, nowMs: number): RaftEffect[] {
     this.epoch = Math.max(opened.election?.epoch ?? 0, opened.lastEpoch)
-    // A leader that comes back does not go on in its old epoch: the same offsets could then be written twice in one epoch.
+    // A leader that comes back does not go on in its old epoch: the same offsets could then be
+    // written twice in one epoch.
     if (opened.election?.leaderId === this.self.voterId) this.role = 'resigned'
     this.become('prospective')
     return campaign(this, opened, nowMs)

@@ -1,6 +1,6 @@
 /**
- * What the folder of the metadata log holds, read from its files without opening the log: opening recovers, and recovering
- * changes. Also the pieces of it that the driver shares.
+ * What the folder of the metadata log holds, read from its files without opening the log: opening recovers, and
+ * recovering changes. Also the pieces of it that the driver shares.
  *
  * Invariants: reads only. A torn end of the log is passed over, as recovery will cut it.
  */

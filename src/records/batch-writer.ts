@@ -1,9 +1,9 @@
 /**
- * Writes one record batch of format 2 record by record: for who fills a batch as long as records come, and must know before
- * each whether it still fits.
+ * Writes one record batch of format 2 record by record: for who fills a batch as long as records come, and must know
+ * before each whether it still fits.
  *
- * Invariants: uncompressed; every record has the batch's timestamp and no headers; sizes are exact. A finished writer is not
- * used again: its bytes belong to who got them.
+ * Invariants: uncompressed; every record has the batch's timestamp and no headers; sizes are exact. A finished writer
+ * is not used again: its bytes belong to who got them.
  */
 import { BATCH_HEADER_BYTES } from './batch.ts'
 import type { BatchOptions } from './builder.ts'

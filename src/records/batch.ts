@@ -1,8 +1,8 @@
 /**
  * The header of a record batch of format 2, seen in place.
  *
- * Invariants: nothing here copies or judges the records; a view is as long-lived as the bytes under it. Format 2 is the only
- * one: older ones never reach these rooms.
+ * Invariants: nothing here copies or judges the records; a view is as long-lived as the bytes under it. Format 2 is the
+ * only one: older ones never reach these rooms.
  */
 import { crc32c } from '../base/crc32c.ts'
 

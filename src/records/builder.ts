@@ -1,9 +1,9 @@
 /**
- * Builds record batches of format 2 from records: for what this node itself writes (metadata, snapshots, coordinators) and
- * for clients in this process.
+ * Builds record batches of format 2 from records: for what this node itself writes (metadata, snapshots, coordinators)
+ * and for clients in this process.
  *
- * Invariants: uncompressed (compressing is the engine's); the checksum is always right; offsets count up from `baseOffset`
- * without gaps. The result is one fresh array, sized exactly.
+ * Invariants: uncompressed (compressing is the engine's); the checksum is always right; offsets count up from
+ * `baseOffset` without gaps. The result is one fresh array, sized exactly.
  */
 import { crc32c } from '../base/crc32c.ts'
 import { Attribute, BATCH_HEADER_BYTES, BATCH_LOG_OVERHEAD, CRC_COVERS_FROM, Field } from './batch.ts'
@@ -96,7 +96,10 @@ export function buildBatch(records: readonly RecordInput[], options: BatchOption
   return bytes
 }
 
-/** Fills in the header of the batch that `bytes` is, its `count` records written; last of all, for it holds the checksum. */
+/**
+ * Fills in the header of the batch that `bytes` is, its `count` records written; last of all,
+ * for it holds the checksum.
+ */
 export function writeBatchHeader(
   bytes: Uint8Array,
   count: number,

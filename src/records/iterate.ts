@@ -1,8 +1,8 @@
 /**
  * The records of a batch, one after the other, in place: keys, values and headers are views on the batch's bytes.
  *
- * Invariants: a batch that breaks its own lengths or count ends in a `RecordError`, never in a read past its bytes. It reads
- * what a log holds; whether a client's batch may be appended is the engine's to decide.
+ * Invariants: a batch that breaks its own lengths or count ends in a `RecordError`, never in a read past its bytes. It
+ * reads what a log holds; whether a client's batch may be appended is the engine's to decide.
  */
 import type { BatchView } from './batch.ts'
 import { Compression } from './batch.ts'

@@ -1,9 +1,9 @@
 /**
- * Walks the records of batches without making an object for each: for loaders, which read millions. Where keys and values
- * lie is told as positions; timestamps and headers are passed over.
+ * Walks the records of batches without making an object for each: for loaders, which read millions. Where keys and
+ * values lie is told as positions; timestamps and headers are passed over.
  *
- * Invariants: as `iterate.ts`: a batch that breaks its own lengths or count ends in a `RecordError`, never in a read past
- * its bytes. Fields are valid until the next call.
+ * Invariants: as `iterate.ts`: a batch that breaks its own lengths or count ends in a `RecordError`, never in a read
+ * past its bytes. Fields are valid until the next call.
  */
 import type { BatchView } from './batch.ts'
 import { BATCH_HEADER_BYTES, Compression } from './batch.ts'

@@ -1,10 +1,10 @@
 /**
- * What was done to a coordinator's state and is not committed yet, so that it can be undone. The collections of this room
- * write here what each change replaced; one timeline serves all collections of one state machine.
+ * What was done to a coordinator's state and is not committed yet, so that it can be undone. The collections of this
+ * room write here what each change replaced; one timeline serves all collections of one state machine.
  *
- * Invariants: `revertTo` undoes changes in the opposite order of their making, so the state is exactly what it was at the
- * mark (the order of entries in a map may differ: nothing may depend on it). A mark is valid until a revert to an earlier
- * one, or until `forget` has passed it. What is committed costs nothing: only pending changes are remembered.
+ * Invariants: `revertTo` undoes changes in the opposite order of their making, so the state is exactly what it was at
+ * the mark (the order of entries in a map may differ: nothing may depend on it). A mark is valid until a revert to an
+ * earlier one, or until `forget` has passed it. What is committed costs nothing: only pending changes are remembered.
  * State is read as it stands, uncommitted changes included; who must not see those waits until they are committed.
  */
 import { assert } from '../base/assert.ts'

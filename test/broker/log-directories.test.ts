@@ -1,4 +1,6 @@
-/** Several directories: replicas move from one to the other, and one that fails takes down what is in it and no more. */
+/**
+ * Several directories: replicas move from one to the other, and one that fails takes down what is in it and no more.
+ */
 import {
   cpSync,
   existsSync,
@@ -244,6 +246,27 @@ test('a throttled move is described, redirected and cancelled, and goes on after
     names => !names.some(name => name.startsWith('gone')),
   )
   await second.stop()
+})
+
+test('a move is described as soon as it is answered, so that nobody takes it for cancelled', async () => {
+  const dirs = two()
+  const served = await serve(dirs)
+  const { client } = served
+  await throttle(client, '1')
+  const topics = Array.from({ length: 20 }, (_, index) => `asked-${index}`)
+  for (const topic of topics) {
+    await createTopic(client, topic)
+    assert.is((await produceBatch(client, place(topic), ['value'])).errorCode, 0)
+  }
+  for (const topic of topics) {
+    const to = elsewhere(dirs, `${topic}-0`)
+    assert.is(await alter(client, topic, to), 0)
+    assert.equal(
+      (await copies(client)).filter(({ name }) => name === topic).map(({ logDir }) => logDir),
+      [to],
+    )
+  }
+  await served.stop()
 })
 
 test("a move that can't be made is refused with the code of its reason", async () => {

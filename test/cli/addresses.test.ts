@@ -10,7 +10,10 @@ import { WireClient } from '../support/wire-client.ts'
 
 const addresses = suite('addresses')
 
-/** Starts on `host`, if one is given; what a client that dials `dial` is told by two APIs, and what the broker warned of. */
+/**
+ * Starts on `host`, if one is given; what a client that dials `dial` is told by two APIs, and
+ * what the broker warned of.
+ */
 async function told(host: string | undefined, dial: string, ...args: string[]) {
   const [program, before] = odradekCommand()
   const flags = ['serve', '--memory', ...(host === undefined ? [] : ['--host', host]), '--port', '0', ...args]

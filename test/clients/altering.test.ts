@@ -1,4 +1,7 @@
-/** Altering configs with ConfigCommand, TopicCommand, ClientMetricsCommand, the Java admin client, kafkajs and @platformatic/kafka. */
+/**
+ * Altering configs with ConfigCommand, TopicCommand, ClientMetricsCommand, the Java admin client, kafkajs
+ * and @platformatic/kafka.
+ */
 import kafkajs from 'kafkajs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

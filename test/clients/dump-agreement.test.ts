@@ -1,7 +1,7 @@
 /**
- * `odradek log verify` against Kafka's DumpLogSegments, directory by directory, whole and damaged: one complains where the
- * other does, and where they differ the row says why. Then `odradek log repair` mends the damage: the tool is silent, and
- * both brokers' loaders open the folder.
+ * `odradek log verify` against Kafka's DumpLogSegments, directory by directory, whole and damaged: one complains where
+ * the other does, and where they differ the row says why. Then `odradek log repair` mends the damage: the tool is
+ * silent, and both brokers' loaders open the folder.
  */
 import { randomBytes } from 'node:crypto'
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -273,9 +273,7 @@ test('both are silent about directories of Kafka and of Odradek that were closed
 test('of a directory that we compacted the tool says that offsets are missing, and neither anything else', async () => {
   const dir = temporaryFolder('agreement')
   const settings = { 'log.cleaner.backoff.ms': 50, 'log.segment.delete.delay.ms': 50 }
-  const broker = await startBrokerProcess(dir, {
-    args: Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]),
-  })
+  const broker = await startBrokerProcess(dir, { settings })
   const { Admin, Producer } = await loadPlatformatic()
   const options = { clientId: 'agreement', bootstrapBrokers: [`127.0.0.1:${broker.port}`], retries: 3 }
   const configs = [

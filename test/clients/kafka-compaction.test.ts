@@ -1,7 +1,7 @@
 /**
- * A directory whose topic Apache Kafka and Odradek compact in turn, in several passes, with tombstones, transactions that
- * were committed and aborted, and a producer that goes on with its sequences: the newest value of each key stays what it
- * was, both brokers' readers find nothing wrong, and `log verify` agrees with DumpLogSegments.
+ * A directory whose topic Apache Kafka and Odradek compact in turn, in several passes, with tombstones, transactions
+ * that were committed and aborted, and a producer that goes on with its sequences: the newest value of each key stays
+ * what it was, both brokers' readers find nothing wrong, and `log verify` agrees with DumpLogSegments.
  */
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'

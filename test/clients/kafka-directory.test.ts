@@ -148,7 +148,9 @@ tests('what Kafka has we serve, what we add Kafka serves, under load, back and f
   )
 })
 
-/** Each broker of `starts` in turn serves a load, and is ended as `ending` says; the last one is checked and stopped. */
+/**
+ * Each broker of `starts` in turn serves a load, and is ended as `ending` says; the last one is checked and stopped.
+ */
 async function handOver(
   site: KafkaSite,
   starts: readonly ((site: KafkaSite) => Promise<Serving>)[],

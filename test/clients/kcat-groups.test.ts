@@ -1,6 +1,6 @@
 /**
- * kcat -G: two members in a group, one of which leaves. The librdkafka that kcat usually comes with knows the classic protocol
- * only; a newer one stands in for it where the other protocol is meant.
+ * kcat -G: two members in a group, one of which leaves. The librdkafka that kcat usually comes with knows the classic
+ * protocol only; a newer one stands in for it where the other protocol is meant.
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

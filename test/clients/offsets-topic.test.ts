@@ -1,6 +1,6 @@
 /**
- * `__consumer_offsets` as Kafka's own formatters and DumpLogSegments read it: every kind of record that a classic group and a
- * consumer group leave behind, and its tombstone, decodes.
+ * `__consumer_offsets` as Kafka's own formatters and DumpLogSegments read it: every kind of record that a classic group
+ * and a consumer group leave behind, and its tombstone, decodes.
  */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -42,11 +42,7 @@ let topic: string
 let classic: string
 let modern: string
 
-async function run(name: string, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await jvm.tool(name, '--bootstrap-server', target.bootstrap, ...args)
-  assert.is(code, 0, stdout + stderr)
-  return stdout
-}
+const run = (name: string, ...args: string[]) => jvm.output(name, '--bootstrap-server', target.bootstrap, ...args)
 
 /** A member reads everything, commits it, and leaves. */
 async function visit(subscription: string, config: Record<string, string>): Promise<void> {
@@ -139,8 +135,7 @@ tests('DumpLogSegments decodes every record when it reads the logs', async () =>
     const segments = readdirSync(join(logs, name)).filter(file => file.endsWith('.log'))
     return segments.map(file => join(logs, name, file))
   })
-  const { code, stdout, stderr } = await jvm.tool('DumpLogSegments', '--offsets-decoder', '--files', files.join(','))
-  assert.is(code, 0, stderr)
+  const stdout = await jvm.output('DumpLogSegments', '--offsets-decoder', '--files', files.join(','))
   assert.not.match(stdout, /Unknown record type|Error at offset|isvalid: false|Failed/)
   const records = stdout.split('\n').filter(line => line.startsWith('| offset:'))
   const decoded = records.map((line): Seen => {

@@ -1,4 +1,7 @@
-/** @platformatic/kafka: consumers in a group, by the classic protocol and the newer one, and its admin client's calls for groups. */
+/**
+ * @platformatic/kafka: consumers in a group, by the classic protocol and the newer one, and its admin
+ * client's calls for groups.
+ */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import {

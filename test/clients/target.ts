@@ -1,7 +1,7 @@
 /**
- * The broker that the tests of foreign clients talk to: ours, as a process of its own, or (ODRADEK_TEST_BOOTSTRAP=host:port)
- * any other, so that a test can be shown to pass against Apache Kafka too (ODRADEK_TEST_LOGS is its log directory). Nothing
- * they find is noted for the README then.
+ * The broker that the tests of foreign clients talk to: ours, as a process of its own, or
+ * (ODRADEK_TEST_BOOTSTRAP=host:port) any other, so that a test can be shown to pass against Apache Kafka too
+ * (ODRADEK_TEST_LOGS is its log directory). Nothing they find is noted for the README then.
  */
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -40,11 +40,10 @@ export async function startTarget(
   if (other) return { bootstrap: other, ours: false, logs, works: () => {}, close: async () => {} }
   const dir = temporaryFolder('clients')
   const logDirs = Array.from({ length: directories }, (_, index) => join(dir, `${index}`)).join(',')
-  const all = Object.entries(directories === 1 ? settings : { ...settings, 'log.dirs': logDirs })
-  const args = all.flatMap(([key, value]) => ['-c', `${key}=${value}`])
   const place = directories === 1 ? ['--dir', dir] : []
   const broker = await serveProcess({
-    args: ['--host', '127.0.0.1', '--port', '0', ...place, ...args],
+    args: ['--host', '127.0.0.1', '--port', '0', ...place],
+    settings: directories === 1 ? settings : { ...settings, 'log.dirs': logDirs },
     env: { ODRADEK_LOG: 'warn' },
   })
   return {

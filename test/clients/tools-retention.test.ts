@@ -1,6 +1,6 @@
 /**
- * Kafka's own programs over records that go: DeleteRecordsCommand, LogDirsCommand, GetOffsetShell; and DumpLogSegments over
- * what retention and deletion have left on disk, which opens again after kill -9.
+ * Kafka's own programs over records that go: DeleteRecordsCommand, LogDirsCommand, GetOffsetShell; and DumpLogSegments
+ * over what retention and deletion have left on disk, which opens again after kill -9.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -25,7 +25,6 @@ const settings = {
   'log.retention.check.interval.ms': 100,
   'log.segment.delete.delay.ms': 200,
 }
-const args = Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`])
 
 let jvm: Jvm
 
@@ -38,12 +37,6 @@ tests.after(async () => {
   await jvm?.close()
 })
 
-async function output(className: string, ...rest: string[]): Promise<string> {
-  const { code, stdout, stderr } = await jvm.tool(className, ...rest)
-  assert.is(code, 0, stdout + stderr)
-  return stdout
-}
-
 const bases = (folder: string, suffix: string) =>
   readdirSync(folder)
     .filter(name => name.endsWith(suffix))
@@ -52,12 +45,19 @@ const bases = (folder: string, suffix: string) =>
 
 tests('what they delete and what retention lets go is gone, and stays gone after kill -9', async () => {
   const dir = temporaryFolder('retention')
-  let broker = await startBrokerProcess(dir, { args })
+  let broker = await startBrokerProcess(dir, { settings })
   let bootstrap = ['--bootstrap-server', `127.0.0.1:${broker.port}`]
   const create = (topic: string, ...configs: string[]) =>
-    output('TopicCommand', ...bootstrap, '--create', '--topic', topic, ...configs.flatMap(each => ['--config', each]))
+    jvm.output(
+      'TopicCommand',
+      ...bootstrap,
+      '--create',
+      '--topic',
+      topic,
+      ...configs.flatMap(each => ['--config', each]),
+    )
   const offsets = async (topic: string, time: string) =>
-    (await output('GetOffsetShell', ...bootstrap, '--topic', topic, '--time', time)).trim()
+    (await jvm.output('GetOffsetShell', ...bootstrap, '--topic', topic, '--time', time)).trim()
 
   await create('cut', 'internal.segment.bytes=600')
   await create('sized', 'internal.segment.bytes=600', 'retention.bytes=1500')
@@ -66,7 +66,7 @@ tests('what they delete and what retention lets go is gone, and stays gone after
   }
   const plan = join(temporaryFolder('plan'), 'delete.json')
   writeFileSync(plan, JSON.stringify({ version: 1, partitions: [{ topic: 'cut', partition: 0, offset: 155 }] }))
-  assert.match(await output('DeleteRecordsCommand', ...bootstrap, '--offset-json-file', plan), /low_watermark: 155/)
+  assert.match(await jvm.output('DeleteRecordsCommand', ...bootstrap, '--offset-json-file', plan), /low_watermark: 155/)
   assert.is(await offsets('cut', 'earliest'), 'cut:0:155')
   assert.is(await offsets('cut', 'latest'), 'cut:0:300')
 
@@ -81,7 +81,7 @@ tests('what they delete and what retention lets go is gone, and stays gone after
   assert.ok(bases(join(dir, 'cut-0'), '.log').length > 1)
   assert.ok(bases(join(dir, 'cut-0'), '.log')[0]! <= 155 && bases(join(dir, 'cut-0'), '.log')[1]! > 155)
 
-  const described = await output('LogDirsCommand', ...bootstrap, '--describe')
+  const described = await jvm.output('LogDirsCommand', ...bootstrap, '--describe')
   const { logDirs } = JSON.parse(described.split('\n').find(line => line.startsWith('{'))!).brokers[0]
   assert.is(logDirs[0].logDir, dir)
   const sizes = new Map(
@@ -94,7 +94,7 @@ tests('what they delete and what retention lets go is gone, and stays gone after
   assert.is(sizes.get('sized-0'), onDisk)
 
   await broker.kill()
-  broker = await startBrokerProcess(dir, { args })
+  broker = await startBrokerProcess(dir, { settings })
   bootstrap = ['--bootstrap-server', `127.0.0.1:${broker.port}`]
   assert.ok(Number((await offsets('cut', 'earliest')).split(':')[2]) <= 155)
   assert.is(await offsets('cut', 'latest'), 'cut:0:300')
@@ -114,7 +114,7 @@ tests('what they delete and what retention lets go is gone, and stays gone after
   for (const topic of ['cut', 'sized']) {
     const names = readdirSync(join(dir, `${topic}-0`)).filter(name => /\.(log|index|snapshot)$/.test(name))
     for (const name of names) {
-      const text = await output('DumpLogSegments', '--files', join(dir, `${topic}-0`, name), '--deep-iteration')
+      const text = await jvm.output('DumpLogSegments', '--files', join(dir, `${topic}-0`, name), '--deep-iteration')
       assert.not.match(text, /mismatch|isvalid: false|corrupt/i, `${topic} ${name}`)
     }
   }

@@ -164,7 +164,10 @@ function expectedShape(described: Described): object {
   return { ...described, source: sources[described.source], synonyms }
 }
 
-/** This broker as the recorded one was started: Kafka's shipped file, and what its controller wrote of min.insync.replicas. */
+/**
+ * This broker as the recorded one was started: Kafka's shipped file, and what its controller
+ * wrote of min.insync.replicas.
+ */
 function recordedBroker() {
   const layer = { origin: 'test', values: new Map([['advertised.listeners', 'PLAINTEXT://127.0.0.1:9092']]) }
   const resolved = resolveConfig([layer], { host: '127.0.0.1', port: 9092, dir: 'data' })

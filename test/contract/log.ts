@@ -1,9 +1,8 @@
 /**
- * What every implementation of `Log` and `LogDirectory` does: the engine on disk, in memory, through a map, and the one that
- * tests of the rooms above use.
+ * What every implementation of `Log` and `LogDirectory` does: the engine on disk, in memory, through a map, and the one
+ * that tests of the rooms above use.
  */
 import * as assert from 'uvu/assert'
-import type { LogConfig } from '../../src/config/log-config.ts'
 import type {
   Appended,
   AppendOptions,
@@ -19,32 +18,7 @@ import { ErrorCode } from '../../src/protocol/error-codes.ts'
 import { batchesOf } from '../../src/records/batch.ts'
 import { buildBatch } from '../../src/records/builder.ts'
 import { recordsOf } from '../../src/records/iterate.ts'
-
-export const plainConfig: LogConfig = {
-  flush: 'group',
-  flushMessages: Number.MAX_SAFE_INTEGER,
-  flushMs: Number.MAX_SAFE_INTEGER,
-  segmentBytes: 1 << 30,
-  segmentMs: 604_800_000,
-  segmentJitterMs: 0,
-  segmentIndexBytes: 10 << 20,
-  indexIntervalBytes: 4096,
-  maxMessageBytes: 1_048_588,
-  compressionType: 'producer',
-  compressionLevel: { gzip: -1, lz4: 9, zstd: 3 },
-  timestampType: 'CreateTime',
-  timestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,
-  timestampAfterMaxMs: Number.MAX_SAFE_INTEGER,
-  compacted: false,
-  deletes: true,
-  retentionMs: -1,
-  retentionBytes: -1,
-  fileDeleteDelayMs: 60_000,
-  deleteRetentionMs: 86_400_000,
-  minCompactionLagMs: 0,
-  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
-  producerIdExpirationMs: 86_400_000,
-}
+import { plainConfig } from '../support/plain-config.ts'
 
 /** Opens the place again after it was closed. */
 export interface Place {

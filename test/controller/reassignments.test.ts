@@ -1,4 +1,7 @@
-/** Partitions that get other replicas: the answers of Apache Kafka 4.3.1 (test/vectors/record/reassignments.ts), and the rules. */
+/**
+ * Partitions that get other replicas: the answers of Apache Kafka 4.3.1
+ * (test/vectors/record/reassignments.ts), and the rules.
+ */
 import { readFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

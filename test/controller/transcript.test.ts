@@ -100,7 +100,8 @@ test('each phase of a life is the same when the broker comes back after a kill w
   const kafka = kafkaLife()
   const { phases } = await ourLife(-1)
   for (const [name, batches] of phases) {
-    // Kafka takes back the ISR of a killed broker when its session has run out, we when its successor starts: same records.
+    // Kafka takes back the ISR of a killed broker when its session has run out, we when its
+    // successor starts: same records.
     assert.equal(batches, kafka.get(name), name)
   }
   assert.is(phases.size, kafkaPhases.length - 1)

@@ -1,38 +1,24 @@
-/** A disk that fills up while producing: refused with Kafka's code, the process lives, and goes on when there is room. */
-import { spawnSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+/**
+ * A disk that fills up while producing: refused with Kafka's code, the process lives, and goes on when there is room.
+ */
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { startBrokerProcess } from '../support/broker-process.ts'
 import { createTopic, produceBatch, readAll } from '../support/records-client.ts'
 import { requires } from '../support/requires.ts'
-import { temporaryFolder } from '../support/temporary.ts'
+import { filled, smallDisk } from '../support/small-disk.ts'
 import { WireClient } from '../support/wire-client.ts'
 
 export const timeoutMs = 120_000
 
 const test = suite('disk full')
 
-const mounts = new Set<string>()
-// Before the folder itself is removed: listeners run in the order in which they were added.
-process.prependListener('exit', () => {
-  for (const mount of mounts) spawnSync('umount', ['-l', mount])
-})
-
-const smallDisk = (megabytes: number): string => {
-  const mount = join(temporaryFolder('disk'), 'mount')
-  mkdirSync(mount)
-  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', mount])
-  if (status !== 0) throw new Error(`mount: ${stderr}`)
-  mounts.add(mount)
-  return mount
-}
-
 test.before(() => requires('mount'))
 
 test('refuses with KAFKA_STORAGE_ERROR when the disk is full, and goes on when there is room', async () => {
-  const disk = smallDisk(48)
+  const { path: disk } = smallDisk(48)
   const filler = join(disk, 'filler')
   writeFileSync(filler, new Uint8Array(24 << 20))
   const broker = await startBrokerProcess(join(disk, 'data'))
@@ -74,23 +60,8 @@ test('refuses with KAFKA_STORAGE_ERROR when the disk is full, and goes on when t
   assert.is((await again.stop()).code, 0)
 })
 
-/** Takes all the room that is left; `rmSync` of the result gives it back. */
-const filled = (disk: string): string => {
-  const filler = join(disk, 'filler')
-  const file = openSync(filler, 'w')
-  const page = new Uint8Array(4096)
-  try {
-    for (;;) writeSync(file, page)
-  } catch (error) {
-    assert.is((error as NodeJS.ErrnoException).code, 'ENOSPC')
-  } finally {
-    closeSync(file)
-  }
-  return filler
-}
-
 test('a topic that is created on a full disk takes records as soon as there is room', async () => {
-  const disk = smallDisk(40)
+  const { path: disk } = smallDisk(40)
   const broker = await startBrokerProcess(join(disk, 'data'))
   const client = await WireClient.connect(broker.port)
   await createTopic(client, 'before')
@@ -117,7 +88,7 @@ test('a topic that is created on a full disk takes records as soon as there is r
 })
 
 test('a stop and a start on a full disk say so, and lose nothing', async () => {
-  const disk = smallDisk(40)
+  const { path: disk } = smallDisk(40)
   const broker = await startBrokerProcess(join(disk, 'data'))
   const client = await WireClient.connect(broker.port)
   await createTopic(client, 'kept')

@@ -1,7 +1,7 @@
 /**
- * Calls that fail on one of two log directories, at the n-th call of each kind: nothing is acknowledged there after a sync
- * that failed, and no such sync is tried again; the program around the broker lives, the other directory serves, and what
- * was acknowledged is there afterwards. `npm run crash -- faults --count 200` tries every n up to 200.
+ * Calls that fail on one of two log directories, at the n-th call of each kind: nothing is acknowledged there after a
+ * sync that failed, and no such sync is tried again; the program around the broker lives, the other directory serves,
+ * and what was acknowledged is there afterwards. `npm run crash -- faults --count 200` tries every n up to 200.
  */
 import { join } from 'node:path'
 import { suite } from 'uvu'

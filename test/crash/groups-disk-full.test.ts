@@ -1,6 +1,8 @@
-/** A disk that fills up under groups: members and commits are refused in a way that they try again, and find what they had. */
-import { spawnSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
+/**
+ * A disk that fills up under groups: members and commits are refused in a way that they try
+ * again, and find what they had.
+ */
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -17,44 +19,13 @@ import { startBrokerProcess } from '../support/broker-process.ts'
 import { findGroup, joinAlone, joinConsumerGroup } from '../support/groups.ts'
 import { createTopic } from '../support/records-client.ts'
 import { requires } from '../support/requires.ts'
-import { temporaryFolder } from '../support/temporary.ts'
+import { filled, smallDisk } from '../support/small-disk.ts'
 import { WireClient } from '../support/wire-client.ts'
 
 export const timeoutMs = 120_000
 
 const test = suite('disk full with groups')
 
-const mounts = new Set<string>()
-// Before the folder itself is removed: listeners run in the order in which they were added.
-process.prependListener('exit', () => {
-  for (const mount of mounts) spawnSync('umount', ['-l', mount])
-})
-
-const smallDisk = (megabytes: number): string => {
-  const mount = join(temporaryFolder('disk'), 'mount')
-  mkdirSync(mount)
-  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', mount])
-  if (status !== 0) throw new Error(`mount: ${stderr}`)
-  mounts.add(mount)
-  return mount
-}
-
-/** Takes all the room that is left; `rmSync` of the result gives it back. */
-const filled = (disk: string): string => {
-  const filler = join(disk, 'filler')
-  const file = openSync(filler, 'w')
-  const page = new Uint8Array(4096)
-  try {
-    for (;;) writeSync(file, page)
-  } catch (error) {
-    assert.is((error as NodeJS.ErrnoException).code, 'ENOSPC')
-  } finally {
-    closeSync(file)
-  }
-  return filler
-}
-
-const settings = Object.entries(quickGroups).flatMap(([key, value]) => ['-c', `${key}=${value}`])
 const groupId = 'group'
 const simple = 'simple'
 
@@ -80,8 +51,8 @@ const committed = async (client: WireClient, id: string): Promise<bigint | undef
 test.before(() => requires('mount'))
 
 test('groups are refused on a full disk and go on as they were when there is room', async () => {
-  const disk = smallDisk(48)
-  const start = () => startBrokerProcess(join(disk, 'data'), { args: settings })
+  const { path: disk } = smallDisk(48)
+  const start = () => startBrokerProcess(join(disk, 'data'), { settings: quickGroups })
   const broker = await start()
   const client = await WireClient.connect(broker.port)
   await createTopic(client, 'read')

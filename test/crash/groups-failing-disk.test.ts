@@ -1,9 +1,9 @@
 /**
- * A disk that takes what it is given and then fails to keep it, under groups: whoever has a group there is sent away and not
- * left waiting, the other groups go on, and what was acknowledged is there when the disk is mended.
+ * A disk that takes what it is given and then fails to keep it, under groups: whoever has a group there is sent away
+ * and not left waiting, the other groups go on, and what was acknowledged is there when the disk is mended.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -15,76 +15,61 @@ import { joinGroup } from '../../src/protocol/apis/11-join-group.ts'
 import { heartbeat } from '../../src/protocol/apis/12-heartbeat.ts'
 import { ErrorCode } from '../../src/protocol/error-codes.ts'
 import { eventually, quickGroups } from '../clients/target.ts'
-import { odradekCommand } from '../support/broker-process.ts'
+import { odradekCommand, settingsArguments } from '../support/broker-process.ts'
 import { findGroup, joinAlone } from '../support/groups.ts'
 import { startProgram } from '../support/process.ts'
 import { createTopic } from '../support/records-client.ts'
 import { requires, skip } from '../support/requires.ts'
 import { temporaryFolder } from '../support/temporary.ts'
+import { mount, run, undoAll, undoLater } from '../support/undo.ts'
 import { WireClient } from '../support/wire-client.ts'
 
 export const timeoutMs = 120_000
 
 const test = suite('failing disk with groups')
 
-/** What has to be undone, whatever becomes of the test: the last first. */
-const undoing: (() => void)[] = []
-const undo = (): void => {
-  for (const each of undoing.splice(0).reverse()) each()
-}
-// Before the folder itself is removed: listeners run in the order in which they were added.
-process.prependListener('exit', undo)
-test.after.each(undo)
-
-const run = (command: string, ...args: string[]): string => {
-  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' })
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr}`)
-  return stdout.trim()
-}
+test.after.each(undoAll)
 
 /**
- * A file system of 64 MiB whose medium holds fewer: past that, what was written can't be kept (EIO). All that lies in the
- * way of a promise that the kernel itself keeps is out of it. Its blocks are pages, and a page is all that the device is
- * handed at once, so that the medium takes a request or refuses it: one of which it takes half counts as done (Linux
- * 6.18), and a sync succeeds. And it has a journal, which is there from the start: without one, a refused write may leave
- * a file whose map of blocks is lost.
+ * A file system of 64 MiB whose medium holds fewer: past that, what was written can't be kept (EIO). All that lies in
+ * the way of a promise that the kernel itself keeps is out of it. Its blocks are pages, and a page is all that the
+ * device is handed at once, so that the medium takes a request or refuses it: one of which it takes half counts as done
+ * (Linux 6.18), and a sync succeeds. And it has a journal, which is there from the start: without one, a refused write
+ * may leave a file whose map of blocks is lost.
  */
 const failingDisk = () => {
   const folder = temporaryFolder('failing')
-  const [medium, mount] = [join(folder, 'medium'), join(folder, 'mount')]
-  for (const each of [medium, mount]) mkdirSync(each)
-  run('mount', '-t', 'tmpfs', '-o', 'size=12m', 'tmpfs', medium)
-  undoing.push(() => spawnSync('umount', ['-l', medium]))
+  const [medium, disk] = [join(folder, 'medium'), join(folder, 'mount')]
+  mount(medium, '-t', 'tmpfs', '-o', 'size=12m', 'tmpfs')
   const image = join(medium, 'image')
   run('truncate', '-s', '64M', image)
   run('mkfs.ext4', '-q', '-b', '4096', '-J', 'size=4', image)
   const attached = spawnSync('losetup', ['-f', '--show', image], { encoding: 'utf8' })
   if (attached.status !== 0) skip('may not make a device of a file')
   const device = attached.stdout.trim()
-  undoing.push(() => spawnSync('losetup', ['-d', device]))
+  undoLater(() => spawnSync('losetup', ['-d', device]))
   writeFileSync(`/sys/block/${basename(device)}/queue/max_sectors_kb`, '4')
-  run('mount', device, mount)
-  undoing.push(() => spawnSync('umount', ['-l', mount]))
+  mount(disk, device)
   return {
-    mount,
+    mount: disk,
     /** Room for all; what the page cache had beyond the medium is gone, as after a power cut. */
     mend: () => {
-      run('umount', mount)
+      run('umount', disk)
       run('mount', '-o', 'remount,size=100m', medium)
-      run('mount', device, mount)
+      run('mount', device, disk)
     },
   }
 }
 
 const PARTITIONS = 6
-const settings = Object.entries({ ...quickGroups, 'offsets.topic.num.partitions': PARTITIONS })
+const settings = { ...quickGroups, 'offsets.topic.num.partitions': PARTITIONS }
 
 const start = async (dirs: readonly string[]) => {
   const [program, args] = odradekCommand()
-  const configs = [['log.dirs', dirs.join(',')], ...settings].flatMap(([key, value]) => ['-c', `${key}=${value}`])
+  const configs = settingsArguments({ 'log.dirs': dirs.join(','), ...settings })
   const serve = [...args, 'serve', '--host', '127.0.0.1', '--port', '0', ...configs]
   const running = startProgram(program, serve, { env: { ODRADEK_LOG_FORMAT: 'json' } })
-  undoing.push(() => running.child.kill('SIGKILL'))
+  undoLater(() => running.child.kill('SIGKILL'))
   const [, port] = await running.sees(/listening on 127\.0\.0\.1:(\d+)/, 30_000)
   return { running, port: Number(port) }
 }

@@ -1,6 +1,6 @@
 /**
- * kill -9 under commits and in the middle of live groups: no committed offset goes back, and the members of both kinds of
- * groups go on where they were, none of them evicted.
+ * kill -9 under commits and in the middle of live groups: no committed offset goes back, and the members of both kinds
+ * of groups go on where they were, none of them evicted.
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -18,8 +18,6 @@ import { WireClient } from '../support/wire-client.ts'
 export const timeoutMs = 180_000
 
 const test = suite('kill -9 with groups')
-
-const settings = Object.entries(quickGroups).flatMap(([key, value]) => ['-c', `${key}=${value}`])
 
 const groups = Array.from({ length: 8 }, (_, index) => `committing-${index}`)
 
@@ -113,7 +111,7 @@ test('classic and consumer groups go on with the same members when the broker is
   requires('kafka')
   const dir = temporaryFolder('groups')
   const port = await freePort()
-  const start = () => startBrokerProcess(dir, { args: ['--port', `${port}`, ...settings] })
+  const start = () => startBrokerProcess(dir, { args: ['--port', `${port}`], settings: quickGroups })
   let broker = await start()
   const jvm: Jvm = startJvm()
   const atBroker = ['--bootstrap-server', `127.0.0.1:${port}`]
@@ -131,7 +129,7 @@ test('classic and consumer groups go on with the same members when the broker is
       members => members.every(({ partitions }) => partitions.length === PARTITIONS / 2),
     )
   const memberIds = async () => {
-    const { stdout } = await jvm.tool('ConsumerGroupCommand', ...atBroker, '--describe', '--all-groups', '--members')
+    const stdout = await jvm.output('ConsumerGroupCommand', ...atBroker, '--describe', '--all-groups', '--members')
     return (stdout.match(/^(classic|consumer) +\S+/gm) ?? []).sort()
   }
   let produced = 0
@@ -150,7 +148,7 @@ test('classic and consumer groups go on with the same members when the broker is
 
   for (const protocol of protocols) {
     const topic = ['--create', '--topic', protocol, '--partitions', `${PARTITIONS}`]
-    assert.is((await jvm.tool('TopicCommand', ...atBroker, ...topic)).code, 0)
+    await jvm.output('TopicCommand', ...atBroker, ...topic)
     for (const name of ['a', 'b']) await join(name, protocol)
   }
   const before = await settled()

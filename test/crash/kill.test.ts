@@ -1,7 +1,7 @@
 /**
- * kill -9 under load, again and again over the same directory: every acknowledged record is there, in order, none twice,
- * and producers go on with the ids and sequences that they had. What had no answer yet is sent again with its sequence, as
- * an idempotent producer does. `npm run crash -- kill --count 1000` goes on for as long as you like.
+ * kill -9 under load, again and again over the same directory: every acknowledged record is there, in order, none
+ * twice, and producers go on with the ids and sequences that they had. What had no answer yet is sent again with its
+ * sequence, as an idempotent producer does. `npm run crash -- kill --count 1000` goes on for as long as you like.
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -1,6 +1,6 @@
 /**
- * kill -9 of a program that appends to an embedded log, again and again over the same folder: every record whose offset was
- * given out is there and equal, and Kafka's DumpLogSegments finds nothing wrong with what is left.
+ * kill -9 of a program that appends to an embedded log, again and again over the same folder: every record whose offset
+ * was given out is there and equal, and Kafka's DumpLogSegments finds nothing wrong with what is left.
  *
  * `ODRADEK_KILLS` sets how often, `ODRADEK_SEED` the moments.
  */

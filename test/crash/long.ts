@@ -1,7 +1,7 @@
 /**
- * The crashes of this folder for as long as they are wanted: `npm run crash -- power --count 2000 --seed 7 --fs ext4`. Each
- * twenty crashes are a series with a seed and a directory of their own, so that a failure is repeated by its seed alone;
- * `--at-once 2` runs two series beside each other.
+ * The crashes of this folder for as long as they are wanted: `npm run crash -- power --count 2000 --seed 7 --fs ext4`.
+ * Each twenty crashes are a series with a seed and a directory of their own, so that a failure is repeated by its seed
+ * alone; `--at-once 2` runs two series beside each other.
  */
 import { parseArgs } from 'node:util'
 import { kills, powerCuts } from '../support/crash/campaigns.ts'

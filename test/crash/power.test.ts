@@ -1,6 +1,6 @@
 /**
- * Power cuts on real file systems under load, at instants drawn from a seed: what was acknowledged is there, in order, none
- * twice, and nothing is that nobody sent. `npm run crash -- power --count 2000` goes on for as long as you like.
+ * Power cuts on real file systems under load, at instants drawn from a seed: what was acknowledged is there, in order,
+ * none twice, and nothing is that nobody sent. `npm run crash -- power --count 2000` goes on for as long as you like.
  */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'

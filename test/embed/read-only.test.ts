@@ -203,8 +203,8 @@ test('files that may only be read are enough', async () => {
   for (const name of readdirSync(dir)) chmodSync(`${dir}/${name}`, 0o444)
   chmodSync(dir, 0o555)
   chmodSync(dirname(dir), 0o555)
-  // Whoever may do everything has to be somebody else for a moment; not every runtime lets him. The way there may be closed
-  // to that one, so he begins there.
+  // Whoever may do everything has to be somebody else for a moment; not every runtime lets him. The way there may be
+  // closed to that one, so he begins there.
   const root = process.geteuid?.() === 0
   const before = process.cwd()
   process.chdir(dirname(dir))

@@ -1,4 +1,6 @@
-/** A broker that may have few files open, and clients that take what they can get: it refuses some of them and goes on. */
+/**
+ * A broker that may have few files open, and clients that take what they can get: it refuses some of them and goes on.
+ */
 import { readdirSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -1,4 +1,7 @@
-/** Data directories that a broker may not or can't use, and ports that are taken: the start says why, and leaves no trace. */
+/**
+ * Data directories that a broker may not or can't use, and ports that are taken: the start says
+ * why, and leaves no trace.
+ */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

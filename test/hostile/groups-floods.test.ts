@@ -38,8 +38,7 @@ let client: WireClient
 let clients: WireClient[]
 
 test.before(async () => {
-  const args = Object.entries(quickGroups).flatMap(([key, value]) => ['-c', `${key}=${value}`])
-  broker = await startBrokerProcess(temporaryFolder('floods'), { args, env: { ODRADEK_LOG: 'error' } })
+  broker = await startBrokerProcess(temporaryFolder('floods'), { settings: quickGroups, env: { ODRADEK_LOG: 'error' } })
   undisturbed = await UndisturbedClient.start(broker.port, 'undisturbed')
   client = await WireClient.connect(broker.port)
   clients = await Promise.all(Array.from({ length: CONNECTIONS }, () => WireClient.connect(broker.port)))

@@ -1,6 +1,6 @@
 /**
- * What a group refuses, over real connections: each wrong request gets its code, the connection goes on, and nobody else
- * notices.
+ * What a group refuses, over real connections: each wrong request gets its code, the connection goes on,
+ * and nobody else notices.
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -36,8 +36,7 @@ let undisturbed: UndisturbedClient
 let client: WireClient
 
 test.before(async () => {
-  const args = Object.entries(quickGroups).flatMap(([key, value]) => ['-c', `${key}=${value}`])
-  broker = await startBrokerProcess(temporaryFolder('groups'), { args, env: { ODRADEK_LOG: 'error' } })
+  broker = await startBrokerProcess(temporaryFolder('groups'), { settings: quickGroups, env: { ODRADEK_LOG: 'error' } })
   undisturbed = await UndisturbedClient.start(broker.port, 'undisturbed')
   client = await WireClient.connect(broker.port)
   await createTopic(client, 'read', 2)

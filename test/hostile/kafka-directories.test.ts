@@ -1,6 +1,6 @@
 /**
- * Data directories of Apache Kafka that we can't go on with: the start says what is in the way and where, and leaves every
- * byte and every time stamp as it found them, for the release that can.
+ * Data directories of Apache Kafka that we can't go on with: the start says what is in the way and where, and leaves
+ * every byte and every time stamp as it found them, for the release that can.
  */
 import { createHash } from 'node:crypto'
 import {

@@ -45,7 +45,9 @@ const used = async (): Promise<string> => {
   return dir
 }
 
-/** What a start makes of it: the refusal's message, or the values of each topic, or the code that its records answer. */
+/**
+ * What a start makes of it: the refusal's message, or the values of each topic, or the code that its records answer.
+ */
 const outcome = async (dir: string): Promise<string | { kept: unknown; odd: unknown }> => {
   let broker: Awaited<ReturnType<typeof startBroker>>
   try {
@@ -104,7 +106,9 @@ const files: Record<string, 'refused' | 'offline'> = {
   'odd-0/00000000000000000001.snapshot': 'offline',
 }
 
-/** Content of the wrong kind where it does no harm: what the file would say is found out anew, or nothing is read of it. */
+/**
+ * Content of the wrong kind where it does no harm: what the file would say is found out anew, or nothing is read of it.
+ */
 const harmless = (file: string, kind: string): boolean =>
   (kind === 'a line of something else' &&
     ['.lock', '.kafka_cleanshutdown', 'odd-0/leader-epoch-checkpoint'].includes(file)) ||

@@ -1,4 +1,7 @@
-/** Metadata directories that Apache Kafka wrote: what we read in them is what Kafka's own tool shows and Kafka's snapshots hold. */
+/**
+ * Metadata directories that Apache Kafka wrote: what we read in them is what Kafka's own tool shows
+ * and Kafka's snapshots hold.
+ */
 import { readFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -34,8 +37,9 @@ function committed(bytes: Uint8Array, end: number): CommittedBatch[] {
 }
 
 /**
- * Everything in an image, in one order. Left out: configs of topics that do not exist. Kafka keeps those of a topic that is
- * created and deleted within one load, so they stand in the snapshots of a broker that has restarted; we remove them.
+ * Everything in an image, in one order. Left out: configs of topics that do not exist. Kafka keeps those of a
+ * topic that is created and deleted within one load, so they stand in the snapshots of a broker that has
+ * restarted; we remove them.
  */
 function contents(image: MetadataImage): string[] {
   const lines: string[] = []

@@ -8,35 +8,12 @@ import { Code, EngineError } from '../../src/native/engine-code.ts'
 import { NativeRuntime } from '../../src/native/runtime.ts'
 import type { AppendedRecord, LogHandle, OpenedLog, Outcome, ReadRecord } from '../../src/native/types.ts'
 import { siblingUrl, startSibling } from '../support/own-runtime.ts'
+import { plainConfig } from '../support/plain-config.ts'
 
 const test = suite('native runtime')
 export const timeoutMs = 120_000
 
-const config: LogConfig = {
-  flush: 'group',
-  flushMessages: Number.MAX_SAFE_INTEGER,
-  flushMs: Number.MAX_SAFE_INTEGER,
-  segmentBytes: 1 << 20,
-  segmentMs: 2 ** 53 - 1,
-  segmentJitterMs: 0,
-  segmentIndexBytes: 1 << 20,
-  indexIntervalBytes: 4096,
-  maxMessageBytes: 1 << 20,
-  compressionType: 'producer',
-  compressionLevel: { gzip: -1, lz4: 9, zstd: 3 },
-  timestampType: 'CreateTime',
-  timestampBeforeMaxMs: 2 ** 53 - 1,
-  timestampAfterMaxMs: 2 ** 53 - 1,
-  compacted: false,
-  deletes: true,
-  retentionMs: -1,
-  retentionBytes: -1,
-  fileDeleteDelayMs: 60_000,
-  deleteRetentionMs: 86_400_000,
-  minCompactionLagMs: 0,
-  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
-  producerIdExpirationMs: 1000,
-}
+const config: LogConfig = { ...plainConfig, segmentBytes: 1 << 20, producerIdExpirationMs: 1000 }
 const fields = { leaderEpoch: 0, origin: 0, wake: 1, transactionVersion: 0, expectedBase: -1 }
 
 interface Manual {

@@ -8,35 +8,12 @@ import type { IncomingRequest, Listener } from '../../src/net/net.ts'
 import { listen } from '../../src/net/reactor-listener.ts'
 import { ErrorCode } from '../../src/protocol/error-codes.ts'
 import { type BatchOptions, buildBatch } from '../../src/records/builder.ts'
+import { plainConfig } from '../support/plain-config.ts'
 import { request, TestSocket } from '../support/sockets.ts'
 
 const test = suite('prepared answers')
 
-const config: LogConfig = {
-  flush: 'os',
-  flushMessages: Number.MAX_SAFE_INTEGER,
-  flushMs: Number.MAX_SAFE_INTEGER,
-  segmentBytes: 1 << 30,
-  segmentMs: 2 ** 53 - 1,
-  segmentJitterMs: 0,
-  segmentIndexBytes: 1 << 20,
-  indexIntervalBytes: 4096,
-  maxMessageBytes: 1 << 20,
-  compressionType: 'producer',
-  compressionLevel: { gzip: -1, lz4: 9, zstd: 3 },
-  timestampType: 'CreateTime',
-  timestampBeforeMaxMs: 2 ** 53 - 1,
-  timestampAfterMaxMs: 2 ** 53 - 1,
-  compacted: false,
-  deletes: true,
-  retentionMs: -1,
-  retentionBytes: -1,
-  fileDeleteDelayMs: 60_000,
-  deleteRetentionMs: 86_400_000,
-  minCompactionLagMs: 0,
-  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
-  producerIdExpirationMs: 1 << 30,
-}
+const config: LogConfig = { ...plainConfig, flush: 'os' }
 const HEAD = 4
 const options = { leaderEpoch: 0, origin: 0, wake: 0 } as const
 

@@ -1,8 +1,8 @@
 /**
  * Switches the engine's bugs on, one at a time, and runs the one test that must notice each. One build has them all.
  *
- * Invariant: a test passes without a bug and fails with it; one that passes all the same is a failure, and so is one that
- * does not run.
+ * Invariant: a test passes without a bug and fails with it; one that passes all the same is a failure, and so
+ * is one that does not run.
  */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'

@@ -1,9 +1,9 @@
 /**
- * Are the tests worth anything? Plants one bug after another into copies of the sources and runs the test file that must
- * notice: `npm run planted [-- part of a bug's name]`.
+ * Are the tests worth anything? Plants one bug after another into copies of the sources and runs the test file that
+ * must notice: `npm run planted [-- part of a bug's name]`.
  *
- * Invariants: the repository itself is not touched. A test file passes without the bug and fails with it, in the very test
- * that was named; a bug whose place is not found is a failure too.
+ * Invariants: the repository itself is not touched. A test file passes without the bug and fails with it, in the very
+ * test that was named; a bug whose place is not found is a failure too.
  */
 import { spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,7 @@
-/** Bugs in the log engine. They are built in by its feature `planted` and switched on by their names (native/engine/src/planted.rs). */
+/**
+ * Bugs in the log engine. They are built in by its feature `planted` and switched on by their names
+ * (native/engine/src/planted.rs).
+ */
 
 /** A bug of the engine, and who has to notice it. */
 export interface StorageBug {

@@ -1,6 +1,6 @@
 /**
- * Whatever is written can be read back: generated values, every message, every version; by the generated functions and by
- * the closures that stand in for them, which must agree byte by byte.
+ * Whatever is written can be read back: generated values, every message, every version; by the generated functions and
+ * by the closures that stand in for them, which must agree byte by byte.
  */
 import fc from 'fast-check'
 import { suite } from 'uvu'

@@ -29,7 +29,10 @@ export interface Case {
   readonly differs?: string
 }
 
-/** Each resource that was altered: code and message; each config: key, value, source; each resource listed: type and name. */
+/**
+ * Each resource that was altered: code and message; each config: key, value, source; each
+ * resource listed: type and name.
+ */
 export type Answer = readonly (readonly (string | number | null)[])[]
 
 export const PLAIN = 'plain'

@@ -23,8 +23,14 @@ export const odradekCommand = (): [program: string, args: string[]] => {
   return [process.execPath, [...runArguments(), inRepository(built ? 'dist/src/cli/main.js' : 'src/cli/main.ts')]]
 }
 
+/** Configs as the command line takes them. */
+export const settingsArguments = (settings: Readonly<Record<string, string | number>>): string[] =>
+  Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`])
+
 interface StartOptions {
   readonly args?: readonly string[]
+  /** Configs of the broker. */
+  readonly settings?: Readonly<Record<string, string | number>>
   readonly env?: Record<string, string>
   readonly timeoutMs?: number
 }
@@ -38,7 +44,8 @@ export const startBrokerProcess = (dir: string, options: StartOptions = {}): Pro
 /** The same with nothing but the arguments given, which make it listen on 127.0.0.1. */
 export const serveProcess = async (options: StartOptions): Promise<BrokerProcess> => {
   const [program, args] = odradekCommand()
-  const running = startProgram(program, [...args, 'serve', ...(options.args ?? [])], {
+  const given = [...(options.args ?? []), ...settingsArguments(options.settings ?? {})]
+  const running = startProgram(program, [...args, 'serve', ...given], {
     env: { ODRADEK_LOG_FORMAT: 'json', ...options.env },
   })
   const [, port] = await running.sees(/listening on 127\.0\.0\.1:(\d+)/, options.timeoutMs ?? 30_000)

@@ -1,6 +1,6 @@
 /**
- * A shard of groups of both kinds under a hand-moved clock, over a log in memory that commits at once, or when it is told to;
- * and members that speak the consumer protocol as clients do.
+ * A shard of groups of both kinds under a hand-moved clock, over a log in memory that commits at once, or when it is
+ * told to; and members that speak the consumer protocol as clients do.
  *
  * Invariants: every record passes its serde before it is replayed on a reload; live it is replayed as it was made.
  */

@@ -1,9 +1,10 @@
 /**
  * A scripted conversation between clients and a broker, written down so that two brokers' sides of it can be compared.
  *
- * What a broker makes up (member ids, topic ids, its address) is replaced by symbols in order of appearance; arrays whose
- * order means nothing are sorted. Requests that only wait for something (`reached`, the tries of `until`) are not written
- * down, so that a slower broker makes the same transcript. A conversation's groups and topics begin with its id.
+ * What a broker makes up (member ids, topic ids, its address) is replaced by symbols in order of appearance;
+ * arrays whose order means nothing are sorted. Requests that only wait for something (`reached`, the tries of
+ * `until`) are not written down, so that a slower broker makes the same transcript. A conversation's groups and
+ * topics begin with its id.
  */
 import type { Api } from '../../src/protocol/api.ts'
 import { findCoordinator } from '../../src/protocol/apis/10-find-coordinator.ts'

@@ -1,8 +1,9 @@
 /**
  * A coordinator in memory: the real runtime on a simulated host, its log an array of batches.
  *
- * Invariants: deterministic for a seed; an append is written in one turn of the simulated loop and committed in a later one,
- * both after the call; what is in the log outlives every runtime, so that a coordinator can be loaded from it again.
+ * Invariants: deterministic for a seed; an append is written in one turn of the simulated loop and committed
+ * in a later one, both after the call; what is in the log outlives every runtime, so that a coordinator can
+ * be loaded from it again.
  */
 import type { Logger } from '../../src/base/logger.ts'
 import { silentLogger } from '../../src/base/logger.ts'

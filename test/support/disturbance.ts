@@ -1,6 +1,6 @@
 /**
- * What tests of bad input have in common: a broker as a process, peers that send it anything, and a client that has done
- * nothing wrong and must not notice.
+ * What tests of bad input have in common: a broker as a process, peers that send it anything, and a client that has
+ * done nothing wrong and must not notice.
  */
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -144,7 +144,9 @@ export class UndisturbedClient {
     return this.#written
   }
 
-  /** Fails when anything that was written was refused, lost, doubled or moved; resolves to how many records there are. */
+  /**
+   * Fails when anything that was written was refused, lost, doubled or moved; resolves to how many records there are.
+   */
   async stop(): Promise<number> {
     this.#stopped = true
     await this.#running

@@ -1,4 +1,7 @@
-/** A classic member over a bare connection, as patient as a real one: it joins, heartbeats, and joins again when told to. */
+/**
+ * A classic member over a bare connection, as patient as a real one: it joins, heartbeats, and
+ * joins again when told to.
+ */
 
 import { joinGroup } from '../../src/protocol/apis/11-join-group.ts'
 import { heartbeat } from '../../src/protocol/apis/12-heartbeat.ts'

@@ -77,7 +77,9 @@ export function versionsFrom(api: Api, from: number): number[] {
   return Array.from({ length: api.maxVersion - from + 1 }, (_, index) => from + index)
 }
 
-/** Joins the first member of a consumer group and heartbeats until it has its assignment and nothing more is to come. */
+/**
+ * Joins the first member of a consumer group and heartbeats until it has its assignment and nothing more is to come.
+ */
 export async function joinConsumerGroup(
   client: WireClient,
   groupId: string,

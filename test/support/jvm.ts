@@ -27,11 +27,15 @@ export interface JavaMember {
 export interface Jvm {
   /** One of Kafka's programs by class name, short or full, to its end. */
   tool(className: string, ...args: string[]): Promise<Answer>
+  /** The same for one that is to succeed: what it printed on stdout. Rejects with all that it printed. */
+  output(className: string, ...args: string[]): Promise<string>
   /** Values `from` .. `to` - 1 as text, in turn to each partition of a topic that exists. */
   produce(bootstrap: string, topic: string, partitions: number, from: number, to: number): Promise<void>
   /** A partition's folder as a broker opens it after a crash; its end offset. Fails when it doesn't open. */
   open(folder: string, recoveryPoint: number, logStart: number): Promise<number>
-  /** A consumer that polls and commits until it is stopped; `subscription` is topics (`a,b`) or a pattern (`re:a.*`). */
+  /**
+   * A consumer that polls and commits until it is stopped; `subscription` is topics (`a,b`) or a pattern (`re:a.*`).
+   */
   start(name: string, subscription: string, config: Readonly<Record<string, string | number>>): Promise<void>
   members(): Promise<JavaMember[]>
   /** Closes a consumer; `remain`: without leaving its group. */
@@ -100,11 +104,10 @@ export const converse = (source: string): Conversation => {
 
 export const startJvm = (): Jvm => {
   const { command, succeed, close } = converse('test/clients/java/Jvm.java')
+  const full = (name: string) => (name.includes('.') ? name : `${packages[name] ?? 'org.apache.kafka.tools'}.${name}`)
   return {
-    tool(name, ...args) {
-      const full = name.includes('.') ? name : `${packages[name] ?? 'org.apache.kafka.tools'}.${name}`
-      return command('tool', full, ...args)
-    },
+    tool: (name, ...args) => command('tool', full(name), ...args),
+    output: (name, ...args) => succeed('tool', full(name), ...args),
     async produce(bootstrap, topic, partitions, from, to) {
       await succeed('produce', bootstrap, topic, `${partitions}`, `${from}`, `${to}`)
     },

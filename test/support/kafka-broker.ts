@@ -1,4 +1,7 @@
-/** Apache Kafka as one broker that is its own controller: formatted, started, stopped or killed, on a directory that the caller has. */
+/**
+ * Apache Kafka as one broker that is its own controller: formatted, started, stopped or killed, on a
+ * directory that the caller has.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { kafkaJars, kafkaTool } from './kafka.ts'
@@ -37,7 +40,10 @@ logger.started.name = kafka.server.KafkaRaftServer
 logger.started.level = info
 `
 
-/** Addresses and a server.properties below `folder`. `settings` win over those that make it small and quick; '' removes one. */
+/**
+ * Addresses and a server.properties below `folder`. `settings` win over those that make it small
+ * and quick; '' removes one.
+ */
 export const kafkaSite = async (
   folder: string,
   settings: (controllerPort: number) => Readonly<Record<string, string | number>> = () => ({}),

@@ -1,9 +1,10 @@
 /**
- * `Log` and `LogDirectory` in memory, without the engine: arrays of batches, completions in microtasks, faults by switch.
+ * `Log` and `LogDirectory` in memory, without the engine: arrays of batches, completions in
+ * microtasks, faults by switch.
  *
- * Invariants: commands of one log complete in call order and never within the call; what a `MemoryDisk` holds outlives the
- * directory object, so a test can close (or forget) one and open another on the same disk. Batches are taken as they are,
- * apart from their expected base and leader epoch: validating is the engine's.
+ * Invariants: commands of one log complete in call order and never within the call; what a `MemoryDisk` holds outlives
+ * the directory object, so a test can close (or forget) one and open another on the same disk. Batches are taken as
+ * they are, apart from their expected base and leader epoch: validating is the engine's.
  */
 import type {
   Appended,

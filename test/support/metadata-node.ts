@@ -1,4 +1,6 @@
-/** The metadata of one broker on a memory log, stepped by a simulated host: started, registered, asked, stopped, killed. */
+/**
+ * The metadata of one broker on a memory log, stepped by a simulated host: started, registered, asked, stopped, killed.
+ */
 import { silentLogger } from '../../src/base/logger.ts'
 import type { BrokerLifecycle } from '../../src/broker/lifecycle.ts'
 import { previousBrokerEpoch, startLifecycle } from '../../src/broker/lifecycle.ts'
@@ -51,7 +53,10 @@ export class TestNode {
     return this
   }
 
-  /** Registers the broker and has it unfenced. `epoch`: what it presents as its previous one; absent: as under flush=group. */
+  /**
+   * Registers the broker and has it unfenced. `epoch`: what it presents as its previous one;
+   * absent: as under flush=group.
+   */
   async serve(epoch?: number): Promise<this> {
     const { nodeId = 1 } = this.#options
     const { controller, loader, clusterId, directoryIds } = this.metadata

@@ -1,6 +1,6 @@
 /**
- * A metadata log as Kafka's DumpLogSegments shows it, and made comparable: what differs from run to run (ids, times, ports,
- * offsets, broker epochs) is renamed in order of appearance.
+ * A metadata log as Kafka's DumpLogSegments shows it, and made comparable: what differs from run to run (ids, times,
+ * ports, offsets, broker epochs) is renamed in order of appearance.
  */
 import { isUuid, ZERO_UUID } from '../../src/base/uuid.ts'
 import type { MetadataRecord } from '../../src/metadata/records.ts'

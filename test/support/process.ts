@@ -1,6 +1,6 @@
 /**
- * Programs started by tests. Every child is remembered and killed, by its own id, when the test process ends; no program
- * outlives the test that started it.
+ * Programs started by tests. Every child is remembered and killed, by its own id, when the test process ends; no
+ * program outlives the test that started it.
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 
@@ -33,7 +33,9 @@ export interface Running {
   readonly pid: number
   stdout(): string
   stderr(): string
-  /** Resolves when the pattern occurs in stdout or stderr; rejects when the program ends first, or after `timeoutMs`. */
+  /**
+   * Resolves when the pattern occurs in stdout or stderr; rejects when the program ends first, or after `timeoutMs`.
+   */
   sees(pattern: RegExp, timeoutMs?: number): Promise<RegExpMatchArray>
   /** Sends the signal and resolves when the program has ended. */
   kill(signal?: NodeJS.Signals): Promise<Finished>

@@ -1,6 +1,6 @@
 /**
- * Replicas that are given to other brokers: what a controller is asked, with topics and a second broker that only says that
- * it is there, and what it answers. For Apache Kafka and for ours alike.
+ * Replicas that are given to other brokers: what a controller is asked, with topics and a second broker that only says
+ * that it is there, and what it answers. For Apache Kafka and for ours alike.
  */
 import { randomBytes } from 'node:crypto'
 import type { Api } from '../../src/protocol/api.ts'

@@ -1,4 +1,6 @@
-/** What tests do with records over a bare connection: make a topic, produce as one idempotent producer, read all back. */
+/**
+ * What tests do with records over a bare connection: make a topic, produce as one idempotent producer, read all back.
+ */
 
 import { produce } from '../../src/protocol/apis/00-produce.ts'
 import { fetch } from '../../src/protocol/apis/01-fetch.ts'

@@ -1,4 +1,6 @@
-/** Example frames and what is left of them after skimming, as lines that native/reactor/tests/skim_vectors.rs reads too. */
+/**
+ * Example frames and what is left of them after skimming, as lines that native/reactor/tests/skim_vectors.rs reads too.
+ */
 import { produce } from '../../src/protocol/apis/00-produce.ts'
 import { fetch } from '../../src/protocol/apis/01-fetch.ts'
 import { planFor } from '../../src/protocol/compile.ts'
@@ -12,7 +14,9 @@ import { exampleOf, examples } from './values.ts'
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
-/** `NAME VERSION EXAMPLE PROGRAM FRAME COPY ELISIONS`; elisions are `at:position:length` with commas between, or `-`. */
+/**
+ * `NAME VERSION EXAMPLE PROGRAM FRAME COPY ELISIONS`; elisions are `at:position:length` with commas between, or `-`.
+ */
 export const skimVectors = (): string[] => {
   const writer = new Writer()
   const header = { correlationId: 5, clientId: 'a client' }

@@ -426,3 +426,23 @@ export const leftovers = (files: Sources): Finding[] => {
   }
   return findings
 }
+
+/** Columns of a line: what the formatters of code keep to, who leave comments alone. */
+const LINE_WIDTH = 120
+
+/**
+ * Comments as wide as code at most, but for addresses, tables and what is set in from its own edge, as commands are.
+ */
+export const wideComments = (files: Sources): Finding[] => {
+  const findings: Finding[] = []
+  for (const [file, source] of files) {
+    if (!/\.(?:ts|cjs|mjs|rs)$/.test(file)) continue
+    for (const [index, line] of source.split('\n').entries()) {
+      if ([...line].length <= LINE_WIDTH) continue
+      const comment = /^\s*(?:\/\/[/!]?|\/?\*+) ?(.*)$/.exec(line)?.[1]
+      if (comment === undefined || /^\s| \| |:\/\//.test(comment)) continue
+      findings.push({ rule: 'wide comment', file, text: `line ${index + 1} has more than ${LINE_WIDTH} columns` })
+    }
+  }
+  return findings
+}

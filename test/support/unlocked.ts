@@ -1,6 +1,6 @@
 /**
- * Opens what another thread may have had: under Deno one that is said to have ended may still be giving its lock back, or
- * have just taken it. Gives up after some seconds.
+ * Opens what another thread may have had: under Deno one that is said to have ended may still be giving its lock back,
+ * or have just taken it. Gives up after some seconds.
  */
 export async function unlocked<Opened>(open: () => Promise<Opened>): Promise<Opened> {
   for (let attempt = 0; ; attempt++) {

@@ -1,6 +1,6 @@
 /**
- * What a foreign client was seen to do with us, for the README's table. Call it at the end of a test, when everything it
- * says has been asserted. Nothing is written unless the suite asks for it (ODRADEK_WORKS_WITH names the file).
+ * What a foreign client was seen to do with us, for the README's table. Call it at the end of a test, when everything
+ * it says has been asserted. Nothing is written unless the suite asks for it (ODRADEK_WORKS_WITH names the file).
  */
 import { appendFileSync } from 'node:fs'
 

@@ -1,4 +1,7 @@
-/** Reads the entries of a zip file (a jar) whose names match: enough of the format for the archives that tests look into. */
+/**
+ * Reads the entries of a zip file (a jar) whose names match: enough of the format for the
+ * archives that tests look into.
+ */
 import { readFileSync } from 'node:fs'
 import { inflateRawSync } from 'node:zlib'
 

@@ -1,8 +1,8 @@
 //! Fills a log with keys that come again: one Produce frame over and over, each time with other keys in its batch.
 //!
-//! Invariants: keys are drawn evenly, by a seeded generator, from `--keys` of them; a key is a number in sixteen hexadecimal
-//! digits. The frame has room for `--count` keys, the first at byte `--key-at`, each `--key-step` behind the one before, and
-//! a batch whose checksum lies at `--crc-at` and covers the bytes from there up to `--crc-to`.
+//! Invariants: keys are drawn evenly, by a seeded generator, from `--keys` of them; a key is a number in sixteen
+//! hexadecimal digits. The frame has room for `--count` keys, the first at byte `--key-at`, each `--key-step` behind
+//! the one before, and a batch whose checksum lies at `--crc-at` and covers the bytes from there up to `--crc-to`.
 
 use crate::connection::Connection;
 use crate::options::Options;

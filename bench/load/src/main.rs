@@ -4,10 +4,11 @@
 //!                [--connections 1] [--depth 1] [--rate 0] [--until FILE] [--pin CPU] [--pid PID] [--error-at OFFSET]
 //!
 //! Closed loop (`--rate 0`): each connection keeps `--depth` requests in flight. Open loop (`--rate R`): R requests a
-//! second over all connections at intended start times, and a latency counts from the intended start, so that a stall of
-//! the broker is charged to every request that it delayed; it ends early once FILE is there. `--frame` holds the 4-byte length and the request. `--pid`
-//! names the broker, whose CPU time is read before and after. `--error-at` is where in an answer (behind its length) an
-//! error code lies; one that is not 0 ends the run with exit code 1. Prints one JSON line.
+//! second over all connections at intended start times, and a latency counts from the intended start, so that a
+//! stall of the broker is charged to every request that it delayed; it ends early once FILE is there. `--frame`
+//! holds the 4-byte length and the request. `--pid` names the broker, whose CPU time is read before and after.
+//! `--error-at` is where in an answer (behind its length) an error code lies; one that is not 0 ends the run with
+//! exit code 1. Prints one JSON line.
 //!
 //!   odradek-load keys --address 127.0.0.1:9092 --frame produce.bin …
 //!
@@ -16,7 +17,8 @@
 //!   odradek-load classic|consumer|commits|idle|offsets --address 127.0.0.1:9092 --pid PID --topic T …
 //!
 //! Members of consumer groups: how long a classic or a KIP-848 group takes to form, commits in a closed loop, groups at
-//! rest, and when a group's offsets can be read after a start. The options of each stand where it reads them, in groups/.
+//! rest, and when a group's offsets can be read after a start. The options of each stand where
+//! it reads them, in groups/.
 
 mod arguments;
 mod connection;

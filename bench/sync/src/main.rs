@@ -4,12 +4,13 @@
 //!   odradek-sync-bench --folder DIR [--rounds 3] [--seconds 1] [--files 100,10000] [--bytes 1024] [--only a,b] [--awake 0]
 //!                      [--out FILE]
 //!
-//! `--awake N`: N threads of the lowest priority spin meanwhile. A virtual core that halts may take milliseconds to come back,
-//! which a busy broker's does not do; without it a single thread's figure is the host's mood.
+//! `--awake N`: N threads of the lowest priority spin meanwhile. A virtual core that halts may take milliseconds to
+//! come back, which a busy broker's does not do; without it a single thread's figure is the host's mood.
 //!
 //! With `logs` as the first word it measures the engine itself (`logs.rs`).
 //!
-//! Each way is run in turns, `--rounds` times, and the median counts: durable appends a second, and syncs a second. Linux.
+//! Each way is run in turns, `--rounds` times, and the median counts: durable appends a second,
+//! and syncs a second. Linux.
 
 mod files;
 mod logs;

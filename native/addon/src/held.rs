@@ -1,7 +1,7 @@
 //! What JavaScript holds by number: frames, pinned reads, staged bytes.
 //!
-//! Invariants: touched by the JavaScript thread alone; a handle that was released is never followed, also when its place
-//! is taken again (22 bits of place, 10 bits of use count). 0 is no handle.
+//! Invariants: touched by the JavaScript thread alone; a handle that was released is never followed, also when its
+//! place is taken again (22 bits of place, 10 bits of use count). 0 is no handle.
 
 use bytes::Bytes;
 use odradek_engine::slice::FileSlice;

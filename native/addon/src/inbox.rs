@@ -1,5 +1,5 @@
-//! Encodes news as records for JavaScript. Each `encode_` function writes down its record's fields; `src/native/inbox.ts`
-//! reads them.
+//! Encodes news as records for JavaScript. Each `encode_` function writes down its record's fields;
+//! `src/native/inbox.ts` reads them.
 //!
 //! Invariants: a record is written whole or not at all; what JavaScript comes to hold (frames, reads, file contents) is
 //! entered in the table at the same moment. A frame copied whole is freed here, a skimmed or cut one is held.
@@ -238,8 +238,9 @@ impl<'a> Inbox<'a> {
         })
     }
 
-    /// u32 ticket, u32 code, u32 handle, u32 aborted n, f64 bytes, bytesStart, firstOffset, logStart, end, divergingEnd,
-    /// i32 divergingEpoch (-1: none), u32 textLength; n x {u32 lo, u32 hi producer id, f64 firstOffset}; text.
+    /// u32 ticket, u32 code, u32 handle, u32 aborted n, f64 bytes, bytesStart, firstOffset, logStart,
+    /// end, divergingEnd, i32 divergingEpoch (-1: none), u32 textLength; n x {u32 lo, u32 hi producer
+    /// id, f64 firstOffset}; text.
     fn encode_read(&mut self, log: LogRef, ticket: u32, outcome: &Result<Box<ReadInfo>, Failure>) -> bool {
         let half = self.memory.len() / 2;
         let too_many = Failure { code: Code::Internal, text: "more aborted transactions than can be listed".into() };
@@ -285,8 +286,8 @@ impl<'a> Inbox<'a> {
     }
 
     /// u32 ticket, u32 code, u32 form, u32 handle, f64 x 3 (found: offset, epoch; marks: start, end, syncedEnd; dirt:
-    /// clean bytes, dirty bytes, overdue; cleaned: cleaned to, bytes read, bytes written; file and names: bytes behind the
-    /// handle), u32 lo, u32 hi (found: timestamp; cleaned: records without a key), u32 textLength; text.
+    /// clean bytes, dirty bytes, overdue; cleaned: cleaned to, bytes read, bytes written; file and names: bytes behind
+    /// the handle), u32 lo, u32 hi (found: timestamp; cleaned: records without a key), u32 textLength; text.
     fn encode_answer(&mut self, ticket: u32, outcome: &Result<Answer, Failure>) -> bool {
         let text = outcome.as_ref().err().map_or("", |failure| cut(&failure.text));
         if self.memory.len() - self.filled < HEADER_BYTES + 64 + text.len() + 8 {

@@ -1,8 +1,8 @@
-//! Logs that this environment's thread owns itself: `openLog`'s. One call for each append, and nothing made for it but the
-//! number that it returns.
+//! Logs that this environment's thread owns itself: `openLog`'s. One call for each append, and nothing made for it but
+//! the number that it returns.
 //!
-//! Invariants: a failed append answers -1 and leaves why to be asked for (`mappedFailure`). Readers and syncs see what was
-//! appended before the next `turn`.
+//! Invariants: a failed append answers -1 and leaves why to be asked for (`mappedFailure`). Readers and syncs see what
+//! was appended before the next `turn`.
 
 use crate::calls::{answer, gone, on};
 use crate::{raw, runtime};
@@ -185,8 +185,8 @@ fn with_log<T>(number: u32, log: u32, act: impl FnOnce(&mut Owned) -> T) -> Resu
         .ok_or_else(|| Error::from_reason("the log is closed"))
 }
 
-/// Takes an open log out of the engine's hands into this thread's; its number among those, or 0: it isn't open. `writer`: 0
-/// as measurements say, 1 the map, 2 writes.
+/// Takes an open log out of the engine's hands into this thread's; its number among those, or 0: it isn't open.
+/// `writer`: 0 as measurements say, 1 the map, 2 writes.
 #[napi]
 pub fn take_log(runtime: u32, slot: u32, generation: u32, writer: u32) -> Result<u32> {
     let writer = match writer {

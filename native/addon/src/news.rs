@@ -1,9 +1,10 @@
 //! What native has to tell JavaScript, and when JavaScript is woken for it.
 //!
-//! Invariants: JavaScript is called only while it is parked (its last `take` found nothing), and for what is urgent; what
-//! is lazy rides along, or is called for once it is `PATIENCE` old. A call that is not followed by a `take` in time is
-//! repeated with back-off, because a runtime may lose one. No call is made after `close`: the thread-safe function is
-//! called under a lock of its own, so that `close` is a barrier and nobody waits for a call to hand news over.
+//! Invariants: JavaScript is called only while it is parked (its last `take` found nothing), and for what is
+//! urgent; what is lazy rides along, or is called for once it is `PATIENCE` old. A call that is not followed by
+//! a `take` in time is repeated with back-off, because a runtime may lose one. No call is made after `close`:
+//! the thread-safe function is called under a lock of its own, so that `close` is a barrier and nobody waits for
+//! a call to hand news over.
 
 use napi::sys;
 use odradek_engine::command::Completion;

@@ -1,9 +1,9 @@
-//! Decodes the records that JavaScript wrote (`src/native/outbox.ts` has their fields, in the same order) and sorts them
-//! into commands for the sockets and commands for the engine.
+//! Decodes the records that JavaScript wrote (`src/native/outbox.ts` has their fields, in the same order) and sorts
+//! them into commands for the sockets and commands for the engine.
 //!
 //! Invariants: commands keep their order within each of the two; every command that carries a ticket is answered, also
-//! when it names a handle that is gone (then here, with `Code::Internal`). A record that doesn't fit its kind is a bug of
-//! src/native and an error for its caller; nothing of the outbox behind it is carried out.
+//! when it names a handle that is gone (then here, with `Code::Internal`). A record that doesn't fit its kind is a bug
+//! of src/native and an error for its caller; nothing of the outbox behind it is carried out.
 
 use crate::held::{Held, HeldTable};
 use crate::layout::*;
@@ -291,8 +291,8 @@ fn ticket_offset_now(r: &mut Reader<'_>) -> Option<(u32, i64, i64)> {
     Some((ticket, r.i64()?, r.i64()?))
 }
 
-/// n x {u32 type, u32 length, u32 handle, u32 from}, then the inline bytes, the answer's length prefix among them. False:
-/// a part names bytes that are gone. All handles are released.
+/// n x {u32 type, u32 length, u32 handle, u32 from}, then the inline bytes, the answer's length prefix among them.
+/// False: a part names bytes that are gone. All handles are released.
 fn decode_parts(r: &mut Reader<'_>, parts: u32, held: &mut HeldTable, answer: &mut net::Answer) -> Option<bool> {
     let table = r.bytes(parts as usize * 16)?;
     let mut whole = true;

@@ -1,4 +1,5 @@
-//! Answers that JavaScript wrote ahead: each leaves as soon as the append it belongs to is written, without asking again.
+//! Answers that JavaScript wrote ahead: each leaves as soon as the append it belongs to is
+//! written, without asking again.
 //!
 //! Invariants: an answer is entered before its append is submitted and taken out by that append's completion, whatever
 //! became of it. It leaves only when the batch was written just now, at the time its producer gave it; everything else

@@ -66,7 +66,8 @@ pub unsafe fn f64(env: sys::napi_env, value: sys::napi_value) -> f64 {
 /// Address and length of a Uint8Array's memory; None when it isn't one.
 ///
 /// # Safety
-/// `env` and `value` are those of the call under way; the memory is JavaScript's and must not be touched after the call.
+/// `env` and `value` are those of the call under way; the memory is JavaScript's and must not
+/// be touched after the call.
 pub unsafe fn memory(env: sys::napi_env, value: sys::napi_value) -> Option<(*mut u8, usize)> {
     let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
     // SAFETY: by this function's contract.

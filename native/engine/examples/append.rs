@@ -1,5 +1,6 @@
-//! What an append costs a program in Rust that owns its log, by writer and size: one JSON line for each, nanoseconds of this
-//! thread's time and of the clock's. `cargo run --release -p odradek-engine --example append -- FOLDER [MEGABYTES]`
+//! What an append costs a program in Rust that owns its log, by writer and size: one JSON line for each,
+//! nanoseconds of this thread's time and of the clock's. `cargo run --release -p odradek-engine --example
+//! append -- FOLDER [MEGABYTES]`
 
 use odradek_engine::command::{Command, Completion, LogRef, OpenLog, Sink};
 use odradek_engine::config::{Flush, LogConfig};

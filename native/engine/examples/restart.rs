@@ -1,4 +1,5 @@
-//! How long a directory takes to be served again, and what its idle logs hold: a program for `npm run bench -- storage`.
+//! How long a directory takes to be served again, and what its idle logs hold: a program for
+//! `npm run bench -- storage`.
 //!
 //!   restart fill FOLDER LOGS BYTES BATCH group|os   writes BYTES over LOGS logs in batches of BATCH, and ends as a kill does
 //!   restart open FOLDER group|os                    opens them all and appends to the last; prints one JSON line

@@ -291,7 +291,7 @@ impl Log {
             }
             self.unindexed += bytes;
             if header.leader_epoch > self.epochs.latest() {
-                epochs_changed |= self.epochs.assign(header.leader_epoch, header.base_offset);
+                epochs_changed |= Arc::make_mut(&mut self.epochs).assign(header.leader_epoch, header.base_offset);
             }
             if header.base_offset != if position == 0 { self.active.base } else { self.end } {
                 self.active.leave_gap();

@@ -1,8 +1,8 @@
 //! The small text files beside the logs, in Kafka's formats: versioned checkpoints of one entry a line,
 //! `partition.metadata`, and the clean-shutdown file.
 //!
-//! Invariant: a file of offsets that this engine wrote has a checksum, in a line of its shape that names no topic. Apache
-//! Kafka looks up the partitions that it has, and drops the line when it writes the file anew.
+//! Invariant: a file of offsets that this engine wrote has a checksum, in a line of its shape that names no topic.
+//! Apache Kafka looks up the partitions that it has, and drops the line when it writes the file anew.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +15,8 @@ pub const LEADER_EPOCHS: &str = "leader-epoch-checkpoint";
 pub const PARTITION_METADATA: &str = "partition.metadata";
 pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 
-/// No topic can be called that. The partition is the checksum: Apache Kafka's cleaner puts its files of all directories into
-/// one map and ends at an entry that two of them have.
+/// No topic can be called that. The partition is the checksum: Apache Kafka's cleaner puts its files of all directories
+/// into one map and ends at an entry that two of them have.
 const CHECKSUM: &str = "#odradek-crc32c";
 
 /// Version line, count line, then the entries.

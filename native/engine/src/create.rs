@@ -61,8 +61,8 @@ fn settle_folders(directory: &Directory, metadata: &[(Arc<dyn File>, String, Arc
     settle().map_err(|error| directory.fail("making new logs durable", &error))
 }
 
-/// Older logs of these names: their recovery points would make the new ones, which are empty, damage. So they are off the
-/// disk before a new folder can be on it.
+/// Older logs of these names: their recovery points would make the new ones, which are empty, damage. So they are off
+/// the disk before a new folder can be on it.
 fn forget_older(directory: &Directory, requests: &[OpenLog]) -> Result<(), Failure> {
     let (mut stale, mut held) = (false, Vec::new());
     for request in requests.iter().filter(|request| !request.must_exist) {

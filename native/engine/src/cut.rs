@@ -78,9 +78,9 @@ impl Log {
         self.bytes_end = segment.bytes_before + position;
         self.start = self.start.min(end);
         self.active = segment.clone();
-        self.epochs.truncate_from_end(end);
+        Arc::make_mut(&mut self.epochs).truncate_from_end(end);
         self.shared.view.update(|view| {
-            view.segments = Arc::new(state.segments[..=at].to_vec());
+            view.segments = state.segments[..=at].into();
             view.truncations += 1;
             view.bytes_at_open = view.bytes_at_open.min(self.bytes_end);
         });
@@ -130,10 +130,10 @@ impl Log {
         let segment = Arc::new(Segment::new(vfs, folder, offset, self.bytes_end));
         self.active = segment.clone();
         self.shared.view.update(|view| {
-            view.segments = Arc::new(vec![segment.clone()]);
+            view.segments = [segment.clone()].into();
             view.truncations += 1;
         });
-        self.epochs.truncate_from_end(0);
+        Arc::make_mut(&mut self.epochs).truncate_from_end(0);
         self.start = offset;
         self.end = offset;
         self.publish(true);
@@ -161,8 +161,8 @@ impl Log {
         self.after_cut(now_ms)
     }
 
-    /// After `hold`: what is cut does not come back out of the journal, and what stays does not need it. Before the recovery
-    /// point is lowered: below it the journal's bytes may be of segments that were cleaned since.
+    /// After `hold`: what is cut does not come back out of the journal, and what stays does not need it. Before the
+    /// recovery point is lowered: below it the journal's bytes may be of segments that were cleaned since.
     fn forget_journaled(&self) -> Result<(), Failure> {
         let shared = &self.shared;
         if shared.directory.journal.is_used() {
@@ -177,8 +177,8 @@ impl Log {
         Ok(())
     }
 
-    /// The active segment is empty: it begins at `base` instead. A log without any record begins there too, as its first
-    /// segment can't reach that far.
+    /// The active segment is empty: it begins at `base` instead. A log without any record begins there too, as its
+    /// first segment can't reach that far.
     pub(crate) fn rebase(&mut self, base: i64, now_ms: i64) -> Result<(), Failure> {
         let old = self.active.clone();
         let state = self.shared.view.state();
@@ -190,9 +190,9 @@ impl Log {
             .map_err(|error| self.shared.directory.fail(&format!("rolling {}", self.shared.name), &error))?;
         self.active = Arc::new(next);
         self.shared.view.update(|view| {
-            let mut segments = (*view.segments).clone();
+            let mut segments = view.segments.to_vec();
             *segments.last_mut().expect("a log has a segment") = self.active.clone();
-            view.segments = Arc::new(segments);
+            view.segments = segments.into();
             view.truncations += 1;
         });
         self.end = base;

@@ -1,14 +1,16 @@
-//! One log directory: its lock, its offline state, its checkpoint files, and the names allowed in it.
+//! One log directory: its lock, its offline state, what opening found in it. `directory/` has its checkpoint files
+//! and the names allowed in it.
 //!
-//! Invariants: offline is for good and said once. A checkpoint file is written whole, one writer at a time, from
-//! values read after the writer's turn began, so an older state never replaces a newer one. In the root lie only
-//! partition folders and plain files: Apache Kafka stops at any other folder, which is why the journal is one. Opening and
-//! reading change nothing but the lock, and put back what a journal holds: the first command that changes anything takes
-//! possession (`claim`), and without one closing leaves all as it was. A directory that failed has a file that says so,
-//! until its next clean close: what the system's cache holds of it then is no proof of what the disk holds.
+//! Invariants: offline is for good and said once. In the root lie only partition folders and plain files: Apache
+//! Kafka stops at any other folder, which is why the journal is one. Opening and reading change nothing but the lock,
+//! and put back what a journal holds: the first command that changes anything takes possession (`claim`), and without
+//! one closing leaves all as it was. A directory that failed has a file that says so, until its next clean close:
+//! what the system's cache holds of it then is no proof of what the disk holds.
 
+use crate::alike::Alike;
 use crate::checkpoint::{self, CLEAN_SHUTDOWN, CLEANED, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
 use crate::command::{Completion, DirectoryId, Failure, Sink};
+use crate::config::LogConfig;
 use crate::error::Code;
 use crate::journal::Journal;
 use crate::journal::replay::{Replayed, replay};
@@ -20,8 +22,11 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// Longest name of a file or folder that file systems take.
-const MAX_NAME_BYTES: usize = 255;
+mod checkpoints;
+mod names;
+
+pub use checkpoints::LogPoints;
+pub use names::{check_file_path, check_folder_name, deleted_name, future_of};
 
 /// The file that says that the directory failed.
 const FAILED: &str = ".odradek-failed";
@@ -42,6 +47,8 @@ pub struct Directory {
     /// sync finds nothing to do.
     pub doubted: bool,
     points: Mutex<Points>,
+    configs: Alike<LogConfig>,
+    topic_ids: Alike<str>,
     /// Held while checkpoint files are written.
     writing: Mutex<()>,
     pub journal: Journal,
@@ -62,16 +69,6 @@ pub struct Found {
     pub clean: bool,
     pub broker_epoch: i64,
     pub folders: Vec<String>,
-}
-
-/// Where a log stands by the checkpoint files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogPoints {
-    pub recovery: i64,
-    /// The file has a recovery point of it, were it 0.
-    pub listed: bool,
-    pub start: Option<i64>,
-    pub high_watermark: i64,
 }
 
 impl Directory {
@@ -173,6 +170,8 @@ impl Directory {
             failure: Mutex::new(None),
             doubted,
             points: Mutex::new(points),
+            configs: Alike::default(),
+            topic_ids: Alike::default(),
             writing: Mutex::new(()),
             journal: Journal::new(journal_bytes),
             caught_up: Mutex::new((replayed == Replayed::WithEverything).then_some(true)),
@@ -293,159 +292,13 @@ impl Directory {
         stands
     }
 
-    pub fn points(&self, folder: &str) -> LogPoints {
-        let points = lock(&self.points);
-        LogPoints {
-            recovery: points.get(Kind::Recovery, folder).unwrap_or(0),
-            listed: points.get(Kind::Recovery, folder).is_some(),
-            start: points.get(Kind::Start, folder),
-            high_watermark: points.get(Kind::HighWatermark, folder).unwrap_or(-1),
-        }
+    /// A log's settings, shared by all that come with the same one after another; so is the topic id.
+    pub fn config(&self, config: &LogConfig) -> Arc<LogConfig> {
+        self.configs.share(config, || Arc::new(config.clone()))
     }
 
-    /// The folder's name, shared by all who keep it.
-    pub fn name(&self, folder: &str) -> Arc<str> {
-        lock(&self.points).name(folder)
-    }
-
-    /// Its log is about to be opened. False: it is open already.
-    pub fn claim_log(&self, folder: &str) -> bool {
-        lock(&self.points).claim(folder)
-    }
-
-    /// Its log is open no more.
-    pub fn release_log(&self, folder: &str) {
-        lock(&self.points).release(folder);
-    }
-
-    pub fn set_recovery_point(&self, folder: &str, offset: i64) {
-        lock(&self.points).set(Kind::Recovery, folder, Some(offset));
-    }
-
-    /// None: the start is the first segment's base, which needs no entry.
-    pub fn set_start(&self, folder: &str, offset: Option<i64>) {
-        lock(&self.points).set(Kind::Start, folder, offset);
-    }
-
-    /// The log's first file is that of `base` now: a start there needs no entry.
-    pub fn settle_start(&self, folder: &str, base: i64) {
-        let points = &mut *lock(&self.points);
-        if points.get(Kind::Start, folder) == Some(base) {
-            points.set(Kind::Start, folder, None);
-        }
-    }
-
-    pub fn set_high_watermark(&self, folder: &str, offset: i64) {
-        lock(&self.points).set(Kind::HighWatermark, folder, Some(offset));
-    }
-
-    /// Where recovery would begin after a crash now.
-    pub fn recovery_on_disk(&self, folder: &str) -> i64 {
-        lock(&self.points).recovery_on_disk(folder).unwrap_or(0)
-    }
-
-    /// First offset that was not cleaned yet; None: none was.
-    pub fn cleaned(&self, folder: &str) -> Option<i64> {
-        lock(&self.points).get(Kind::Cleaned, folder)
-    }
-
-    pub fn set_cleaned(&self, folder: &str, offset: i64) {
-        lock(&self.points).set(Kind::Cleaned, folder, Some(offset));
-    }
-
-    /// The files on disk may say something of it.
-    pub fn has_points(&self, folder: &str) -> bool {
-        let points = lock(&self.points);
-        points.is_listed(folder) || points.cleaned_changed
-    }
-
-    /// The log is gone; true if the files on disk still have a point of it.
-    pub fn forget(&self, folder: &str) -> bool {
-        let points = &mut *lock(&self.points);
-        for (_, kind) in CHECKPOINTS {
-            points.set(kind, folder, None);
-        }
-        points.set(Kind::Cleaned, folder, None) || points.is_listed(folder)
-    }
-
-    pub fn checkpoints_changed(&self) -> bool {
-        lock(&self.points).changed
-    }
-
-    pub fn recovery_points_changed(&self) -> bool {
-        lock(&self.points).recovery_changed
-    }
-
-    /// Lowers recovery point and log start on disk to `offset` before bytes above it are cut. A log without a recovery point gets
-    /// one, so that what its folder tells of the bytes of before does not count for those that follow.
-    pub fn lower_points(&self, folder: &str, offset: i64) -> Result<(), Failure> {
-        let higher = {
-            let points = &mut *lock(&self.points);
-            let unlisted = points.recovery_on_disk(folder).is_none();
-            let higher = unlisted || points.on_disk(folder, |known| known > offset);
-            if points.get(Kind::Recovery, folder).is_none() {
-                points.set(Kind::Recovery, folder, Some(0));
-            }
-            let cleaned_further = points.get(Kind::Cleaned, folder).is_some_and(|known| known > offset);
-            for kind in [Kind::Recovery, Kind::Start, Kind::Cleaned] {
-                if points.get(kind, folder).is_some_and(|known| known > offset) {
-                    points.set(kind, folder, Some(offset));
-                }
-            }
-            higher || cleaned_further
-        };
-        if higher { self.write_checkpoints() } else { Ok(()) }
-    }
-
-    /// Writes the three files; the starts first, because a recovery point may be past segments that only a start on disk
-    /// has let go of. No room is an answer; any other failure takes the directory offline.
-    pub fn write_checkpoints(&self) -> Result<(), Failure> {
-        let _turn = lock(&self.writing);
-        self.check()?;
-        let mut files = {
-            let points = &mut *lock(&self.points);
-            points.changed = false;
-            points.recovery_changed = false;
-            CHECKPOINTS.map(|(name, kind)| (name, kind, points.encode(kind), points.pending(kind)))
-        };
-        if planted(Bug::RecoveryPointBeforeStart) {
-            files.swap(0, 1);
-        }
-        for (name, kind, content, pending) in files {
-            self.write_checkpoint(name, &content)?;
-            lock(&self.points).written(kind, pending);
-        }
-        self.write_cleaned_now()
-    }
-
-    /// Writes how far each log is clean, if that has changed. Fails as `write_checkpoints` does.
-    pub fn write_cleaned(&self) -> Result<(), Failure> {
-        let _turn = lock(&self.writing);
-        self.check()?;
-        self.write_cleaned_now()
-    }
-
-    fn write_cleaned_now(&self) -> Result<(), Failure> {
-        let content = {
-            let points = &mut *lock(&self.points);
-            if !std::mem::take(&mut points.cleaned_changed) {
-                return Ok(());
-            }
-            points.encode(Kind::Cleaned)
-        };
-        self.write_checkpoint(CLEANED, &content).inspect_err(|_| lock(&self.points).cleaned_changed = true)
-    }
-
-    fn write_checkpoint(&self, name: &str, content: &[u8]) -> Result<(), Failure> {
-        match write_file_atomically(&*self.vfs, &self.path, name, content) {
-            Ok(()) => Ok(()),
-            Err(error) if is_no_space(&error) => {
-                lock(&self.points).changed = true;
-                let text = format!("writing {name} in {}: {error}", self.path);
-                Err(Failure { code: Code::NoSpace, text })
-            }
-            Err(error) => Err(self.fail(&format!("writing {name}"), &error)),
-        }
+    pub fn topic_id(&self, id: &str) -> Arc<str> {
+        self.topic_ids.share(id, || Arc::from(id))
     }
 }
 
@@ -454,95 +307,5 @@ fn remedy(kind: Kind) -> &'static str {
     match kind {
         Kind::Start => "Restore it, or delete it: deleted records that still have their segment then come back",
         _ => "Restore it, or delete it to have every log scanned",
-    }
-}
-
-/// The partition's folder that a future log will be renamed to: its name without the `.<32 hex digits>-future` that
-/// Kafka gives to a copy under way. None for any other name.
-pub fn future_of(name: &str) -> Option<&str> {
-    let (folder, unique) = name.strip_suffix("-future")?.rsplit_once('.')?;
-    let hex = unique.len() == 32 && unique.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (hex && name.len() <= MAX_NAME_BYTES && check_partition_name(folder).is_ok()).then_some(folder)
-}
-
-/// A partition's folder, `topic-partition`, or that of its future log; no path.
-pub fn check_folder_name(name: &str) -> Result<(), Failure> {
-    if future_of(name).is_some() { Ok(()) } else { check_partition_name(name) }
-}
-
-fn check_partition_name(name: &str) -> Result<(), Failure> {
-    let bad = |why: &str| {
-        Err(Failure { code: Code::BadName, text: format!("{name:?} is no name of a partition's folder: {why}") })
-    };
-    let Some((topic, partition)) = name.rsplit_once('-') else { return bad("no dash before a partition number") };
-    if topic.is_empty() || topic == "." || topic == ".." {
-        return bad("the topic's name is empty or points elsewhere");
-    }
-    if !topic.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')) {
-        return bad("letters, digits, '.', '_' and '-' are allowed");
-    }
-    let plain = partition.bytes().all(|byte| byte.is_ascii_digit()) && partition.parse::<i32>().is_ok();
-    if !plain || name.len() > MAX_NAME_BYTES {
-        return bad("the partition is no number, or the name is too long");
-    }
-    Ok(())
-}
-
-/// A path below the directory: parts joined by `/`, none of them empty, `.` or `..`. Empty only where `root` allows it.
-pub fn check_file_path(name: &str, root: bool) -> Result<(), Failure> {
-    if root && name.is_empty() {
-        return Ok(());
-    }
-    let plain = |part: &str| {
-        !part.is_empty()
-            && part != "."
-            && part != ".."
-            && part.len() <= MAX_NAME_BYTES
-            && part.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b':' | b'*' | b'?' | b'|'))
-    };
-    if name.split('/').count() <= 2 && name.split('/').all(plain) {
-        return Ok(());
-    }
-    Err(Failure { code: Code::BadName, text: format!("{name:?} is no path below a log directory") })
-}
-
-/// The name of a folder that waits for its deletion, as Kafka builds it: 32 hex digits make it unique.
-pub fn deleted_name(folder: &str, unique: u128) -> String {
-    let suffix = format!(".{unique:032x}-delete");
-    let keep = folder.len().min(MAX_NAME_BYTES - suffix.len());
-    format!("{}{suffix}", &folder[..keep])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn folder_names_that_leave_the_directory_are_refused() {
-        for good in ["a-0", "a.b_c-d-17", "__cluster_metadata-0", "..-0.-1"] {
-            assert!(check_folder_name(good).is_ok(), "{good}");
-        }
-        let long = format!("{}-0", "x".repeat(254));
-        for bad in ["", "a", "-0", "..-0", "../a-0", "a/b-0", "a-", "a-x", "a-+1", "a-99999999999", "ü-0", &long] {
-            assert!(check_folder_name(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn file_paths_that_leave_the_directory_are_refused() {
-        for good in ["meta.properties", "__cluster_metadata-0/quorum-state"] {
-            assert!(check_file_path(good, false).is_ok(), "{good}");
-        }
-        for bad in ["", "/", "/etc/passwd", "../x", "a/../b", "a//b", "a/b/c", "a\\b", "a\0b", "."] {
-            assert!(check_file_path(bad, false).is_err(), "{bad:?}");
-        }
-        assert!(check_file_path("", true).is_ok());
-    }
-
-    #[test]
-    fn a_deleted_name_fits_and_keeps_its_end() {
-        let name = deleted_name(&format!("{}-0", "x".repeat(249)), 0xabc);
-        assert_eq!(name.len(), 255);
-        assert!(name.ends_with(".00000000000000000000000000000abc-delete"));
     }
 }

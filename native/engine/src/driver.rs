@@ -1,8 +1,8 @@
 //! Runs the engine: on threads, or stepped by hand. The only file of the crate that spawns or sleeps.
 //!
-//! Threads: one lane, up to four for each directory (syncs, its small files, openings; more for openings where that is
-//! asked for), two for reads, one for
-//! deletions, and for compaction as many as passes were asked for at once. Each runs one task at a time and catches its panic: the directories go offline, the host lives on.
+//! Threads: for each directory its lane and up to four more (syncs, its small files, openings; more for openings where
+//! that is asked for), two for reads, one for deletions, and for compaction as many as passes were asked for at once. Each
+//! runs one task at a time and catches its panic: the directories go offline, the host lives on.
 
 use crate::cleaner::Cleaning;
 use crate::command::{Answer, Command, Completion, DirectoryId, Failure, LogRef, Sink};
@@ -10,7 +10,6 @@ use crate::directory::Directory;
 use crate::error::Code;
 use crate::hub::{Deletion, Hub, LaneItem, Queue, ReadTask, SYNC_THREADS, Site, Task, Tasks};
 use crate::journal::HALF_BYTES;
-use crate::lane::Lane;
 use crate::lock::{lock, read, write};
 use crate::log::{Log, LogShared};
 use crate::mapped::Piece;
@@ -99,13 +98,21 @@ struct Inner {
     manual: bool,
     journal: JournalSize,
     hub: Hub,
-    lane: Mutex<Lane>,
     next_directory: AtomicU32,
     stopping: AtomicBool,
     cleaners: AtomicUsize,
-    threads: Mutex<Vec<(Option<DirectoryId>, JoinHandle<()>)>>,
+    threads: Mutex<Vec<(Of, JoinHandle<()>)>>,
     /// The thread that fills mapped files ahead runs.
     filling: AtomicBool,
+}
+
+/// Whose thread it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    All,
+    Directory(DirectoryId),
+    /// The directory's lane, which ends after its others.
+    Lane(DirectoryId),
 }
 
 impl Engine {
@@ -120,7 +127,6 @@ impl Engine {
                 manual: options.manual,
                 journal: options.journal,
                 hub: Hub::new(sink, open_files, recovery_bytes),
-                lane: Mutex::default(),
                 next_directory: AtomicU32::new(1),
                 stopping: AtomicBool::new(false),
                 cleaners: AtomicUsize::new(0),
@@ -129,19 +135,14 @@ impl Engine {
             }),
         };
         if !options.manual {
-            engine.spawn("lane", None, |inner| {
-                while let Some(item) = inner.wait(&inner.hub.lane) {
-                    inner.guard(|| lock(&inner.lane).run(item, &inner.hub));
-                }
-            });
             for _ in 0..READ_THREADS {
-                engine.spawn("read", None, |inner| {
+                engine.spawn("read", Of::All, |inner| {
                     while let Some(task) = inner.wait(&inner.hub.reads) {
                         inner.guard(|| inner.hub.run_read(task));
                     }
                 });
             }
-            engine.spawn("background", None, |inner| {
+            engine.spawn("background", Of::All, |inner| {
                 while let Some(deletion) = inner.wait(&inner.hub.deletions) {
                     inner.guard(|| inner.hub.run_deletion(deletion));
                 }
@@ -150,11 +151,11 @@ impl Engine {
         engine
     }
 
-    fn spawn(&self, name: &str, directory: Option<DirectoryId>, body: impl FnOnce(&Inner) + Send + 'static) {
+    fn spawn(&self, name: &str, of: Of, body: impl FnOnce(&Inner) + Send + 'static) {
         let inner = self.inner.clone();
         let spawned = std::thread::Builder::new().name(format!("odradek-{name}")).spawn(move || body(&inner));
         match spawned {
-            Ok(thread) => lock(&self.inner.threads).push((directory, thread)),
+            Ok(thread) => lock(&self.inner.threads).push((of, thread)),
             Err(error) => self.inner.hub.panicked(format!("no thread can be started: {error}")),
         }
     }
@@ -176,9 +177,15 @@ impl Engine {
         let site = Arc::new(Site::new(directory.clone(), tasks));
         write(&hub.sites).insert(id, site.clone());
         if !self.inner.manual {
+            let of_lane = site.clone();
+            self.spawn("lane", Of::Lane(id), move |inner| {
+                while let Some(item) = inner.wait(&of_lane.lane) {
+                    inner.guard(|| lock(&of_lane.owner).run(item, &inner.hub));
+                }
+            });
             for _ in 0..SYNC_THREADS {
                 let site = site.clone();
-                self.spawn("sync", Some(id), move |inner| {
+                self.spawn("sync", Of::Directory(id), move |inner| {
                     while let Some(task) = inner.wait_for_task(&site, &site.filled, Tasks::next) {
                         inner.guard(|| inner.hub.run(&site, task));
                     }
@@ -196,7 +203,7 @@ impl Engine {
         site.opens_filled.notify_all();
         for _ in 0..if self.inner.manual { 0 } else { more } {
             let site = site.clone();
-            self.spawn("recovery", Some(id), move |inner| {
+            self.spawn("recovery", Of::Directory(id), move |inner| {
                 while let Some(task) = inner.wait_for_task(&site, &site.opens_filled, Tasks::next_open) {
                     inner.guard(|| inner.hub.run(&site, task));
                 }
@@ -224,8 +231,12 @@ impl Engine {
                 hub.run(&site, task);
             }
         }
-        self.join(|of| *of == Some(id));
+        self.join(|of| of == Of::Directory(id));
+        // What has been handed to the lane is answered; from here on nothing is.
         write(&hub.sites).remove(&id);
+        site.lane.close();
+        while self.inner.manual && self.inner.step_lane(&site) {}
+        self.join(|of| of == Of::Lane(id));
         site.directory.close(clean, broker_epoch)
     }
 
@@ -293,7 +304,7 @@ impl Engine {
             self.have_cleaner();
         }
         if !commands.is_empty() {
-            hub.lane.push_commands(commands);
+            hub.dispatch(commands);
         }
     }
 
@@ -306,7 +317,7 @@ impl Engine {
             self.inner.cleaners.fetch_sub(1, Ordering::Relaxed);
             return;
         }
-        self.spawn("cleaner", None, |inner| {
+        self.spawn("cleaner", Of::All, |inner| {
             while let Some(cleaning) = inner.wait(&inner.hub.cleanings) {
                 let mut next = Some(cleaning);
                 while let Some(cleaning) = next.take() {
@@ -320,9 +331,13 @@ impl Engine {
     /// failed. Writes no clean-shutdown file.
     pub fn flush_all(&self, timeout_ms: u64) -> bool {
         let hub = &self.inner.hub;
-        let asked = Arc::new(AtomicBool::new(false));
-        hub.lane.push(LaneItem::Flush(asked.clone()));
-        let settled = || asked.load(Ordering::Acquire) && hub.is_settled();
+        let ask = |site: Arc<Site>| {
+            let asked = Arc::new(AtomicBool::new(false));
+            site.lane.push(LaneItem::Flush(asked.clone()));
+            asked
+        };
+        let asked: Vec<Arc<AtomicBool>> = hub.each_site().into_iter().map(ask).collect();
+        let settled = || asked.iter().all(|asked| asked.load(Ordering::Acquire)) && hub.is_settled();
         if self.inner.manual {
             while self.step(Role::Lane) || self.step(Role::Sync) {}
             return settled() && !hub.any_offline();
@@ -343,7 +358,8 @@ impl Engine {
     /// Takes a log out of its lane's hands: from now on the caller alone changes it. None: it isn't open.
     pub(crate) fn lend(&self, log: LogRef) -> Option<Box<Log>> {
         let (to, lent) = sync_channel(1);
-        self.inner.hub.lane.push(LaneItem::Lend { log, to });
+        let hub = &self.inner.hub;
+        hub.to_lane(hub.directory_of_log(log)?, LaneItem::Lend { log, to });
         if self.inner.manual {
             while self.step(Role::Lane) {}
             return lent.try_recv().ok().flatten();
@@ -359,7 +375,7 @@ impl Engine {
             return;
         }
         if !self.inner.filling.swap(true, Ordering::Relaxed) {
-            self.spawn("fill", None, |inner| {
+            self.spawn("fill", Of::All, |inner| {
                 while let Some(piece) = inner.wait(&inner.hub.pieces) {
                     // Who needs it meets the same outcome.
                     inner.guard(|| drop(piece.fill()));
@@ -370,7 +386,7 @@ impl Engine {
     }
 
     pub(crate) fn take_back(&self, log: Box<Log>) {
-        self.inner.hub.lane.push(LaneItem::TakeBack(log));
+        self.inner.hub.to_lane(log.shared().directory.id, LaneItem::TakeBack(log));
     }
 
     /// A pass of compaction over a lent log takes its next steps.
@@ -416,12 +432,11 @@ impl Engine {
     pub fn step(&self, role: Role) -> bool {
         let (inner, hub) = (&self.inner, &self.inner.hub);
         let of_a_site = |take: fn(&mut Tasks) -> Option<Task>| {
-            let sites: Vec<Arc<Site>> = read(&hub.sites).values().cloned().collect();
-            let found = sites.iter().find_map(|site| next_of(site, take).map(|task| (site.clone(), task)));
+            let found = hub.each_site().into_iter().find_map(|site| next_of(&site, take).map(|task| (site, task)));
             found.map(|(site, task)| inner.guard(|| hub.run(&site, task))).is_some()
         };
         match role {
-            Role::Lane => hub.lane.pop().map(|item| inner.guard(|| lock(&inner.lane).run(item, hub))).is_some(),
+            Role::Lane => hub.each_site().iter().any(|site| inner.step_lane(site)),
             Role::Sync => of_a_site(Tasks::next_sync),
             Role::Read => hub.reads.pop().map(|task| inner.guard(|| hub.run_read(task))).is_some(),
             Role::Background => {
@@ -446,8 +461,6 @@ impl Engine {
         let hub = &self.inner.hub;
         self.inner.stopping.store(true, Ordering::Release);
         // Each lock is taken once, so that nobody is between looking at the flag and going to sleep.
-        drop(lock(&hub.lane.items));
-        hub.lane.filled.notify_all();
         drop(lock(&hub.reads.items));
         hub.reads.filled.notify_all();
         drop(lock(&hub.deletions.items));
@@ -457,6 +470,8 @@ impl Engine {
         drop(lock(&hub.pieces.items));
         hub.pieces.filled.notify_all();
         for site in read(&hub.sites).values() {
+            drop(lock(&site.lane.items));
+            site.lane.filled.notify_all();
             drop(lock(&site.tasks));
             site.filled.notify_all();
             site.opens_filled.notify_all();
@@ -467,14 +482,13 @@ impl Engine {
             site.directory.retire();
         }
         write(&hub.logs).clear();
-        *lock(&self.inner.lane) = Lane::default();
     }
 
-    fn join(&self, which: impl Fn(&Option<DirectoryId>) -> bool) {
+    fn join(&self, which: impl Fn(Of) -> bool) {
         let (ending, staying) =
-            std::mem::take(&mut *lock(&self.inner.threads)).into_iter().partition(|(of, _)| which(of));
+            std::mem::take(&mut *lock(&self.inner.threads)).into_iter().partition(|(of, _)| which(*of));
         lock(&self.inner.threads).extend::<Vec<_>>(staying);
-        let ending: Vec<(Option<DirectoryId>, JoinHandle<()>)> = ending;
+        let ending: Vec<(Of, JoinHandle<()>)> = ending;
         for (_, thread) in ending.into_iter().filter(|(_, thread)| thread.thread().id() != std::thread::current().id())
         {
             // Its panics were caught and told of.
@@ -497,10 +511,18 @@ impl Inner {
             if let Some(item) = items.queue.pop_front() {
                 return Some(item);
             }
+            if items.closed {
+                return None;
+            }
             items.sleeping += 1;
             items = queue.filled.wait(items).unwrap_or_else(PoisonError::into_inner);
             items.sleeping -= 1;
         }
+    }
+
+    /// Runs one item of the directory's lane, if there is one.
+    fn step_lane(&self, site: &Site) -> bool {
+        site.lane.pop().map(|item| self.guard(|| lock(&site.owner).run(item, &self.hub))).is_some()
     }
 
     fn wait_for_task(&self, site: &Site, filled: &Condvar, next: fn(&mut Tasks) -> Option<Task>) -> Option<Task> {

@@ -83,8 +83,8 @@ pub fn run(directory: &Directory, command: FileCommand) -> Result<Answer, Failur
     }
 }
 
-/// A future log, closed, becomes the partition's log. Its points, which go by the partition's name all the time, are on disk
-/// before: a crash leaves the folder under one of its names, and where the log stands.
+/// A future log, closed, becomes the partition's log. Its points, which go by the partition's name all the time, are on
+/// disk before: a crash leaves the folder under one of its names, and where the log stands.
 fn promote(directory: &Directory, folder: &str, name: &str) -> Result<Answer, Failure> {
     let (vfs, to) = (&*directory.vfs, path(&directory.path, name));
     if directory.vfs.list(&to).is_ok() {

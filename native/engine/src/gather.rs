@@ -1,8 +1,8 @@
 //! Which waiting logs a directory's threads sync next, and how: each by itself, or many through the journal.
 //!
-//! The journal is used while more logs wait than syncs can run at once, and until they are few again: one run at a time,
-//! and who comes meanwhile goes with the next. Logs that need a run of their own have a queue of their own, and so have
-//! those that a full half of the journal waits for: one thread at least works for them.
+//! The journal is used while more logs wait than syncs can run at once, and until they are few again: one run at a
+//! time, and who comes meanwhile goes with the next. Logs that need a run of their own have a queue of their own, and
+//! so have those that a full half of the journal waits for: one thread at least works for them.
 
 use crate::hub::SYNC_THREADS;
 use crate::journal::RUN_LOGS;

@@ -1,4 +1,4 @@
-//! What the lane, the directories' threads, the readers and the submitter share: tables of logs and directories, and
+//! What the lanes, the directories' threads, the readers and the submitter share: tables of logs and directories, and
 //! the queues between them. Runs one task at a time for whoever calls; never waits for one.
 //!
 //! Invariants: a log is in its directory's sync queue at most once. File commands of one directory run one after
@@ -13,7 +13,7 @@ use crate::directory::Directory;
 use crate::error::Code;
 use crate::files::{self, FileCommand};
 use crate::gather::{Gather, Sync};
-use crate::lane::Due;
+use crate::lane::{Due, Lane};
 use crate::lock::{lock, read};
 use crate::log::{Log, LogShared};
 use crate::mapped::Piece;
@@ -49,6 +49,8 @@ pub struct Queue<T> {
 
 pub struct Items<T> {
     pub queue: VecDeque<T>,
+    /// Nothing comes any more: its threads end when it is empty.
+    pub closed: bool,
     /// Threads that sleep for want of an item. While there are none nobody is notified: that is a system call, heard or
     /// not.
     pub sleeping: usize,
@@ -56,7 +58,10 @@ pub struct Items<T> {
 
 impl<T> Queue<T> {
     fn new() -> Queue<T> {
-        Queue { items: Mutex::new(Items { queue: VecDeque::new(), sleeping: 0 }), filled: Condvar::new() }
+        Queue {
+            items: Mutex::new(Items { queue: VecDeque::new(), closed: false, sleeping: 0 }),
+            filled: Condvar::new(),
+        }
     }
 
     pub fn push(&self, item: T) {
@@ -65,6 +70,11 @@ impl<T> Queue<T> {
 
     pub fn pop(&self) -> Option<T> {
         lock(&self.items).queue.pop_front()
+    }
+
+    pub fn close(&self) {
+        lock(&self.items).closed = true;
+        self.filled.notify_all();
     }
 
     fn add(&self, add: impl FnOnce(&mut VecDeque<T>)) {
@@ -135,6 +145,11 @@ pub enum Deletion {
 /// One directory and the work that its threads do.
 pub struct Site {
     pub directory: Arc<Directory>,
+    pub lane: Queue<LaneItem>,
+    /// Locked while it runs an item, by the one thread that does.
+    pub owner: Mutex<Lane>,
+    /// More active files are open than may be, and wait for their syncs.
+    pub too_many_files: AtomicBool,
     pub tasks: Mutex<Tasks>,
     pub filled: Condvar,
     /// For the threads that do nothing but open logs.
@@ -143,7 +158,15 @@ pub struct Site {
 
 impl Site {
     pub fn new(directory: Arc<Directory>, tasks: Tasks) -> Site {
-        Site { directory, tasks: Mutex::new(tasks), filled: Condvar::new(), opens_filled: Condvar::new() }
+        Site {
+            lane: Queue::new(),
+            owner: Mutex::new(Lane::new(directory.id)),
+            too_many_files: AtomicBool::new(false),
+            directory,
+            tasks: Mutex::new(tasks),
+            filled: Condvar::new(),
+            opens_filled: Condvar::new(),
+        }
     }
 
     pub fn want_checkpoint(&self) {
@@ -251,7 +274,8 @@ pub struct Hub {
     pub sites: RwLock<BTreeMap<DirectoryId, Arc<Site>>>,
     /// Open logs by slot.
     pub logs: RwLock<BTreeMap<u32, Arc<LogShared>>>,
-    pub lane: Queue<LaneItem>,
+    /// Logs that are being opened.
+    pub opening: Mutex<BTreeMap<LogRef, DirectoryId>>,
     pub reads: Queue<ReadTask>,
     pub deletions: Queue<Deletion>,
     pub cleanings: Queue<Box<Cleaning>>,
@@ -263,11 +287,9 @@ pub struct Hub {
     pub settled: Condvar,
     pub settling: Mutex<()>,
     /// Active files that may be open at once.
-    pub open_files: usize,
+    open_files: usize,
     /// Bytes above the recovery points of one directory's logs, under `flush=group`; half as many again while syncs are slow.
     pub recovery_bytes: u64,
-    /// More are, and wait for their syncs.
-    pub too_many_files: AtomicBool,
 }
 
 impl Hub {
@@ -276,10 +298,9 @@ impl Hub {
             sink,
             open_files,
             recovery_bytes,
-            too_many_files: AtomicBool::new(false),
             sites: RwLock::default(),
             logs: RwLock::default(),
-            lane: Queue::new(),
+            opening: Mutex::default(),
             reads: Queue::new(),
             deletions: Queue::new(),
             cleanings: Queue::new(),
@@ -300,6 +321,11 @@ impl Hub {
             Some(shared) if shared.log == log => Ok(shared.clone()),
             _ => Err(stale(log)),
         }
+    }
+
+    /// Active files that one directory's logs may have open.
+    pub fn files_each(&self) -> usize {
+        self.open_files / read(&self.sites).len().max(1)
     }
 
     pub fn answer(&self, ticket: u32, outcome: Result<Answer, Failure>) {
@@ -345,8 +371,8 @@ impl Hub {
                     tasks.syncing -= 1;
                     tasks.is_settled()
                 };
-                if ended && self.too_many_files.swap(false, Ordering::AcqRel) {
-                    self.lane.push(LaneItem::CloseFiles);
+                if ended && site.too_many_files.swap(false, Ordering::AcqRel) {
+                    site.lane.push(LaneItem::CloseFiles);
                 }
                 drop(lock(&self.settling));
                 self.settled.notify_all();
@@ -378,7 +404,7 @@ impl Hub {
                 for (request, created) in requests.iter().zip(created) {
                     let outcome =
                         created.and_then(|created| open::open(directory, request, created, self.sink.clone()));
-                    self.lane.push(LaneItem::Opened { log: request.log, ticket: request.ticket, outcome });
+                    site.lane.push(LaneItem::Opened { log: request.log, ticket: request.ticket, outcome });
                 }
                 lock(&site.tasks).opening -= 1;
                 site.filled.notify_one();
@@ -428,7 +454,7 @@ impl Hub {
     /// A reader has opened the active file, which stays open: the lane counts it.
     fn note_file(&self, shared: &LogShared, held: bool) {
         if !held && shared.view.holds_file() {
-            self.lane.push(LaneItem::Opens(shared.log));
+            self.to_lane(shared.directory.id, LaneItem::Opens(shared.log));
         }
     }
 
@@ -449,7 +475,7 @@ impl Hub {
         match cleaning.step() {
             Progress::More { bytes } => Some((cleaning, bytes)),
             Progress::Lane => {
-                self.lane.push(LaneItem::Cleaning(cleaning));
+                self.to_lane(cleaning.directory(), LaneItem::Cleaning(cleaning));
                 None
             }
         }

@@ -1,4 +1,4 @@
-//! The lane: the one owner of every open log. Carries out commands in the order in which they came.
+//! The lane: the one owner of every open log of a directory. Carries out commands in the order in which they came.
 //!
 //! Invariants: commands of one log are never reordered; consecutive appends of a log within one drain go to the disk
 //! together, whatever stands between them for other logs. Every command with a ticket is answered once. Commands for a
@@ -16,15 +16,18 @@ use crate::command::{
 };
 use crate::files::FileCommand;
 use crate::hub::{Deletion, Hub, LaneItem, ReadTask, stale};
-use crate::lock::{lock, read};
+use crate::lanes::log_of;
+use crate::lock::lock;
 use crate::log::{Log, LogShared};
 use crate::open_files::OpenFiles;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// The default one is of no directory and has no logs: it answers what has nowhere to go.
 #[derive(Default)]
 pub struct Lane {
+    directory: DirectoryId,
     logs: BTreeMap<u32, Slot>,
     /// Open logs with something for the sweep to do or to find out: it looks at no others, however many there are.
     used: BTreeSet<u32>,
@@ -36,24 +39,26 @@ pub struct Lane {
     swept_ms: Option<i64>,
     /// The latest time that a command carried.
     now_ms: i64,
-    /// Bytes appended to logs of each directory since it was last looked how much lies above their recovery points.
-    grown: BTreeMap<DirectoryId, u64>,
+    /// Bytes appended since it was last looked how much lies above the recovery points.
+    grown: u64,
 }
 
 enum Slot {
-    Opening {
-        request: Box<OpenLog>,
-        waiting: Vec<Command>,
-    },
+    Opening(Box<Opening>),
     Open(Box<Log>),
     /// Another thread has it; readers and syncs go on.
     Lent(Arc<LogShared>),
 }
 
+struct Opening {
+    request: Box<OpenLog>,
+    waiting: Vec<Command>,
+}
+
 impl Slot {
     fn log(&self) -> LogRef {
         match self {
-            Slot::Opening { request, .. } => request.log,
+            Slot::Opening(opening) => opening.request.log,
             Slot::Open(log) => log.shared().log,
             Slot::Lent(shared) => shared.log,
         }
@@ -64,6 +69,10 @@ impl Slot {
 type Groups = Vec<(LogRef, Vec<Pending>)>;
 
 impl Lane {
+    pub fn new(directory: DirectoryId) -> Lane {
+        Lane { directory, ..Lane::default() }
+    }
+
     pub fn run(&mut self, item: LaneItem, hub: &Hub) {
         match item {
             LaneItem::Commands(commands) => self.drain(commands, hub),
@@ -86,12 +95,17 @@ impl Lane {
                 }
             }
             LaneItem::Opens(log) => {
-                if self.open_log(log).is_some() && self.open_files.used(log.slot, hub.open_files) {
+                if self.open_log(log).is_some() && self.open_files.used(log.slot, hub.files_each()) {
                     self.close_files(hub);
                 }
             }
             LaneItem::Flush(done) => {
-                for shared in read(&hub.logs).values() {
+                for slot in self.logs.values() {
+                    let shared = match slot {
+                        Slot::Open(log) => log.shared(),
+                        Slot::Lent(shared) => shared,
+                        Slot::Opening { .. } => continue,
+                    };
                     if shared.sync.request(None) {
                         hub.queue_sync(shared);
                     }
@@ -109,11 +123,11 @@ impl Lane {
                 self.without_log(command, hub);
                 continue;
             };
-            if let Some(Slot::Opening { request, waiting }) = self.logs.get_mut(&log.slot)
-                && request.log == log
+            if let Some(Slot::Opening(opening)) = self.logs.get_mut(&log.slot)
+                && opening.request.log == log
                 && !matches!(command, Command::Open(_))
             {
-                waiting.push(command);
+                opening.waiting.push(command);
                 continue;
             }
             match command {
@@ -170,7 +184,7 @@ impl Lane {
         let before = owned.bytes_end();
         let (outcomes, queue) = owned.append(&group);
         let grown = owned.bytes_end().saturating_sub(before);
-        let many = self.open_files.used(log.slot, hub.open_files);
+        let many = self.open_files.used(log.slot, hub.files_each());
         let Some(owned) = self.open_log(log) else { return };
         let urgent = outcomes.iter().any(|outcome| outcome.urgent);
         let appended = |outcome: Outcome| {
@@ -185,14 +199,14 @@ impl Lane {
         if many {
             self.close_files(hub);
         }
-        self.grown(log.slot, grown, hub);
+        self.grown(grown, hub);
     }
 
     /// Too many files are open: those that were not written to for the longest time are closed, if they are on disk, and
     /// brought there otherwise.
     fn close_files(&mut self, hub: &Hub) {
         let logs = &self.logs;
-        let too_many = self.open_files.close(hub.open_files, |slot, must| {
+        let too_many = self.open_files.close(hub.files_each(), |slot, must| {
             let Some(Slot::Open(log)) = logs.get(&slot) else { return true };
             let shared = log.shared();
             if !shared.sync.is_clean() {
@@ -210,7 +224,9 @@ impl Lane {
             clean
         });
         // The syncs are asked for: when they have ended it is tried again.
-        hub.too_many_files.store(too_many, Ordering::Release);
+        if let Ok(site) = hub.site(self.directory) {
+            site.too_many_files.store(too_many, Ordering::Release);
+        }
     }
 
     /// The log, of which the next sweep then hears.
@@ -406,34 +422,4 @@ impl Lane {
 fn marks(log: &mut Log) -> Answer {
     let (start, end, synced_end) = log.marks();
     Answer::Marks { start, end, synced_end }
-}
-
-fn log_of(command: &Command) -> Option<LogRef> {
-    match command {
-        Command::Open(request) => Some(request.log),
-        Command::Clean(request) => Some(request.log),
-        Command::Close { log, .. }
-        | Command::Delete { log, .. }
-        | Command::Append { log, .. }
-        | Command::Read { log, .. }
-        | Command::Watch { log, .. }
-        | Command::Truncate { log, .. }
-        | Command::StartEpoch { log, .. }
-        | Command::SetMarks { log, .. }
-        | Command::Configure { log, .. }
-        | Command::AdvanceStart { log, .. }
-        | Command::Roll { log, .. }
-        | Command::Retain { log, .. }
-        | Command::Dirt { log, .. }
-        | Command::Lookup { log, .. }
-        | Command::Sync { log, .. } => Some(*log),
-        Command::WriteFile { .. }
-        | Command::ReadFile { .. }
-        | Command::ListFiles { .. }
-        | Command::RemoveFile { .. }
-        | Command::SetAside { .. }
-        | Command::Look { .. }
-        | Command::Due { .. }
-        | Command::Checkpoint { .. } => None,
-    }
 }

@@ -48,6 +48,10 @@ impl LeaderEpochs {
             return false;
         }
         self.entries.retain(|old| old.epoch < epoch && old.start < start);
+        if self.entries.is_empty() {
+            // Most logs never have another.
+            self.entries.reserve_exact(1);
+        }
         self.entries.push(entry);
         true
     }

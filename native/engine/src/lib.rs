@@ -1,5 +1,6 @@
 //! The log engine: everything that owns bytes on disk. No N-API, no clock, no randomness, no thread outside the driver.
 
+mod alike;
 mod append;
 pub mod batch;
 mod checkpoint;
@@ -19,6 +20,7 @@ mod hub;
 pub mod inspect;
 mod journal;
 mod lane;
+mod lanes;
 mod leader_epochs;
 mod load;
 mod load_epochs;

@@ -44,6 +44,7 @@ pub struct Loaded {
 impl Loaded {
     pub fn empty(opening: &Opening<'_>, base: i64) -> Loaded {
         let segment = Segment::new(opening.vfs.clone(), opening.folder.clone(), base, 0);
+        segment.rest();
         Loaded {
             state: view_of(vec![Arc::new(segment)], base, base, 0),
             epochs: LeaderEpochs::default(),
@@ -64,7 +65,7 @@ fn snapshots_in(entries: &[DirectoryEntry]) -> Vec<i64> {
 
 fn view_of(segments: Vec<Arc<Segment>>, start: i64, end: i64, bytes_end: u64) -> ViewState {
     ViewState {
-        segments: Arc::new(segments),
+        segments: segments.into(),
         start,
         end,
         bytes_end,

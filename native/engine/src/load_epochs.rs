@@ -29,8 +29,8 @@ impl Opening<'_> {
             || self.directory.cleaned(&self.request.name).is_some_and(|cleaned| cleaned > base)
     }
 
-    /// The epochs below the recovery point, from the checkpoint file or, should it be missing or not go on from what it was,
-    /// from the batches; true if it has to be written.
+    /// The epochs below the recovery point, from the checkpoint file or, should it be missing or not go on from what it
+    /// was, from the batches; true if it has to be written.
     pub(crate) fn load_epochs(
         &self,
         segments: &[Arc<Segment>],
@@ -52,7 +52,8 @@ impl Opening<'_> {
             let found = counting(epochs.clone());
             let more = found.entries().strip_prefix(known.entries());
             let continues = |more: &[EpochEntry]| sums.upto == 0 || more.iter().all(|entry| entry.start >= sums.upto);
-            // The start was moved, and a crash came before that was on disk: the records are there again, their epochs not.
+            // The start was moved, and a crash came before that was on disk: the records are there
+            // again, their epochs not.
             let unclean = recovery_point != i64::MAX;
             let is_ahead = unclean && epochs.entries().first().is_some_and(|first| first.start > start);
             if more.is_some_and(continues) && !is_ahead || planted(Bug::TrustTheFiles) {

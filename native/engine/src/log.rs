@@ -35,7 +35,7 @@ pub struct LogShared {
     pub directory: Arc<Directory>,
     pub view: LogView,
     pub sync: LogSync,
-    pub topic_id: Option<Box<str>>,
+    pub topic_id: Option<Arc<str>>,
 }
 
 impl LogShared {
@@ -51,13 +51,13 @@ impl LogShared {
 
 pub struct Log {
     pub(crate) shared: Arc<LogShared>,
-    pub(crate) config: LogConfig,
+    pub(crate) config: Arc<LogConfig>,
     pub(crate) active: Arc<Segment>,
     pub(crate) start: i64,
     pub(crate) end: i64,
     pub(crate) bytes_end: u64,
     pub(crate) producers: ProducerStates,
-    pub(crate) epochs: LeaderEpochs,
+    pub(crate) epochs: Arc<LeaderEpochs>,
     /// The active segment's file was made and its name not yet reported to the sync.
     pub(crate) name_is_new: bool,
     /// Bytes since the last index entry.
@@ -113,7 +113,7 @@ impl Log {
 
     /// Lets readers see what has changed.
     pub(crate) fn publish(&self, epochs_changed: bool) {
-        let epochs = epochs_changed.then(|| Arc::new(self.epochs.clone()));
+        let epochs = epochs_changed.then(|| self.epochs.clone());
         self.shared.view.update(|view| {
             view.start = self.start;
             view.end = self.end;
@@ -155,9 +155,7 @@ impl Log {
         self.producers.expire(now_ms, self.config.producer_id_expiration_ms);
         self.shared.sync.add_snapshot(base, self.producers.encode_snapshot());
         self.shared.view.update(|view| {
-            let mut segments = (*view.segments).clone();
-            segments.push(next.clone());
-            view.segments = Arc::new(segments);
+            view.segments = view.segments.iter().chain([&next]).cloned().collect();
         });
         sealed.seal();
         if !planted(Bug::UnsyncedIndexes) {
@@ -315,7 +313,7 @@ impl Log {
             let text = format!("leader epoch {epoch} is older than the log's last one, {}", self.epochs.latest());
             return Err(Failure { code: Code::EpochFenced, text });
         }
-        let changed = epoch > self.epochs.latest() && self.epochs.assign(epoch, offset);
+        let changed = epoch > self.epochs.latest() && Arc::make_mut(&mut self.epochs).assign(epoch, offset);
         if changed && offset < self.end {
             // What is there already has an older one.
             let state = self.shared.view.state();
@@ -329,6 +327,7 @@ impl Log {
     /// True if the log has to be queued.
     pub fn configure(&mut self, config: LogConfig) -> Result<bool, Failure> {
         let want = config.flush == Flush::Group && self.config.flush == Flush::Os;
+        let config = self.shared.directory.config(&config);
         let was_compacted = std::mem::replace(&mut self.config, config).compacted;
         if was_compacted && !self.config.compacted {
             // A pass may take hours; what it has not put in place is kept.
@@ -349,7 +348,7 @@ impl Log {
             return Ok(false);
         }
         self.start = offset;
-        let changed = self.epochs.truncate_from_start(offset);
+        let changed = Arc::make_mut(&mut self.epochs).truncate_from_start(offset);
         self.note_start();
         self.publish(changed);
         Ok(self.let_go_of_passed(now_ms))

@@ -124,7 +124,8 @@ impl<'a> Opening<'a> {
         let Loaded { mut state, mut epochs, report, producers, loose_snapshots, first_timestamp, settled, unsynced } =
             loaded;
         epochs.truncate_from_start(state.start);
-        state.epochs = Arc::new(epochs.clone());
+        let epochs = Arc::new(epochs);
+        state.epochs = epochs.clone();
         let (start, end, bytes_end) = (state.start, state.end, state.bytes_end);
         let active = state.segments[state.segments.len() - 1].clone();
         let shared = Arc::new(LogShared {
@@ -133,12 +134,12 @@ impl<'a> Opening<'a> {
             folder: self.folder.clone(),
             directory: self.directory.clone(),
             view: LogView::new(state),
-            topic_id: self.request.topic_id.as_deref().map(Box::from),
+            topic_id: self.request.topic_id.as_deref().map(|id| self.directory.topic_id(id)),
             sync: LogSync::new(self.request.log, sink, end, self.points.recovery.min(end), unsynced),
         });
         let mut log = Box::new(Log {
             shared,
-            config: self.request.config.clone(),
+            config: self.directory.config(&self.request.config),
             active,
             start: start.min(end),
             end,

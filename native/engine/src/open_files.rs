@@ -1,8 +1,8 @@
-//! Which logs hold their active file open, and whose are closed when they get too many: the descriptors of a process are
-//! few, its logs may be many.
+//! Which logs hold their active file open, and whose are closed when they get too many: the descriptors of a process
+//! are few, its logs may be many.
 //!
-//! Invariant: a file with bytes that are not on disk is never closed, since an error of the disk would be told to nobody.
-//! So the bound is passed while syncs are under way; at twice the bound the lane waits for them.
+//! Invariant: a file with bytes that are not on disk is never closed, since an error of the disk would be told to
+//! nobody. So the bound is passed while syncs are under way; at twice the bound the lane waits for them.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
-//! Bugs that a build with the feature `planted` can have switched on, one at a time, by the variable `ODRADEK_PLANTED`: to
-//! see that the test which is there for each of them notices. In every other build they are constants that are false, and
-//! nothing of them is left. What the addon ships is never built with the feature.
+//! Bugs that a build with the feature `planted` can have switched on, one at a time, by the variable `ODRADEK_PLANTED`:
+//! to see that the test which is there for each of them notices. In every other build they are constants that are
+//! false, and nothing of them is left. What the addon ships is never built with the feature.
 
 macro_rules! bugs {
     ($($(#[$text:meta])* $bug:ident = $name:literal,)*) => {

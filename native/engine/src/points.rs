@@ -1,5 +1,5 @@
-//! Where each log of a directory stands by its checkpoint files, and which of them are open: one entry a log, however many
-//! things are known of it.
+//! Where each log of a directory stands by its checkpoint files, and which of them are open: one entry a log, however
+//! many things are known of it.
 //!
 //! Invariant: an entry goes when nothing is known of its log and nobody has it open.
 

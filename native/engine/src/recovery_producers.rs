@@ -1,7 +1,7 @@
 //! What a log's producers are after a start: the newest snapshot that can be read, and the batches behind it.
 //!
-//! Invariants: a snapshot above the trusted offset is not looked at. Batches are taken once, in order: those that a walk of
-//! recovery meets there, so that nothing is read twice; otherwise by a walk of their own.
+//! Invariants: a snapshot above the trusted offset is not looked at. Batches are taken once, in order: those that a
+//! walk of recovery meets there, so that nothing is read twice; otherwise by a walk of their own.
 
 use crate::batch::Header;
 use crate::producer_state::{CompletedTransaction, ProducerStates};

@@ -1,8 +1,8 @@
 //! Which of a log's oldest segments nobody needs any more, and how the log lets go of them.
 //!
-//! Invariants: segments go from the oldest on, whole, and none that reaches above the high watermark. The start moves past
-//! them and readers lose sight of them at once; their files go later (`retire.rs`), when nothing but the start on disk can
-//! bring them back. The active segment may expire like any other: another one begins first.
+//! Invariants: segments go from the oldest on, whole, and none that reaches above the high watermark. The start moves
+//! past them and readers lose sight of them at once; their files go later (`retire.rs`), when nothing but the start on
+//! disk can bring them back. The active segment may expire like any other: another one begins first.
 
 use crate::command::Failure;
 use crate::error::Code;
@@ -120,10 +120,10 @@ impl Log {
         let state = self.shared.view.state();
         let (gone, kept) = state.segments.split_at(count);
         let boundary = kept[0].base;
-        let kept = Arc::new(kept.to_vec());
+        let kept: Arc<[_]> = kept.into();
         let bases: Vec<i64> = gone.iter().map(|segment| segment.base).collect();
         self.start = self.start.max(boundary);
-        let epochs_changed = self.epochs.truncate_from_start(self.start);
+        let epochs_changed = Arc::make_mut(&mut self.epochs).truncate_from_start(self.start);
         self.unsynced_indexes.retain(|base| *base >= boundary);
         self.shared.view.update(|view| {
             view.segments = kept;

@@ -1,9 +1,9 @@
-//! What becomes of the files of segments that a log has let go of: first another name, then, after a delay for whoever has
-//! opened them by name, nothing.
+//! What becomes of the files of segments that a log has let go of: first another name, then, after a delay for whoever
+//! has opened them by name, nothing.
 //!
-//! Invariants: no file is renamed before a log start and a recovery point at or above the first segment that stays are on
-//! disk, and that segment's name with them: after a crash the log begins there, whichever of the renames came through. A
-//! file under its last name is removed when the log is opened again, at the latest.
+//! Invariants: no file is renamed before a log start and a recovery point at or above the first segment that stays are
+//! on disk, and that segment's name with them: after a crash the log begins there, whichever of the renames came
+//! through. A file under its last name is removed when the log is opened again, at the latest.
 
 use crate::cut::SEGMENT_SUFFIXES;
 use crate::segment::file_name;

@@ -1,11 +1,12 @@
 //! One segment of a log: the file of its batches and what is known about it. Shared by the lane, which appends to the
 //! active one, and by readers.
 //!
-//! Invariants: bytes below `size` are whole batches and don't change until a truncation. An entry out of an index file is
-//! believed only when the batch that it names is there; otherwise the walk begins with the segment. What this process has
-//! neither written nor checked since (`is_checked`) is checked before it is served (`verify.rs`). While it is written to, the active
-//! segment's index entries live in memory and its file stays open; when it rests, and when it is sealed, it holds
-//! neither, only what a look-up needs to begin. The inner lock is held for memory work alone, never over a read or write.
+//! Invariants: bytes below `size` are whole batches and don't change until a truncation. An entry out of an index file
+//! is believed only when the batch that it names is there; otherwise the walk begins with the segment. What this
+//! process has neither written nor checked since (`is_checked`) is checked before it is served (`verify.rs`). While it
+//! is written to, the active segment's index entries live in memory and its file stays open; when it rests, and when
+//! it is sealed, it holds neither, only what a look-up needs to begin. The inner lock is held for memory work alone,
+//! never over a read or write.
 
 use crate::lock::lock;
 use crate::offset_index::{self, OffsetEntry, OffsetIndex};
@@ -185,8 +186,8 @@ impl Segment {
         path(&self.folder, &file_name(self.base, suffix))
     }
 
-    /// The log file, open. The active segment's stays open until it is released, unless descriptors are scarce; a sealed
-    /// one's lives as long as its reader.
+    /// The log file, open. The active segment's stays open until it is released, unless descriptors are scarce; a
+    /// sealed one's lives as long as its reader.
     pub fn file(&self) -> io::Result<Arc<dyn File>> {
         let mut handle = lock(&self.handle);
         if let Some(file) = &*handle {
@@ -202,7 +203,8 @@ impl Segment {
         self.vfs.open(&self.path(".log"), OpenMode::Read)
     }
 
-    /// The active segment's file, which stays open until it is released: a sync has to find the one that was written to.
+    /// The active segment's file, which stays open until it is released: a sync has to find the
+    /// one that was written to.
     pub fn file_to_write(&self) -> io::Result<Arc<dyn File>> {
         let file = self.file()?;
         self.pin(file.clone());
@@ -296,13 +298,16 @@ impl Segment {
         self.release_file();
     }
 
-    /// Nobody writes to it for a while, its index files are written and all of it is on disk: it gives back what it can.
+    /// Nobody writes to it for a while, its index files are written and all of it is on disk:
+    /// it gives back what it can.
     pub fn rest(&self) {
         self.release_file();
         let inner = &mut *lock(&self.inner);
         inner.aborted.shrink_to_fit();
         let Some(indexes) = &mut inner.indexes else { return };
-        if indexes.offsets.len() + indexes.times.len() > RESTING_ENTRIES {
+        if inner.size == 0 {
+            inner.indexes = None;
+        } else if indexes.offsets.len() + indexes.times.len() > RESTING_ENTRIES {
             inner.sums = Some(active_sums(indexes));
             inner.indexes = None;
         } else {
@@ -313,8 +318,14 @@ impl Segment {
 
     /// It is about to be written to: the index entries are in memory again.
     pub fn wake(&self) -> io::Result<()> {
-        if lock(&self.inner).indexes.is_some() || !self.is_active() {
-            return Ok(());
+        {
+            let inner = &mut *lock(&self.inner);
+            if inner.size == 0 && inner.active {
+                inner.indexes.get_or_insert_default();
+            }
+            if inner.indexes.is_some() || !inner.active {
+                return Ok(());
+            }
         }
         let indexes = Box::new(self.load_indexes()?);
         lock(&self.inner).indexes = Some(indexes);
@@ -343,11 +354,20 @@ impl Segment {
         offset.saturating_sub(self.base).clamp(0, u32::MAX as i64) as u32
     }
 
+    /// None: the entries are in the files.
+    fn in_memory<T>(&self, ask: impl FnOnce(&Indexes) -> T) -> Option<T> {
+        let inner = &*lock(&self.inner);
+        match &inner.indexes {
+            Some(indexes) => Some(ask(indexes)),
+            None => (inner.size == 0).then(|| ask(&Indexes::default())),
+        }
+    }
+
     /// Where to begin the walk for this offset. None when that needs the disk and `wait` is false.
     pub fn floor(&self, offset: i64, wait: bool) -> io::Result<Option<u64>> {
         let relative = self.relative(offset);
-        if let Some(indexes) = &lock(&self.inner).indexes {
-            return Ok(Some(indexes.offsets.floor(relative) as u64));
+        if let Some(position) = self.in_memory(|indexes| indexes.offsets.floor(relative)) {
+            return Ok(Some(position as u64));
         }
         if !wait {
             return Ok(None);
@@ -358,8 +378,8 @@ impl Segment {
 
     /// A batch boundary at or before this position, as near as the index knows.
     pub fn floor_position(&self, position: u64) -> io::Result<u64> {
-        if let Some(indexes) = &lock(&self.inner).indexes {
-            return Ok(indexes.offsets.floor_position(position) as u64);
+        if let Some(position) = self.in_memory(|indexes| indexes.offsets.floor_position(position)) {
+            return Ok(position as u64);
         }
         let file = self.vfs.open(&self.path(".index"), OpenMode::Read)?;
         self.believed(offset_index::floor_position_in_file(&*file, position)?)
@@ -377,15 +397,15 @@ impl Segment {
 
     /// The last time entry at or below the timestamp.
     pub fn floor_time(&self, timestamp: i64) -> io::Result<Option<TimeEntry>> {
-        if let Some(indexes) = &lock(&self.inner).indexes {
-            return Ok(indexes.times.floor(timestamp));
+        if let Some(entry) = self.in_memory(|indexes| indexes.times.floor(timestamp)) {
+            return Ok(entry);
         }
         let file = self.vfs.open(&self.path(".timeindex"), OpenMode::Read)?;
         time_index::floor_in_file(&*file, timestamp)
     }
 
-    /// The index entries, read from the files when they aren't in memory. None of files that are known to be others: then
-    /// walks begin with the segment.
+    /// The index entries, read from the files when they aren't in memory. None of files that are known to be others:
+    /// then walks begin with the segment.
     pub fn load_indexes(&self) -> io::Result<Indexes> {
         let (sums, sealed) = {
             let inner = &*lock(&self.inner);

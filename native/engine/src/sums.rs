@@ -1,9 +1,10 @@
-//! `odradek-sums`: what a log's files have to be, beside them, so that one that decayed is noticed. Kafka's index files,
-//! epochs and lists of aborted transactions have no checksums; Apache Kafka ignores the file.
+//! `odradek-sums`: what a log's files have to be, beside them, so that one that decayed is noticed. Kafka's index
+//! files, epochs and lists of aborted transactions have no checksums; Apache Kafka ignores the file.
 //!
-//! Invariants: it is written at recovery points, from memory and never from what is being checked, behind the files that it
-//! speaks of. It has a checksum itself; one that can't be read says nothing. It counts for a segment only while that is as
-//! long as it was: what somebody else changed meanwhile is not decay. What contradicts it is built anew from the batches.
+//! Invariants: it is written at recovery points, from memory and never from what is being checked, behind the
+//! files that it speaks of. It has a checksum itself; one that can't be read says nothing. It counts for a segment
+//! only while that is as long as it was: what somebody else changed meanwhile is not decay. What contradicts it is
+//! built anew from the batches.
 
 use crate::leader_epochs::{EpochEntry, LeaderEpochs};
 use crate::segment::Indexes;
@@ -15,8 +16,8 @@ pub const SUMS: &str = "odradek-sums";
 
 const TITLE: &str = "odradek-sums 1";
 
-/// Checksums of a segment's two indexes: of the files' content once it is sealed; before that of the entries without the
-/// closing one.
+/// Checksums of a segment's two indexes: of the files' content once it is sealed; before that of the entries
+/// without the closing one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexSums {
     pub offsets: u32,

@@ -56,11 +56,11 @@ struct State {
     names_running: bool,
     /// Producer snapshots taken at rolls, to be written.
     snapshots: Vec<(i64, Vec<u8>)>,
-    advance: Option<Advance>,
+    advance: Option<Box<Advance>>,
     /// The segment whose index files the running job writes as they were when it was still appended to.
     indexes_running: Option<i64>,
     /// What that segment's index files have to hold since it was sealed meanwhile.
-    overtaken: Option<IndexFiles>,
+    overtaken: Option<Box<IndexFiles>>,
     /// Segments that left the log: their files are renamed once the recovery point is past them.
     retire: Retire,
     /// The running job renames some.
@@ -200,13 +200,13 @@ impl LogSync {
     pub fn advance(&self, advance: Advance) -> bool {
         let state = &mut *lock(&self.state);
         if let Some(old) = state.advance.take() {
-            state.advance = Some(Advance {
+            state.advance = Some(Box::new(Advance {
                 sealed: old.sealed.into_iter().chain(advance.sealed).collect(),
                 obsolete: old.obsolete.into_iter().chain(advance.obsolete).collect(),
                 ..advance
-            });
+            }));
         } else {
-            state.advance = Some(advance);
+            state.advance = Some(Box::new(advance));
         }
         state.queue()
     }

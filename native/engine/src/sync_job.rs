@@ -43,7 +43,7 @@ pub struct SyncJob {
     pub recovered: Vec<i64>,
     pub names: bool,
     pub snapshots: Vec<(i64, Vec<u8>)>,
-    pub advance: Option<Advance>,
+    pub advance: Option<Box<Advance>>,
     /// Segments whose files get their last names, after everything else.
     pub retire: Retire,
     /// They have them.
@@ -51,8 +51,8 @@ pub struct SyncJob {
 }
 
 impl SyncJob {
-    /// Blocks on the disk. True: all of it is done. False: the bytes are on disk, and there was no room for the rest, so
-    /// the recovery point stays where it was.
+    /// Blocks on the disk. True: all of it is done. False: the bytes are on disk, and there was no room for the rest,
+    /// so the recovery point stays where it was.
     pub fn run(&self, vfs: &dyn Vfs, folder: &str) -> Result<bool, Failed> {
         // Everything is written before the first sync: a journal then commits it all at once.
         let mut beside = Beside { vfs, folder, files: Vec::new(), renames: Vec::new(), complete: true };

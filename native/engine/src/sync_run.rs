@@ -1,5 +1,5 @@
-//! Carries out what `gather` has chosen: runs of one log, runs of the journal, and the syncs that a full half of it waits
-//! for. Blocks on the disk; called on a directory's threads.
+//! Carries out what `gather` has chosen: runs of one log, runs of the journal, and the syncs that a full half of it
+//! waits for. Blocks on the disk; called on a directory's threads.
 
 use crate::command::Failure;
 use crate::error::Code;

@@ -1,8 +1,9 @@
 //! Checks batches before they are served: whether what the disk gives is what was written.
 //!
-//! Invariants: what was appended by this process, or was checked by it, is taken as it is while it stays in the system's
-//! cache; everything else is checked whenever it is read, its way there included. So decay shows when bytes come from the disk. A bad
-//! batch ends what is served: those before it can be read, nobody is led past it, and the error names file and byte.
+//! Invariants: what was appended by this process, or was checked by it, is taken as it is while it stays in the
+//! system's cache; everything else is checked whenever it is read, its way there included. So decay shows when bytes
+//! come from the disk. A bad batch ends what is served: those before it can be read, nobody is led past it, and the
+//! error names file and byte.
 
 use crate::leader_epochs::LeaderEpochs;
 use crate::scan::{Entry, Scan, Step};

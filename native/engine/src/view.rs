@@ -27,7 +27,7 @@ const COPIED_BYTES: u64 = 64 * 1024;
 #[derive(Clone)]
 pub struct ViewState {
     /// Ascending; the last one is active. Never empty.
-    pub segments: Arc<Vec<Arc<Segment>>>,
+    pub segments: Arc<[Arc<Segment>]>,
     pub start: i64,
     pub end: i64,
     /// The byte counter at `end`: bytes ever appended, and those found at opening. Truncation takes it back.
@@ -157,7 +157,8 @@ impl ViewState {
             if patience == Patience::Disk && !request.flags.to_memory && !file.resident(range.from, info.total) {
                 file.warm(range.from, info.total)?;
             }
-            // Small ranges are copied sooner or later: now, when so many are open that there would be none left for the next.
+            // Small ranges are copied sooner or later: now, when so many are open that there would
+            // be none left for the next.
             let copies = patience == Patience::Disk && info.total <= COPIED_BYTES && vfs::is_scarce(&*file);
             info.bytes = if request.flags.to_memory || copies {
                 let mut bytes = vec![0; info.total as usize];

@@ -1,5 +1,5 @@
-//! The engine as a broker uses it: open, append, read, sync, roll, truncate, close and open again, on both file systems,
-//! on threads and stepped.
+//! The engine as a broker uses it: open, append, read, sync, roll, truncate, close and open again, on both file
+//! systems, on threads and stepped.
 
 mod common;
 

@@ -1,5 +1,5 @@
-//! Power cuts at every operation of scripts that append, roll, truncate, checkpoint, close and open again. Each image is
-//! opened as a broker would open it: nothing that was reported as synced may be missing, nothing may appear that was
+//! Power cuts at every operation of scripts that append, roll, truncate, checkpoint, close and open again. Each image
+//! is opened as a broker would open it: nothing that was reported as synced may be missing, nothing may appear that was
 //! never appended, and the log goes on.
 
 mod common;

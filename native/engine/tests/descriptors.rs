@@ -1,5 +1,5 @@
-//! A process that may have few files open: whoever writes is the last to go without. Its own program, because the bound is
-//! the process's.
+//! A process that may have few files open: whoever writes is the last to go without. Its own program, because
+//! the bound is the process's.
 #![cfg(target_os = "linux")]
 
 mod common;

@@ -1,5 +1,5 @@
-//! What a power cut can leave beside the segments: points of logs that are gone, snapshots without a segment, index files
-//! longer than their entries. Each was found by enumerating crash images.
+//! What a power cut can leave beside the segments: points of logs that are gone, snapshots without a segment, index
+//! files longer than their entries. Each was found by enumerating crash images.
 
 mod common;
 

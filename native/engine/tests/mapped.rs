@@ -1,5 +1,5 @@
-//! A log that its caller owns: what it appends is there for readers, after the end of the process, and after a power cut
-//! as far as it was synced; a full or failing disk is an error value.
+//! A log that its caller owns: what it appends is there for readers, after the end of the process, and after a power
+//! cut as far as it was synced; a full or failing disk is an error value.
 
 mod common;
 

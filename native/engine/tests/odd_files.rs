@@ -1,4 +1,5 @@
-//! What stands where a file of ours belongs and is none: nothing waits for it, and nothing is allocated for what it claims.
+//! What stands where a file of ours belongs and is none: nothing waits for it, and nothing is
+//! allocated for what it claims.
 #![cfg(target_os = "linux")]
 
 mod common;

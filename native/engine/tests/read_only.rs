@@ -1,5 +1,5 @@
-//! A log that is opened to be read alone: it shows what opening it for writing would show, and nothing below it changes,
-//! whoever writes there meanwhile.
+//! A log that is opened to be read alone: it shows what opening it for writing would show, and nothing below it
+//! changes, whoever writes there meanwhile.
 
 mod common;
 

@@ -1,5 +1,5 @@
-//! Segments that a log lets go of: by age, by size, by its start; what stays readable, what becomes of the files, and power
-//! cuts at every operation of it.
+//! Segments that a log lets go of: by age, by size, by its start; what stays readable, what becomes of the files, and
+//! power cuts at every operation of it.
 
 mod common;
 

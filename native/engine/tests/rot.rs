@@ -1,5 +1,5 @@
-//! Files that decay, before a log is opened and while it is open: what is wrong is told with its place, what is right is
-//! served. Damages by the thousand are in native/proof.
+//! Files that decay, before a log is opened and while it is open: what is wrong is told with its place, what is right
+//! is served. Damages by the thousand are in native/proof.
 
 mod common;
 
@@ -225,8 +225,8 @@ fn empty_files_of_offsets_are_taken_from_kafka_and_not_from_us() {
     }
 }
 
-/// The index files of the first segment, behind which there is a second one. `pauses`: the fifth append moves the recovery
-/// point, and what comes behind it, a roll too, waits until the sync of that has done so many operations.
+/// The index files of the first segment, behind which there is a second one. `pauses`: the fifth append moves the
+/// recovery point, and what comes behind it, a roll too, waits until the sync of that has done so many operations.
 fn first_indexes(pauses: Option<usize>) -> Vec<Vec<u8>> {
     let vfs = MemoryVfs::tracked();
     let rig = Arc::new(Rig::manual());

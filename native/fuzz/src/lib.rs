@@ -1,6 +1,6 @@
-//! What bytes of any kind may do to whatever reads bytes: nothing but be refused. Each target takes a byte string and panics
-//! when a promise is broken. `tests/properties.rs` runs all of them on changed seeds in `npm test`, libFuzzer one of them for
-//! as long as asked (`bin/fuzz.rs`).
+//! What bytes of any kind may do to whatever reads bytes: nothing but be refused. Each target takes a byte string and
+//! panics when a promise is broken. `tests/properties.rs` runs all of them on changed seeds in `npm test`, libFuzzer
+//! one of them for as long as asked (`bin/fuzz.rs`).
 //!
 //! Invariant: a target depends on its bytes alone, so that an input that was kept fails again.
 

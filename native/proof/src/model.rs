@@ -109,8 +109,8 @@ impl Known {
         line
     }
 
-    /// Of the batches from `from` to `to`, the first that may not be missing beside those that are held: compaction takes a
-    /// batch when a later one has its key.
+    /// Of the batches from `from` to `to`, the first that may not be missing beside those that are held: compaction
+    /// takes a batch when a later one has its key.
     pub fn missing(&self, from: i64, to: i64, held: &[Batch]) -> Option<&Batch> {
         let key_at = |base: i64| self.ever.get(&base).and_then(|ever| ever.last()).and_then(|batch| batch.key);
         let superseded = |batch: &Batch| {

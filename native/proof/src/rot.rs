@@ -1,6 +1,6 @@
-//! Files that decay: one flip, cut or run of zeros in any file of a directory that was closed, or that a crash left. Each is
-//! refused, noticed when it is read, set right from what else is there, or without consequence; no record is served that
-//! never was, none is skipped, and what is cut away is kept beside.
+//! Files that decay: one flip, cut or run of zeros in any file of a directory that was closed, or that a crash left.
+//! Each is refused, noticed when it is read, set right from what else is there, or without consequence; no record is
+//! served that never was, none is skipped, and what is cut away is kept beside.
 
 use crate::check::{compare, go_on, look_up};
 use crate::model::{Batch, Known};
@@ -266,8 +266,8 @@ fn held(
     Ok(Verdict::Harmless)
 }
 
-/// The log's last batch has a later leader epoch than any that began, which nothing behind it contradicts: then no leader
-/// can be its leader.
+/// The log's last batch has a later leader epoch than any that began, which nothing behind it contradicts: then no
+/// leader can be its leader.
 fn is_fenced(
     rig: &Rig,
     slot: u32,

@@ -1,7 +1,7 @@
 //! Drives an engine and keeps what is known of its logs, with an image of the disk before every operation on it.
 //!
-//! Invariants: what a command may leave behind is known before it is submitted; what it takes away, or promises, after it
-//! was answered. An error is a promise that the running engine has broken.
+//! Invariants: what a command may leave behind is known before it is submitted; what it takes away, or promises, after
+//! it was answered. An error is a promise that the running engine has broken.
 
 use crate::folder;
 use crate::model::{Batch, Known, Presence, Replay};

@@ -1,5 +1,5 @@
-//! The scripts whose crash images are enumerated, by name. Each is one pattern of use; its seed draws the sizes and, where
-//! it has any, the choices.
+//! The scripts whose crash images are enumerated, by name. Each is one pattern of use; its seed draws the sizes and,
+//! where it has any, the choices.
 
 use crate::script::{Content, Cut, Outcome, Script, small_segments};
 use odradek_engine::config::{Flush, LogConfig};

@@ -1,8 +1,8 @@
 //! One connection: which frame may be delivered next, which bytes may be read, which answer leaves next.
 //!
 //! Invariants: a request is delivered only when every earlier one is answered, except that a request whose key is in
-//! `overlap_keys` may overlap earlier ones of that kind; answers leave in request order; while a request that may not be
-//! overlapped is unanswered, and while more than `UNSENT_CAP` waits to be sent, the socket isn't read.
+//! `overlap_keys` may overlap earlier ones of that kind; answers leave in request order; while a request that may not
+//! be overlapped is unanswered, and while more than `UNSENT_CAP` waits to be sent, the socket isn't read.
 
 use crate::event::{Answer, ConnectionId, ListenerOptions, Opened, Part, Reason};
 use crate::inflow::Inflow;

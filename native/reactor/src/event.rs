@@ -1,8 +1,8 @@
 //! The vocabulary between the reactor and whoever embeds it (the addon, the tests). Plain data and two traits.
 //!
-//! Invariants: a connection is announced once by `Connected` and ended once by `Closed`; its frames carry sequences 0, 1,
-//! 2 and so on; each delivered request is answered by exactly one `Answer`. A command for a connection that is gone is
-//! dropped, and with it everything it pins.
+//! Invariants: a connection is announced once by `Connected` and ended once by `Closed`; its frames carry sequences 0,
+//! 1, 2 and so on; each delivered request is answered by exactly one `Answer`. A command for a connection that is gone
+//! is dropped, and with it everything it pins.
 
 use crate::skim::Skimmed;
 use bytes::Bytes;

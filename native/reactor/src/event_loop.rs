@@ -2,8 +2,9 @@
 //!
 //! Invariants: it never waits for a disk nor for another thread; it sleeps only in `poll`, and only as long as neither
 //! its own deadlines nor the delegate's come due. While it sleeps it lies in `Shared::parked`, where whoever submits a
-//! short answer may write it; all else is left to the thread. Readiness is edge-triggered: a connection's `readable` and `writable`
-//! stay set until the socket has said otherwise, and whatever opens a gate puts the connection back on a list.
+//! short answer may write it; all else is left to the thread. Readiness is edge-triggered: a connection's
+//! `readable` and `writable` stay set until the socket has said otherwise, and whatever opens a gate puts the
+//! connection back on a list.
 
 mod deadlines;
 mod doors;

@@ -1,8 +1,8 @@
 //! Frames out of a byte stream: an int32 length, then that many bytes.
 //!
-//! Invariants: memory grows with what has arrived, never from the length field, except that unused memory of the pool may
-//! be taken for a whole frame; every byte held is charged; a length that is zero, negative or over the limit ends the
-//! connection before anything is allocated for it.
+//! Invariants: memory grows with what has arrived, never from the length field, except that unused memory of the pool
+//! may be taken for a whole frame; every byte held is charged; a length that is zero, negative or over the limit ends
+//! the connection before anything is allocated for it.
 
 use crate::budget::{Budget, Charge, charged};
 use crate::event::Reason;
@@ -82,8 +82,8 @@ impl Inflow {
         self.after_large
     }
 
-    /// The memory to read the next bytes into directly, for a large frame; at most so many of them, and whether they would
-    /// finish it.
+    /// The memory to read the next bytes into directly, for a large frame; at most so many of them, and
+    /// whether they would finish it.
     pub fn direct(&mut self) -> Option<(&mut Memory, usize, bool)> {
         let Partial::Large(buffer) = &mut self.partial else { return None };
         let memory = buffer.memory();

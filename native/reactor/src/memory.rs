@@ -1,8 +1,8 @@
 //! Memory of one large frame: it grows without being copied (on Linux by moving pages), and goes back to the operating
 //! system at once when it is dropped, whatever the allocator would do with it.
 //!
-//! Invariants: the first `filled` bytes are initialised; nobody but its owner writes to it. Pages that were never written
-//! to cost nothing.
+//! Invariants: the first `filled` bytes are initialised; nobody but its owner writes to it. Pages that were never
+//! written to cost nothing.
 
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;

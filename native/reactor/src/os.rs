@@ -19,8 +19,8 @@ pub(crate) fn receive(socket: RawFd, first: &mut [MaybeUninit<u8>], second: &mut
 /// Descriptors that connections leave to the process's files: half of all, and not more than this.
 const KEPT_DESCRIPTORS: usize = 8192;
 
-/// Whether a connection that got this descriptor should be let go of. The system gives the lowest one that is free, so a
-/// high one says that nearly all below it are taken.
+/// Whether a connection that got this descriptor should be let go of. The system gives the lowest one that is free, so
+/// a high one says that nearly all below it are taken.
 pub(crate) fn is_kept(descriptor: RawFd) -> bool {
     static FROM: OnceLock<usize> = OnceLock::new();
     let from = FROM.get_or_init(|| {

@@ -56,8 +56,8 @@ impl Shared {
         self.parked.lock().expect("no panic while an answer was written")
     }
 
-    /// Writes a short answer or two on the caller's thread if the event loop sleeps, which saves waking it. False: nothing
-    /// was done. More of them are for the event loop, which writes them while the caller goes on.
+    /// Writes a short answer or two on the caller's thread if the event loop sleeps, which saves waking it. False:
+    /// nothing was done. More of them are for the event loop, which writes them while the caller goes on.
     fn answer_now(&self, commands: &mut Vec<Command>) -> bool {
         let few = commands.len() <= AT_ONCE && self.asleep.load(Ordering::SeqCst);
         if !few || !commands.iter().all(Command::is_short_answer) {

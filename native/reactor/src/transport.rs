@@ -18,7 +18,8 @@ impl Transport {
         }
     }
 
-    /// Appends at most `limit` bytes, for which there is room; what comes beyond them goes to `beyond`. Returns the sum.
+    /// Appends at most `limit` bytes, for which there is room; what comes beyond them goes to
+    /// `beyond`. Returns the sum.
     pub fn read_append(&mut self, into: &mut Memory, limit: usize, beyond: &mut [u8]) -> io::Result<usize> {
         match self {
             Transport::Plain(stream) => {

@@ -1,5 +1,5 @@
-//! Frames of real messages, with the programs that src/protocol compiles for them: test/vectors/protocol/skim.txt, which
-//! a test on the TypeScript side keeps in step with the schemas.
+//! Frames of real messages, with the programs that src/protocol compiles for them: test/vectors/protocol/skim.txt,
+//! which a test on the TypeScript side keeps in step with the schemas.
 
 use odradek_reactor::skim::{Elision, Program};
 

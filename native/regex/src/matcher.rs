@@ -1,7 +1,7 @@
 //! A compiled pattern, and matching many names with it.
 //!
-//! Invariant: the automaton's states are made as names ask for them and kept within `CACHE_BYTES`; when that is full, the
-//! pattern is given up. So the work of one call is bounded whatever the pattern and however many the names.
+//! Invariant: the automaton's states are made as names ask for them and kept within `CACHE_BYTES`; when that is full,
+//! the pattern is given up. So the work of one call is bounded whatever the pattern and however many the names.
 
 use crate::parser;
 use regex_automata::hybrid::dfa;

@@ -1,7 +1,7 @@
 //! Reads a pattern in RE2/J's syntax.
 //!
-//! Invariants: no recursion; what is open at once is bounded by `MAX_NESTING`. A complaint is what RE2/J says too, but for
-//! `unexpected )` and the limits, which it doesn't have.
+//! Invariants: no recursion; what is open at once is bounded by `MAX_NESTING`. A complaint is what RE2/J says too, but
+//! for `unexpected )` and the limits, which it doesn't have.
 
 use crate::ascii_set::{self, AsciiSet};
 use crate::unicode_names;
@@ -328,7 +328,8 @@ impl<'a> Parser<'a> {
             None if unicode_names::is_known(name) => AsciiSet::EMPTY,
             None => return Err(BAD_RANGE),
         };
-        // RE2/J folds categories by tables of its own. Of their ASCII part two have any, and that of Ll is as odd as this.
+        // RE2/J folds categories by tables of its own. Of their ASCII part two have any, and that
+        // of Ll is as odd as this.
         let set = match name {
             "Lu" if self.flags.fold => set.folded(),
             "Ll" if self.flags.fold => set.or(AsciiSet::of("KS")),

@@ -1,5 +1,5 @@
-//! The names of Unicode categories and scripts that RE2/J knows and that hold no ASCII character. A name beyond these and
-//! those of `ascii_set::unicode_class` makes a pattern invalid.
+//! The names of Unicode categories and scripts that RE2/J knows and that hold no ASCII character. A name beyond these
+//! and those of `ascii_set::unicode_class` makes a pattern invalid.
 
 /// Sorted.
 #[rustfmt::skip]

@@ -2,11 +2,11 @@
  * Produce (0), versions 3 to 13. Each partition's batch becomes one append; the answer leaves when the last of them is
  * as durable as `acks` asks.
  *
- * Which error, in this order, as Kafka has it: unknown topic id (13 and later), unknown topic or partition, a shape that
- * the version does not allow (not exactly one batch of format 2, or zstd before version 7), transactional batches (there
- * are no transactions), acks other than -1, 0 and 1, an internal topic, then the partition's own and the engine's.
- * Versions below 10 have no room for the current leader, below 8 for record errors. acks=0 is never answered: an error
- * closes the connection.
+ * Which error, in this order, as Kafka has it: unknown topic id (13 and later), unknown topic or partition, a shape
+ * that the version does not allow (not exactly one batch of format 2, or zstd before version 7), transactional batches
+ * (there are no transactions), acks other than -1, 0 and 1, an internal topic, then the partition's own and the
+ * engine's. Versions below 10 have no room for the current leader, below 8 for record errors. acks=0 is never answered:
+ * an error closes the connection.
  *
  * Where the answer depends on one append being written and on nothing else, it is written ahead and leaves without
  * another turn here; its deadline is the append, which nobody waits for longer than Kafka does for its own.

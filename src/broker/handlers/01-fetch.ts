@@ -4,9 +4,9 @@
  * Session first (fetch-session.ts), then each partition: unknown topic id, unknown topic or partition, a topic id that
  * is not the log's, storage error, fenced or unknown leader epoch, not leader, offset out of range; a reader whose last
  * fetched epoch diverges is told where, and gets no records. Reads run in request order under the response's byte limit
- * (`maxBytes`, at most `fetch.max.bytes`); the first partition that has anything answers with at least one batch, however
- * large. With less than `minBytes` and no error the request waits, holding no read, until enough was written, `maxWaitMs`
- * is over, or a partition changes under it.
+ * (`maxBytes`, at most `fetch.max.bytes`); the first partition that has anything answers with at least one batch,
+ * however large. With less than `minBytes` and no error the request waits, holding no read, until enough was written,
+ * `maxWaitMs` is over, or a partition changes under it.
  *
  * Storage errors reach clients below version 6 as NOT_LEADER_OR_FOLLOWER, which they know. Version 16 brought the
  * present leader in the answer. A fetch by a replica is refused: this broker has no followers.

@@ -1,7 +1,7 @@
 /**
- * ListOffsets (2), versions 1 to 11: the offset of a moment, or one of the special ones: latest -1, earliest -2, largest
- * timestamp -3 (version 7), earliest local -4 (8), latest tiered -5 (9), earliest not yet tiered -6 (11). Without tiered
- * storage -4 is -2, and -5 and -6 find nothing.
+ * ListOffsets (2), versions 1 to 11: the offset of a moment, or one of the special ones: latest -1, earliest -2,
+ * largest timestamp -3 (version 7), earliest local -4 (8), latest tiered -5 (9), earliest not yet tiered -6 (11).
+ * Without tiered storage -4 is -2, and -5 and -6 find nothing.
  *
  * Everything but earliest waits until what the log held at the request's arrival is readable: under `flush=group` a
  * record acknowledged with acks=1 becomes readable with its sync, and clients rely on seeing it here. Partitions named

@@ -1,15 +1,15 @@
 /**
  * Metadata (3), versions 0 to 13: the brokers that can be reached, and topics with their leaders.
  *
- * All topics: an empty list in version 0, null later. By name, or (version 12) by id, where an unknown id is answered with
- * UNKNOWN_TOPIC_ID and names next to ids are ignored. A name that doesn't exist is created when the request and
+ * All topics: an empty list in version 0, null later. By name, or (version 12) by id, where an unknown id is answered
+ * with UNKNOWN_TOPIC_ID and names next to ids are ignored. A name that doesn't exist is created when the request and
  * `auto.create.topics.enable` allow it; the answer then waits until the topic can be written, so that a client's first
- * attempt succeeds (Kafka answers UNKNOWN_TOPIC_OR_PARTITION at once and the client comes again). Topics that the broker
- * keeps for itself are not created this way.
+ * attempt succeeds (Kafka answers UNKNOWN_TOPIC_OR_PARTITION at once and the client comes again). Topics that the
+ * broker keeps for itself are not created this way.
  *
- * A partition whose leader can't be reached has LEADER_NOT_AVAILABLE (LISTENER_NOT_FOUND from version 6 when the broker is
- * there without an address for this client). The broker that answers names itself as controller: clients send it what is
- * the controller's.
+ * A partition whose leader can't be reached has LEADER_NOT_AVAILABLE (LISTENER_NOT_FOUND from version 6 when the broker
+ * is there without an address for this client). The broker that answers names itself as controller: clients send it
+ * what is the controller's.
  */
 
 import { ZERO_UUID } from '../../base/uuid.ts'

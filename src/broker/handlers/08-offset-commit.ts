@@ -1,9 +1,10 @@
 /**
  * OffsetCommit (8): the group's coordinator takes what concerns partitions that exist; the others are answered here.
  *
- * Order of checks: the topic (UNKNOWN_TOPIC_ID from version 10, UNKNOWN_TOPIC_OR_PARTITION before), its partitions, then the
- * group and its member, which fail all partitions alike. In the answer stand first the refused ones, as they came, then
- * what the coordinator says. A commit may overlap earlier ones of its connection: it never awaits before the coordinator has it.
+ * Order of checks: the topic (UNKNOWN_TOPIC_ID from version 10, UNKNOWN_TOPIC_OR_PARTITION before), its partitions,
+ * then the group and its member, which fail all partitions alike. In the answer stand first the refused ones, as
+ * they came, then what the coordinator says. A commit may overlap earlier ones of its connection: it never awaits
+ * before the coordinator has it.
  */
 import type { OffsetCommitRequest, OffsetCommitResponseInput } from '../../protocol/apis/08-offset-commit.ts'
 import { offsetCommit } from '../../protocol/apis/08-offset-commit.ts'

@@ -1,9 +1,10 @@
 /**
- * OffsetFetch (9): the committed offsets of one group (to version 7) or of several, each of which succeeds or fails by itself.
+ * OffsetFetch (9): the committed offsets of one group (to version 7) or of several, each of which
+ * succeeds or fails by itself.
  *
- * Topics without a list mean all that the group has committed; of those, version 10 leaves out the ones whose id nobody knows.
- * A topic id that is unknown answers UNKNOWN_TOPIC_ID for its partitions, behind the others. A partition without an
- * offset, existing or not, has -1. Version 1 has no code of its own for the group: each partition carries it.
+ * Topics without a list mean all that the group has committed; of those, version 10 leaves out the ones whose id nobody
+ * knows. A topic id that is unknown answers UNKNOWN_TOPIC_ID for its partitions, behind the others. A partition without
+ * an offset, existing or not, has -1. Version 1 has no code of its own for the group: each partition carries it.
  */
 import { ZERO_UUID } from '../../base/uuid.ts'
 import type { OffsetFetchRequest, OffsetFetchResponseInput } from '../../protocol/apis/09-offset-fetch.ts'
@@ -74,8 +75,8 @@ async function fetchOf(context: RequestContext, group: Group, requireStable: boo
 }
 
 /**
- * All of a group that was asked for in the same request: gathered once, for a short request could ask for any amount. Only
- * who asks is looked at each time.
+ * All of a group that was asked for in the same request: gathered once, for a short request could ask for any amount.
+ * Only who asks is looked at each time.
  */
 async function fetchAgain(
   context: RequestContext,

@@ -1,9 +1,10 @@
 /**
  * FindCoordinator (10): the broker that leads the partition of `__consumer_offsets` to which a group belongs.
  *
- * The topic is created when somebody asks for the first time, and the answer waits, within a limit, until the partition is
- * led and loaded, so that a client's first attempt succeeds (Kafka answers COORDINATOR_NOT_AVAILABLE and the client comes
- * again). Keys of transactions and share partitions are answered INVALID_REQUEST, since there is nobody to coordinate them.
+ * The topic is created when somebody asks for the first time, and the answer waits, within a limit, until the
+ * partition is led and loaded, so that a client's first attempt succeeds (Kafka answers COORDINATOR_NOT_AVAILABLE and
+ * the client comes again). Keys of transactions and share partitions are answered INVALID_REQUEST, since there is
+ * nobody to coordinate them.
  */
 import type { FindCoordinatorRequest } from '../../protocol/apis/10-find-coordinator.ts'
 import { findCoordinator } from '../../protocol/apis/10-find-coordinator.ts'

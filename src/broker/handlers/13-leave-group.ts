@@ -1,6 +1,6 @@
 /**
- * LeaveGroup (13): the group's coordinator answers for each member. Up to version 2 there is one member, whose code is that
- * of the whole answer.
+ * LeaveGroup (13): the group's coordinator answers for each member. Up to version 2 there is one member, whose code is
+ * that of the whole answer.
  */
 import type { LeaveGroupRequest } from '../../protocol/apis/13-leave-group.ts'
 import { leaveGroup } from '../../protocol/apis/13-leave-group.ts'

@@ -1,6 +1,6 @@
 /**
- * SyncGroup (14): the group's coordinator answers, maybe only when the leader has assigned. From version 5 a member must
- * name the protocol: INCONSISTENT_GROUP_PROTOCOL.
+ * SyncGroup (14): the group's coordinator answers, maybe only when the leader has assigned. From version 5 a member
+ * must name the protocol: INCONSISTENT_GROUP_PROTOCOL.
  */
 import type { SyncGroupRequest } from '../../protocol/apis/14-sync-group.ts'
 import { syncGroup } from '../../protocol/apis/14-sync-group.ts'

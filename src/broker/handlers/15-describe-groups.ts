@@ -1,6 +1,6 @@
 /**
- * DescribeGroups (15): each group succeeds or fails by itself, answered in the order of the request. Messages are told from
- * version 6, which has a place for them.
+ * DescribeGroups (15): each group succeeds or fails by itself, answered in the order of the request. Messages are told
+ * from version 6, which has a place for them.
  */
 import type { DescribeGroupsRequest } from '../../protocol/apis/15-describe-groups.ts'
 import { describeGroups } from '../../protocol/apis/15-describe-groups.ts'

@@ -1,12 +1,12 @@
 /**
  * ApiVersions (18), versions 0 to 4: the APIs that have a handler, and the features.
  *
- * From version 3 the client says who it is; a name or version that isn't letters, digits, dots and hyphens (the latter two
- * not at the ends) is an INVALID_REQUEST. Features whose smallest level is 0 are shown from version 4 on: older clients
- * can't read them. An unknown version never gets here: the router answers it.
+ * From version 3 the client says who it is; a name or version that isn't letters, digits, dots and hyphens (the latter
+ * two not at the ends) is an INVALID_REQUEST. Features whose smallest level is 0 are shown from version 4 on: older
+ * clients can't read them. An unknown version never gets here: the router answers it.
  *
- * Finalised is shown as far as it has effects here: metadata.version, group.version, and kraft.version above 0. A finalised
- * transaction.version would make clients use transactions in a way that isn't served.
+ * Finalised is shown as far as it has effects here: metadata.version, group.version, and kraft.version above 0. A
+ * finalised transaction.version would make clients use transactions in a way that isn't served.
  */
 
 import { GROUP_VERSION, KRAFT_VERSION, METADATA_VERSION, SUPPORTED_FEATURES } from '../../metadata/features.ts'

@@ -1,14 +1,11 @@
 /** DeleteTopics: the controller decides; the logs go when the metadata says so. */
 import { type DeleteTopicsRequest, deleteTopics } from '../../protocol/apis/20-delete-topics.ts'
 import type { Handler } from '../context.ts'
-import { forwardToController } from '../forward.ts'
+import { forwarded } from '../forward.ts'
 
 export const deleteTopicsHandler: Handler<DeleteTopicsRequest> = {
   apiKey: deleteTopics.key,
-
-  handle(context, request) {
-    return forwardToController(context, request, request.timeoutMs)
-  },
+  handle: forwarded,
 
   failure(request, errorCode) {
     const named = request.topicNames.map(name => ({ name, errorCode }))

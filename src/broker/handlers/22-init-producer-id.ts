@@ -1,7 +1,8 @@
 /**
  * InitProducerId (22), versions 0 to 5: a producer id for an idempotent producer, epoch 0. There are no transactions: a
- * transactional id is refused with INVALID_REQUEST. A known producer id without its epoch, or the other way round, is an
- * INVALID_REQUEST too; with both (version 3) an idempotent producer asks to go on, and gets a new id, as Kafka gives it.
+ * transactional id is refused with INVALID_REQUEST. A known producer id without its epoch, or the other way
+ * round, is an INVALID_REQUEST too; with both (version 3) an idempotent producer asks to go on, and gets a
+ * new id, as Kafka gives it.
  */
 import type { InitProducerIdRequest } from '../../protocol/apis/22-init-producer-id.ts'
 import { initProducerId } from '../../protocol/apis/22-init-producer-id.ts'

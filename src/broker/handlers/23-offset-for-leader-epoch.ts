@@ -1,7 +1,7 @@
 /**
- * OffsetForLeaderEpoch (23), versions 2 to 4: where a leader epoch ends in the leader's log, by which a client or follower
- * finds out whether its log diverges. An epoch that the log never had ends where the largest one below it ends; with none
- * below, both answers are -1.
+ * OffsetForLeaderEpoch (23), versions 2 to 4: where a leader epoch ends in the leader's log, by which a client or
+ * follower finds out whether its log diverges. An epoch that the log never had ends where the largest one below it
+ * ends; with none below, both answers are -1.
  */
 import { clientErrorCode } from '../../log/log-errors.ts'
 import type { OffsetForLeaderEpochRequest } from '../../protocol/apis/23-offset-for-leader-epoch.ts'

@@ -1,7 +1,7 @@
 /**
- * DescribeConfigs: topics, this broker, what is set for all brokers, and groups and client metrics subscriptions, whether
- * they exist or not. Each resource succeeds or fails by itself; a resource type that nobody knows fails the whole request,
- * as in Kafka.
+ * DescribeConfigs: topics, this broker, what is set for all brokers, and groups and client metrics subscriptions,
+ * whether they exist or not. Each resource succeeds or fails by itself; a resource type that nobody knows fails the
+ * whole request, as in Kafka.
  */
 import type { BrokerConfig } from '../../config/broker-config.ts'
 import {

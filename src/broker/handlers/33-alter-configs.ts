@@ -1,4 +1,7 @@
-/** AlterConfigs: what a request leaves out is unset. This broker judges the configs of brokers, the controller the others. */
+/**
+ * AlterConfigs: what a request leaves out is unset. This broker judges the configs of brokers,
+ * the controller the others.
+ */
 import { ConfigResource } from '../../metadata/image.ts'
 import { type AlterConfigsRequest, alterConfigs } from '../../protocol/apis/33-alter-configs.ts'
 import {

@@ -1,10 +1,10 @@
 /**
- * AlterReplicaLogDirs (34), versions 1 and 2: replicas of this broker go to other directories of it. The answer says that
- * they are on their way; DescribeLogDirs shows how far they are.
+ * AlterReplicaLogDirs (34), versions 1 and 2: replicas of this broker go to other directories of it. The answer says
+ * that they are on their way; DescribeLogDirs shows how far they are.
  *
- * Order of checks for each partition, as in Kafka: the name is short enough for a copy, the directory is configured, and
- * online; the partition is here (else the directory is remembered for it, and the answer says whether the metadata has the
- * partition), and online; no directory is offline.
+ * Order of checks for each partition, as in Kafka: the name is short enough for a copy, the directory is configured,
+ * and online; the partition is here (else the directory is remembered for it, and the answer says whether the metadata
+ * has the partition), and online; no directory is offline.
  */
 import type { AlterReplicaLogDirsRequest } from '../../protocol/apis/34-alter-replica-log-dirs.ts'
 import { alterReplicaLogDirs } from '../../protocol/apis/34-alter-replica-log-dirs.ts'

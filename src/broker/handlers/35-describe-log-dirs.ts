@@ -1,7 +1,7 @@
 /**
- * DescribeLogDirs (35), versions 1 to 5: each configured directory with the sizes of the logs asked for (null: of all) and
- * the room on its volume. A failed directory answers with its error and nothing else. The metadata log is not listed, as in
- * Kafka.
+ * DescribeLogDirs (35), versions 1 to 5: each configured directory with the sizes of the logs asked for (null: of
+ * all) and the room on its volume. A failed directory answers with its error and nothing else. The metadata log is
+ * not listed, as in Kafka.
  */
 import type { DescribeLogDirsRequest } from '../../protocol/apis/35-describe-log-dirs.ts'
 import { describeLogDirs } from '../../protocol/apis/35-describe-log-dirs.ts'

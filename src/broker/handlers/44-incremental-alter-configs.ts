@@ -1,6 +1,6 @@
 /**
- * IncrementalAlterConfigs: sets, unsets and edits single configs. This broker judges the configs of brokers, the controller
- * the others. There are no loggers whose level could be set one by one, so that each is unknown.
+ * IncrementalAlterConfigs: sets, unsets and edits single configs. This broker judges the configs of brokers, the
+ * controller the others. There are no loggers whose level could be set one by one, so that each is unknown.
  */
 import { effectiveDynamic } from '../../config/dynamic-broker.ts'
 import { ConfigOperation, editConfig } from '../../config/edit.ts'

@@ -4,10 +4,10 @@ import {
   alterPartitionReassignments,
 } from '../../protocol/apis/45-alter-partition-reassignments.ts'
 import type { Handler } from '../context.ts'
-import { forwardToController } from '../forward.ts'
+import { forwarded } from '../forward.ts'
 
 export const alterPartitionReassignmentsHandler: Handler<AlterPartitionReassignmentsRequest> = {
   apiKey: alterPartitionReassignments.key,
-  handle: (context, request) => forwardToController(context, request, request.timeoutMs),
+  handle: forwarded,
   failure: (_request, errorCode) => ({ errorCode, errorMessage: null, responses: [] }),
 }

@@ -1,6 +1,6 @@
 /**
- * DescribeCluster: cluster id, brokers and where the client reaches them. Every broker forwards to the controller, so any
- * broker may be named as it; this one is.
+ * DescribeCluster: cluster id, brokers and where the client reaches them. Every broker forwards to the controller, so
+ * any broker may be named as it; this one is.
  */
 import { type DescribeClusterRequest, describeCluster } from '../../protocol/apis/60-describe-cluster.ts'
 import { ErrorCode } from '../../protocol/error-codes.ts'

@@ -1,6 +1,6 @@
 /**
- * ConsumerGroupDescribe (69): each group succeeds or fails by itself, answered in the order of the request. UNSUPPORTED_VERSION
- * as for the heartbeat.
+ * ConsumerGroupDescribe (69): each group succeeds or fails by itself, answered in the order of the request.
+ * UNSUPPORTED_VERSION as for the heartbeat.
  */
 import type { ConsumerGroupDescribeRequest } from '../../protocol/apis/69-consumer-group-describe.ts'
 import { consumerGroupDescribe } from '../../protocol/apis/69-consumer-group-describe.ts'

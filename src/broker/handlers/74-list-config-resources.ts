@@ -1,6 +1,7 @@
 /**
- * ListConfigResources: every topic, every broker that serves (as itself and as its loggers), and the groups and client metrics
- * subscriptions that have configs. Version 0 knows subscriptions alone. A type that nobody knows fails the whole request.
+ * ListConfigResources: every topic, every broker that serves (as itself and as its loggers), and the groups and
+ * client metrics subscriptions that have configs. Version 0 knows subscriptions alone. A type that nobody knows
+ * fails the whole request.
  */
 import { ConfigResource, configResource, type MetadataImage } from '../../metadata/image.ts'
 import {

@@ -1,5 +1,6 @@
 /**
- * Broker configs of the quorum, the controller, the metadata log and replication. Data only, in the notation of `../definition.ts`; read by `../table.ts` alone.
+ * Broker configs of the quorum, the controller, the metadata log and replication. Data only, in the notation of
+ * `../definition.ts`; read by `../table.ts` alone.
  *
  * name | type | default | allowed | importance | updated | state | documentation
  */

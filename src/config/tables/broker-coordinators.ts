@@ -1,5 +1,6 @@
 /**
- * Broker configs of groups, share groups and transactions. Data only, in the notation of `../definition.ts`; read by `../table.ts` alone.
+ * Broker configs of groups, share groups and transactions. Data only, in the notation of `../definition.ts`;
+ * read by `../table.ts` alone.
  *
  * name | type | default | allowed | importance | updated | state | documentation
  */

@@ -1,5 +1,6 @@
 /**
- * Broker configs of logs: where they lie, when they roll, what they accept and keep, tiered storage. Data only, in the notation of `../definition.ts`; read by `../table.ts` alone.
+ * Broker configs of logs: where they lie, when they roll, what they accept and keep, tiered storage. Data only, in the
+ * notation of `../definition.ts`; read by `../table.ts` alone.
  *
  * name | type | default | allowed | importance | updated | state | documentation
  */

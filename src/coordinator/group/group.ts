@@ -1,5 +1,6 @@
 /**
- * What every kind of group is to the rest of the coordinator: offsets, listings, deletion and expiry need no more than this.
+ * What every kind of group is to the rest of the coordinator: offsets, listings, deletion and
+ * expiry need no more than this.
  *
  * Invariants: methods that check throw `Refusal` with Kafka's code for the caller's API and change nothing.
  */
@@ -39,8 +40,8 @@ export interface Group {
   /** Whether members of the group read `topic`: its offsets then never expire and can't be deleted. */
   isSubscribedToTopic(topic: string): boolean
   /**
-   * Whether the commit is allowed at all. @returns a check of each partition, or undefined when the group has none to make
-   * (a consumer group's member that is behind may commit what it still owns).
+   * Whether the commit is allowed at all. @returns a check of each partition, or undefined when the group has none to
+   * make (a consumer group's member that is behind may commit what it still owns).
    */
   checkOffsetCommit(
     commit: OffsetCommitCheck,

@@ -1,9 +1,10 @@
 /**
- * The records of `__consumer_offsets`: which there are, and their bytes. Key: the kind as int16, then the key message in its
- * version 0; value: its version as int16, then the message; no value: a tombstone. Byte for byte as Apache Kafka writes them.
+ * The records of `__consumer_offsets`: which there are, and their bytes. Key: the kind as int16, then the key
+ * message in its version 0; value: its version as int16, then the message; no value: a tombstone. Byte for byte as
+ * Apache Kafka writes them.
  *
- * Invariants: a kind or version that this release does not know is passed over on load, never rewritten; share and streams
- * groups' records are among those. The legacy kind of an offset (0) is read as the present one (1).
+ * Invariants: a kind or version that this release does not know is passed over on load, never rewritten; share and
+ * streams groups' records are among those. The legacy kind of an offset (0) is read as the present one (1).
  */
 import { ZERO_UUID } from '../../base/uuid.ts'
 import { readerFor, writerFor } from '../../protocol/compile.ts'
@@ -88,7 +89,9 @@ export type GroupRecord = {
 
 export type GroupRecordOf<Name extends GroupRecordName> = Extract<GroupRecord, { readonly name: Name }>
 
-/** A commit. One with an expire timestamp is written as clients of its time knew it: without leader epoch and topic id. */
+/**
+ * A commit. One with an expire timestamp is written as clients of its time knew it: without leader epoch and topic id.
+ */
 export function offsetCommitRecord(
   groupId: string,
   topic: string,
@@ -130,7 +133,8 @@ kindsByType[LEGACY_OFFSET_COMMIT] = {
   value: legacyOffsetCommitValue,
 }
 
-// A load reads a million records and a commit writes one: one reader and one writer serve them all, each call to its end.
+// A load reads a million records and a commit writes one: one reader and one writer serve them
+// all, each call to its end.
 const reader = new Reader()
 const writer = new Writer()
 

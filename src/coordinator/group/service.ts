@@ -1,10 +1,10 @@
 /**
- * The group coordinator as the request handlers see it: finds the shard of a group, runs the operation there, and turns what
- * goes wrong into the answer that each API has for it.
+ * The group coordinator as the request handlers see it: finds the shard of a group, runs the operation there, and turns
+ * what goes wrong into the answer that each API has for it.
  *
- * Invariants: whoever asks is answered exactly once, with Kafka's code for its API; `answer` may be called within the call.
- * An operation on several groups asks each shard once, and answers in the order of the question. Before `start` and after
- * `close` everything is COORDINATOR_NOT_AVAILABLE.
+ * Invariants: whoever asks is answered exactly once, with Kafka's code for its API; `answer` may be called within the
+ * call. An operation on several groups asks each shard once, and answers in the order of the question. Before `start`
+ * and after `close` everything is COORDINATOR_NOT_AVAILABLE.
  */
 import type { Logger } from '../../base/logger.ts'
 import type { OffsetCommitRequest, OffsetCommitResponseInput } from '../../protocol/apis/08-offset-commit.ts'
@@ -324,8 +324,8 @@ export class GroupService {
   }
 
   /**
-   * Asks the shard of each group, all groups of one shard together, and for each group once, however often it stands there:
-   * a short request could ask for any amount. Answers stand where the questions stood.
+   * Asks the shard of each group, all groups of one shard together, and for each group once, however often it stands
+   * there: a short request could ask for any amount. Answers stand where the questions stood.
    */
   async #each<Response>(
     groupIds: readonly string[],

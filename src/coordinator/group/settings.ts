@@ -1,6 +1,6 @@
 /**
- * The group coordinator's configuration, by meaning. Read anew each time: keys that can be altered take effect at once, and
- * a group's own configs (DescribeConfigs calls the resource GROUP) go before the broker's.
+ * The group coordinator's configuration, by meaning. Read anew each time: keys that can be altered take effect at once,
+ * and a group's own configs (DescribeConfigs calls the resource GROUP) go before the broker's.
  */
 import type { BrokerConfig } from '../../config/broker-config.ts'
 

@@ -269,7 +269,9 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
     return this.group(groupId)?.kind === GroupKind.consumer
   }
 
-  /** A group is about to be classic, as the last consumer has left it: members join again before they are told anything. */
+  /**
+   * A group is about to be classic, as the last consumer has left it: members join again before they are told anything.
+   */
   #converted(group: ClassicGroup, reason: string | undefined): void {
     this.#classic.startSessions(group)
     if (reason !== undefined) this.#classic.rebalance(group, reason)

@@ -1,9 +1,9 @@
 /**
  * Fetch (1), versions 4 to 18: read record batches; for consumers, followers and metadata observers.
  *
- * Version 4 brought the isolation level, 5 the log start offset, 7 fetch sessions, 9 leader epochs, 11 racks, 12 the flexible
- * encoding and divergence, 13 topic ids in place of names, 15 the replica state, 16 node endpoints, 17 directory ids, 18 the
- * high watermark that the follower knows.
+ * Version 4 brought the isolation level, 5 the log start offset, 7 fetch sessions, 9 leader epochs, 11 racks, 12 the
+ * flexible encoding and divergence, 13 topic ids in place of names, 15 the replica state, 16 node endpoints, 17
+ * directory ids, 18 the high watermark that the follower knows.
  */
 import { api } from '../api.ts'
 import type { Message, MessageInput } from '../schema.ts'

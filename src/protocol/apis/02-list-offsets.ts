@@ -1,8 +1,9 @@
 /**
  * ListOffsets (2), versions 1 to 11: find an offset by time, or one of the ends of a log.
  *
- * Version 2 brought the isolation level, 4 leader epochs, 6 the flexible encoding, 7 the largest timestamp, 8 the earliest
- * local offset, 9 the latest tiered offset, 10 a timeout, 11 the earliest offset not yet tiered. Timestamps are exact.
+ * Version 2 brought the isolation level, 4 leader epochs, 6 the flexible encoding, 7 the largest timestamp,
+ * 8 the earliest local offset, 9 the latest tiered offset, 10 a timeout, 11 the earliest offset not yet
+ * tiered. Timestamps are exact.
  */
 import { api } from '../api.ts'
 import type { Message, MessageInput } from '../schema.ts'
@@ -20,7 +21,10 @@ const listOffsetsRequest = message('ListOffsetsRequest', range, {
     partitions: array('0+', {
       partitionIndex: int32('0+'),
       currentLeaderEpoch: int32('4+', { default: -1, ignorable: true }),
-      /** Milliseconds, or -1 latest, -2 earliest, -3 largest timestamp, -4 earliest local, -5 latest tiered, -6 earliest not yet tiered. */
+      /**
+       * Milliseconds, or -1 latest, -2 earliest, -3 largest timestamp, -4 earliest local, -5 latest tiered, -6
+       * earliest not yet tiered.
+       */
       timestamp: int64Exact('0+'),
     }),
   }),

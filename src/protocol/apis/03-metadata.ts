@@ -2,8 +2,8 @@
  * Metadata (3), versions 0 to 13: brokers, topics and leaders; creates topics on demand.
  *
  * In version 0 an empty list means all topics; from 1 null does. Version 4 brought allowAutoTopicCreation, 5 offline
- * replicas, 7 leader epochs, 8 authorized operations (those of the cluster until 10), 9 the flexible encoding, 10 topic ids
- * in the answer, 12 look-up by topic id, 13 an error code for the whole answer.
+ * replicas, 7 leader epochs, 8 authorized operations (those of the cluster until 10), 9 the flexible encoding, 10 topic
+ * ids in the answer, 12 look-up by topic id, 13 an error code for the whole answer.
  */
 import { api } from '../api.ts'
 import type { Message, MessageInput } from '../schema.ts'

@@ -2,7 +2,8 @@
  * OffsetCommit (8), versions 2 to 10: remember how far a group has come in its partitions.
  *
  * Version 3 brought the throttle time, 5 ended the retention time, 6 brought the leader epoch, 7 static members, 8 the
- * flexible encoding, 9 members of consumer groups (KIP-848), 10 topic ids in place of names. Committed offsets are exact.
+ * flexible encoding, 9 members of consumer groups (KIP-848), 10 topic ids in place of names.
+ * Committed offsets are exact.
  */
 import { api } from '../api.ts'
 import type { Message, MessageInput } from '../schema.ts'

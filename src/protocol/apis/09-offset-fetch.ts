@@ -1,9 +1,9 @@
 /**
  * OffsetFetch (9), versions 1 to 10: how far groups have come in their partitions.
  *
- * Up to version 7 a request asks for one group, from 8 for several. Version 2 brought null for all topics and an error code
- * of the group, 3 the throttle time, 5 leader epochs, 6 the flexible encoding, 7 requireStable, 9 members of consumer groups
- * (KIP-848), 10 topic ids in place of names. Committed offsets are exact.
+ * Up to version 7 a request asks for one group, from 8 for several. Version 2 brought null for all topics and an error
+ * code of the group, 3 the throttle time, 5 leader epochs, 6 the flexible encoding, 7 requireStable, 9 members of
+ * consumer groups (KIP-848), 10 topic ids in place of names. Committed offsets are exact.
  */
 import { api } from '../api.ts'
 import type { Message, MessageInput } from '../schema.ts'

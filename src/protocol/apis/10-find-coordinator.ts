@@ -1,8 +1,8 @@
 /**
  * FindCoordinator (10), versions 0 to 6: which broker coordinates a group, a transaction or a share partition.
  *
- * Up to version 3 a request asks for one key, from 4 for several. Version 1 brought the type of the key, the throttle time
- * and error messages, 3 the flexible encoding, 5 TRANSACTION_ABORTABLE, 6 the keys of share partitions.
+ * Up to version 3 a request asks for one key, from 4 for several. Version 1 brought the type of the key, the throttle
+ * time and error messages, 3 the flexible encoding, 5 TRANSACTION_ABORTABLE, 6 the keys of share partitions.
  */
 import { api } from '../api.ts'
 import type { Message, MessageInput } from '../schema.ts'

@@ -1,9 +1,9 @@
 /**
  * JoinGroup (11), versions 0 to 9: become a member of the next generation of a classic group.
  *
- * Version 1 brought the rebalance timeout, 2 the throttle time, 4 the second round in which a new member comes back with
- * the id it was given, 5 static members, 6 the flexible encoding, 7 the protocol type in the answer, 8 a reason, 9 leaders
- * that need not assign.
+ * Version 1 brought the rebalance timeout, 2 the throttle time, 4 the second round in which a new member comes back
+ * with the id it was given, 5 static members, 6 the flexible encoding, 7 the protocol type in the answer, 8 a reason, 9
+ * leaders that need not assign.
  */
 import { api } from '../api.ts'
 import type { Message, MessageInput } from '../schema.ts'

@@ -1,7 +1,8 @@
 /**
  * ListGroups (16), versions 0 to 5: the groups that this broker coordinates.
  *
- * Version 1 brought the throttle time, 3 the flexible encoding, 4 states and a filter of them, 5 types and a filter of them.
+ * Version 1 brought the throttle time, 3 the flexible encoding, 4 states and a filter of them, 5
+ * types and a filter of them.
  */
 import { api } from '../api.ts'
 import type { Message, MessageInput } from '../schema.ts'

@@ -1,9 +1,9 @@
 /**
  * ApiVersions (18), versions 0 to 4: which APIs and features the broker has.
  *
- * Version 3 brought the client's name and version, the features and the flexible encoding; 4 shows features whose smallest
- * version is 0. The answer's header is version 0 in every version, since a client cannot know yet what the broker speaks; a
- * request of an unknown version is answered in version 0 with UNSUPPORTED_VERSION.
+ * Version 3 brought the client's name and version, the features and the flexible encoding; 4 shows features whose
+ * smallest version is 0. The answer's header is version 0 in every version, since a client cannot know yet what the
+ * broker speaks; a request of an unknown version is answered in version 0 with UNSUPPORTED_VERSION.
  */
 import { api } from '../api.ts'
 import type { Message, MessageInput } from '../schema.ts'

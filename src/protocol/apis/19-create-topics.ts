@@ -1,8 +1,8 @@
 /**
  * CreateTopics (19), versions 2 to 7: create topics; the controller does it.
  *
- * From version 4 partitions and replication factor may be left to the broker; 5 brought the flexible encoding and the configs
- * in the answer, 7 the topic id in the answer.
+ * From version 4 partitions and replication factor may be left to the broker; 5 brought the flexible encoding and the
+ * configs in the answer, 7 the topic id in the answer.
  */
 import { api } from '../api.ts'
 import type { Message, MessageInput } from '../schema.ts'
@@ -49,7 +49,10 @@ const createTopicsResponse = message('CreateTopicsResponse', range, {
         name: string('5+'),
         value: string('5+', { nullable: '5+' }),
         readOnly: bool('5+'),
-        /** 1 topic, 2 broker, 3 default of all brokers, 4 static broker, 5 default, 6 broker logger, 7 client metrics, 8 group. */
+        /**
+         * 1 topic, 2 broker, 3 default of all brokers, 4 static broker, 5 default, 6 broker logger, 7
+         * client metrics, 8 group.
+         */
         configSource: int8('5+', { default: -1, ignorable: true }),
         isSensitive: bool('5+'),
       },

@@ -1,8 +1,8 @@
 /**
  * InitProducerId (22), versions 0 to 5: get a producer id and epoch.
  *
- * Version 2 brought the flexible encoding, 3 resuming with a known id and epoch, 4 PRODUCER_FENCED, 5 TRANSACTION_ABORTABLE.
- * Kafka's version 6 (two-phase commit) is not stable and is not served.
+ * Version 2 brought the flexible encoding, 3 resuming with a known id and epoch, 4 PRODUCER_FENCED, 5
+ * TRANSACTION_ABORTABLE. Kafka's version 6 (two-phase commit) is not stable and is not served.
  */
 import { api } from '../api.ts'
 import type { Message, MessageInput } from '../schema.ts'

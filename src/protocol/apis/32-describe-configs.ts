@@ -33,7 +33,10 @@ const describeConfigsResponse = message('DescribeConfigsResponse', range, {
       name: string('0+'),
       value: string('0+', { nullable: '0+' }),
       readOnly: bool('0+'),
-      /** 1 topic, 2 broker, 3 default of all brokers, 4 static broker, 5 default, 6 broker logger, 7 client metrics, 8 group. */
+      /**
+       * 1 topic, 2 broker, 3 default of all brokers, 4 static broker, 5 default, 6 broker logger, 7
+       * client metrics, 8 group.
+       */
       configSource: int8('1+', { default: -1, ignorable: true }),
       isSensitive: bool('0+'),
       /** All values that the key could have, the effective one first. */

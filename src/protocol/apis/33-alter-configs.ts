@@ -1,7 +1,8 @@
 /**
  * AlterConfigs (33), versions 0 to 2: replaces all configs of each resource; the controller does it.
  *
- * Superseded by IncrementalAlterConfigs (44): what a request leaves out is lost. Version 2 brought the flexible encoding.
+ * Superseded by IncrementalAlterConfigs (44): what a request leaves out is lost. Version 2
+ * brought the flexible encoding.
  */
 import { api } from '../api.ts'
 import type { Message, MessageInput } from '../schema.ts'

@@ -1,4 +1,7 @@
-/** AlterReplicaLogDirs (34), versions 1 and 2: moves replicas of this broker to other log directories. Version 2 is flexible. */
+/**
+ * AlterReplicaLogDirs (34), versions 1 and 2: moves replicas of this broker to other log
+ * directories. Version 2 is flexible.
+ */
 import { api } from '../api.ts'
 import type { Message, MessageInput } from '../schema.ts'
 import { array, int16, int32, message, string } from '../schema.ts'

@@ -1,4 +1,7 @@
-/** ListPartitionReassignments (46), version 0: the partitions whose replicas are being changed; the controller knows them. */
+/**
+ * ListPartitionReassignments (46), version 0: the partitions whose replicas are being changed;
+ * the controller knows them.
+ */
 import { api } from '../api.ts'
 import type { Message, MessageInput } from '../schema.ts'
 import { array, int16, int32, message, string } from '../schema.ts'

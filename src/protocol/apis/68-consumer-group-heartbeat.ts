@@ -1,5 +1,6 @@
 /**
- * ConsumerGroupHeartbeat (68), versions 0 and 1: all that a member of a consumer group (KIP-848) says, and all it is told.
+ * ConsumerGroupHeartbeat (68), versions 0 and 1: all that a member of a consumer group (KIP-848)
+ * says, and all it is told.
  *
  * Version 1 brought subscription by regular expression, and members that make their own id.
  */

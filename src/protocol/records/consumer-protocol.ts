@@ -1,7 +1,7 @@
 /**
  * What consumers put into the opaque bytes of classic groups: the subscription of a member and the assignment that its
- * leader made for it. On the wire each is its version as an int16, then the message. A later version begins as version 3
- * does, so a version unknown here is read as 3.
+ * leader made for it. On the wire each is its version as an int16, then the message. A later version begins as version
+ * 3 does, so a version unknown here is read as 3.
  */
 import type { Message, MessageInput } from '../schema.ts'
 import { array, bytes, int32, message, string } from '../schema.ts'

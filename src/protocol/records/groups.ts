@@ -1,7 +1,7 @@
 /**
- * Records of `__consumer_offsets`: committed offsets, classic groups, consumer groups (KIP-848). In the log a key is the API
- * key of its schema as an int16, then version 0 of the message; a value is its version as an int16, then the message; without
- * a value what the key names is gone.
+ * Records of `__consumer_offsets`: committed offsets, classic groups, consumer groups (KIP-848). In the log a key is
+ * the API key of its schema as an int16, then version 0 of the message; a value is its version as an int16, then the
+ * message; without a value what the key names is gone.
  */
 import type { Message, MessageInput } from '../schema.ts'
 import { array, bytes, int8, int32, int64, int64Exact, message, string, struct, uuid } from '../schema.ts'
@@ -172,7 +172,9 @@ export const consumerGroupMemberMetadataValue = message(
     subscribedTopicRegex: string('0+', { nullable: '0+' }),
     rebalanceTimeoutMs: int32('0+', { default: -1 }),
     serverAssignor: string('0+', { nullable: '0+' }),
-    /** null: the member speaks the consumer protocol. The default is an empty struct, so that null is always written. */
+    /**
+     * null: the member speaks the consumer protocol. The default is an empty struct, so that null is always written.
+     */
     classicMemberMetadata: struct(
       '0+',
       {

@@ -34,7 +34,10 @@ public class Jvm {
 
   static Ended ended;
 
-  /** Some programs catch what is thrown here and want to end again, with another code: the first counts, and what it said. */
+  /**
+   * Some programs catch what is thrown here and want to end again, with another code: the first
+   * counts, and what it said.
+   */
   static void end(int code) {
     if (ended == null) ended = new Ended(code);
     System.setErr(new PrintStream(OutputStream.nullOutputStream()));

@@ -1,4 +1,6 @@
-/** The broker answers whole conversations as Apache Kafka did: test/vectors/groups/conversations holds its side of them. */
+/**
+ * The broker answers whole conversations as Apache Kafka did: test/vectors/groups/conversations holds its side of them.
+ */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'

@@ -1,6 +1,6 @@
 /**
- * A group in a world that goes wrong: members of both protocols come, go, die and are cut off, messages are lost and late,
- * the log refuses, stalls and goes on by itself, coordinators come and go, topics too, and the thread is held up.
+ * A group in a world that goes wrong: members of both protocols come, go, die and are cut off, messages are lost and
+ * late, the log refuses, stalls and goes on by itself, coordinators come and go, topics too, and the thread is held up.
  */
 import * as fc from 'fast-check'
 import { suite } from 'uvu'

@@ -1,6 +1,6 @@
 /**
- * Appends to an embedded log until it is killed, and puts the number of records that had their offsets into a file after
- * each: argv is the log's folder and that file.
+ * Appends to an embedded log until it is killed, and puts the number of records that had their offsets into a file
+ * after each: argv is the log's folder and that file.
  */
 import { openSync, writeSync } from 'node:fs'
 import { openLog } from '../../../src/index.ts'

@@ -1,8 +1,9 @@
 /**
  * A Worker that owns a log or a broker. Started by test/embed/workers.test.ts, told what by its workerData.
  *
- * A log is appended to without an end, `{ appended }` telling now and then how far it has come, until a message comes; then it
- * is closed. A broker tells its address and serves, until a message comes. Who can't open says why: `{ failed }`.
+ * A log is appended to without an end, `{ appended }` telling now and then how far it has come, until a
+ * message comes; then it is closed. A broker tells its address and serves, until a message comes. Who can't
+ * open says why: `{ failed }`.
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { openLog, startBroker } from '../../../src/index.ts'

@@ -1,6 +1,6 @@
 /**
- * Opens many connections that each declare a large frame and send eight bytes of it, says so, and keeps them open until it
- * is killed. Started by test/net/hostile.test.ts.
+ * Opens many connections that each declare a large frame and send eight bytes of it, says so, and keeps them open until
+ * it is killed. Started by test/net/hostile.test.ts.
  *
  *   idle-clients.ts PORT COUNT
  */

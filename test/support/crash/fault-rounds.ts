@@ -1,7 +1,7 @@
 /**
- * A broker inside another program, one of whose log directories is struck by one fault after another under load. After each
- * the program must be alive, the sound directory served, whoever is on the failed one told so; and when the broker is
- * started again without the fault, every promise kept.
+ * A broker inside another program, one of whose log directories is struck by one fault after another under load. After
+ * each the program must be alive, the sound directory served, whoever is on the failed one told so; and when the broker
+ * is started again without the fault, every promise kept.
  */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'

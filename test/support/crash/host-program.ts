@@ -1,6 +1,6 @@
 /**
- * A program with a broker in it: `node host-program.ts CONFIG`, where CONFIG is JSON for `startBroker`. It says where the
- * broker listens, answers each line on its input, so that a test knows that it lives, and ends when the input does.
+ * A program with a broker in it: `node host-program.ts CONFIG`, where CONFIG is JSON for `startBroker`. It says where
+ * the broker listens, answers each line on its input, so that a test knows that it lives, and ends when the input does.
  */
 import { createInterface } from 'node:readline'
 import { startBroker } from '../../../src/index.ts'

@@ -1,27 +1,15 @@
 /**
- * A real file system on a file, whose power can be cut: what was not synced is gone when it is mounted again. The file lies
- * in memory, so that a sync costs little and cuts come fast.
+ * A real file system on a file, whose power can be cut: what was not synced is gone when it is mounted again. The file
+ * lies in memory, so that a sync costs little and cuts come fast.
  */
-import { spawnSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { temporaryFolder } from '../temporary.ts'
+import { mount, run, undoLater } from '../undo.ts'
 
 export type FileSystem = 'ext4' | 'xfs'
 
 export const fileSystems: readonly FileSystem[] = ['ext4', 'xfs']
-
-/** What has to be undone, whatever becomes of the test: the last first. */
-const undoing = new Map<string, () => void>()
-// Before the folders themselves are removed: listeners run in the order in which they were added.
-process.prependListener('exit', () => {
-  for (const undo of [...undoing.values()].reverse()) undo()
-})
-
-const run = (command: string, ...args: string[]): void => {
-  const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8' })
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${error?.message ?? stderr}`)
-}
 
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
@@ -41,14 +29,15 @@ export class LoopDisk {
   /** Where it is mounted. */
   readonly mount: string
   readonly #medium: string
+  readonly #undoMedium: () => void
+  #undoMount = (): void => {}
+  #undoFreeze = (): void => {}
 
   constructor(kind: FileSystem) {
     const folder = temporaryFolder(kind)
     this.#medium = join(folder, 'medium')
     this.mount = join(folder, 'mount')
-    for (const each of [this.#medium, this.mount]) mkdirSync(each)
-    run('mount', '-t', 'tmpfs', '-o', 'size=400m', 'tmpfs', this.#medium)
-    undoing.set(this.#medium, () => spawnSync('umount', ['-l', this.#medium]))
+    this.#undoMedium = mount(this.#medium, '-t', 'tmpfs', '-o', 'size=400m', 'tmpfs')
     make[kind](this.#image)
     this.#attach()
   }
@@ -58,8 +47,7 @@ export class LoopDisk {
   }
 
   #attach(): void {
-    run('mount', '-o', 'loop', this.#image, this.mount)
-    undoing.set(this.mount, () => spawnSync('umount', ['-l', this.mount]))
+    this.#undoMount = mount(this.mount, '-o', 'loop', this.#image)
   }
 
   /** All that was written so far is kept. */
@@ -72,6 +60,25 @@ export class LoopDisk {
     run('xfs_io', '-x', '-c', 'shutdown', this.mount)
   }
 
+  /**
+   * Whoever writes or syncs there waits, and can't even be killed, until `thaw`. That comes by itself after `atMostMs`,
+   * whatever becomes of this process.
+   */
+  freeze(atMostMs: number): void {
+    run('fsfreeze', '-f', this.mount)
+    const script = `sleep ${atMostMs / 1000}; fsfreeze -u "$0"`
+    const watch = spawn('sh', ['-c', script, this.mount], { detached: true, stdio: 'ignore' })
+    watch.unref()
+    this.#undoFreeze = undoLater(() => {
+      if (watch.pid !== undefined) process.kill(-watch.pid, 'SIGKILL')
+      spawnSync('fsfreeze', ['-u', this.mount])
+    })
+  }
+
+  thaw(): void {
+    this.#undoFreeze()
+  }
+
   /** Mounts it again; nobody may have a file open there. */
   async again(): Promise<void> {
     await this.#detach()
@@ -81,7 +88,7 @@ export class LoopDisk {
   async remove(): Promise<void> {
     await this.#detach()
     run('umount', this.#medium)
-    undoing.delete(this.#medium)
+    this.#undoMedium()
   }
 
   async #detach(): Promise<void> {
@@ -92,6 +99,6 @@ export class LoopDisk {
       if (attempt === 50) throw new Error(`umount ${this.mount}: ${stderr}`)
       await pause(100)
     }
-    undoing.delete(this.mount)
+    this.#undoMount()
   }
 }

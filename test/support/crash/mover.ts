@@ -1,4 +1,6 @@
-/** Sends one replica after the other to the broker's other directory, whatever else goes on; and looks where they are. */
+/**
+ * Sends one replica after the other to the broker's other directory, whatever else goes on; and looks where they are.
+ */
 import { alterReplicaLogDirs } from '../../../src/protocol/apis/34-alter-replica-log-dirs.ts'
 import { describeLogDirs } from '../../../src/protocol/apis/35-describe-log-dirs.ts'
 import { ErrorCode } from '../../../src/protocol/error-codes.ts'

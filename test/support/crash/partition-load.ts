@@ -1,9 +1,9 @@
 /**
  * One idempotent producer on one partition, and what it was promised.
  *
- * Invariants: it is the only writer there, and batch n holds the records n * 3 ... n * 3 + 2 with those sequences, so that
- * the offset of a record says what it is. Five batches are in flight at most; what had no answer when the connection broke
- * is sent again with its sequence, as every producer does.
+ * Invariants: it is the only writer there, and batch n holds the records n * 3 ... n * 3 + 2 with those sequences, so
+ * that the offset of a record says what it is. Five batches are in flight at most; what had no answer when the
+ * connection broke is sent again with its sequence, as every producer does.
  */
 import { produce } from '../../../src/protocol/apis/00-produce.ts'
 import { ErrorCode } from '../../../src/protocol/error-codes.ts'

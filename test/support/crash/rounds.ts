@@ -14,8 +14,8 @@ export interface CrashOptions {
   /** The power goes, or only the process: afterwards nobody runs, and what is left is left. */
   crash(server: Server): Promise<void>
   /**
-   * `crash` cuts the power of the disk alone. The host lives on, and the kernel lets a sync succeed that ends around the
-   * cut although its bytes are gone; no answer leaves a machine without power, so none counts from the cut on.
+   * `crash` cuts the power of the disk alone. The host lives on, and the kernel lets a sync succeed that ends around
+   * the cut although its bytes are gone; no answer leaves a machine without power, so none counts from the cut on.
    */
   readonly cutsPower?: boolean
   /** Everything that was written so far is kept. */

@@ -1,5 +1,5 @@
 /** A broker for crashes: known from the moment it is started, not only once it listens. */
-import { odradekCommand } from '../broker-process.ts'
+import { odradekCommand, settingsArguments } from '../broker-process.ts'
 import { inRepository } from '../paths.ts'
 import { type Running, startProgram } from '../process.ts'
 import { workloadSettings } from './workload.ts'
@@ -21,7 +21,7 @@ export interface ServerOptions {
 export const startServer = ({ dirs, flush, settings: more = {}, env = {} }: ServerOptions): Server => {
   const [program, args] = odradekCommand()
   const settings = { ...workloadSettings, ...more, 'log.dirs': dirs.join(',') }
-  const configs = Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`])
+  const configs = settingsArguments(settings)
   const serve = ['serve', '--host', '127.0.0.1', '--port', '0', '--flush', flush, ...configs]
   const running = startProgram(program, [...args, ...serve], {
     env: { ODRADEK_LOG_FORMAT: 'json', ODRADEK_LOG: 'warn', ...env },

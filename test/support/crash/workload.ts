@@ -1,6 +1,7 @@
 /**
  * What a broker is made to do while it is crashed: producers on topics that roll segments, expire and compact, readers,
- * commits of groups, topics that come and go, replicas that move between directories. After each start `check` says whether every promise was kept.
+ * commits of groups, topics that come and go, replicas that move between directories. After each start `check` says
+ * whether every promise was kept.
  */
 import { createTopics } from '../../../src/protocol/apis/19-create-topics.ts'
 import { ErrorCode } from '../../../src/protocol/error-codes.ts'

@@ -1,9 +1,9 @@
 /**
- * What members of either protocol have in common: a program of its own on the simulated clock, which asks, waits, and gives
- * up waiting.
+ * What members of either protocol have in common: a program of its own on the simulated clock, which asks,
+ * waits, and gives up waiting.
  *
- * Invariants: one request at a time, commits apart. Who is not alive does nothing any more and owns nothing; what it has sent
- * is on its way nevertheless.
+ * Invariants: one request at a time, commits apart. Who is not alive does nothing any more and owns nothing; what it
+ * has sent is on its way nevertheless.
  */
 
 import type { GroupService } from '../../../src/coordinator/group/service.ts'
@@ -18,8 +18,9 @@ export interface Surroundings {
   /** Below `bound`. */
   chance(bound: number): number
   /**
-   * Carries a request to the coordinator that is there when it arrives, and the answer back; `done` is called once, with
-   * undefined when there was no answer in time. Requests of one `connection` arrive in the order in which they were sent.
+   * Carries a request to the coordinator that is there when it arrives, and the answer back; `done` is called
+   * once, with undefined when there was no answer in time. Requests of one `connection` arrive in the order
+   * in which they were sent.
    */
   call<T>(
     connection: Connection,

@@ -2,8 +2,8 @@
  * One group, its members and its coordinator on one simulated clock: the real shard on the real runtime, over a log in
  * memory, behind the service that handlers ask; and everything that can happen to each of them.
  *
- * Invariants: the same seed and the same happenings give the same history. What is wrong throws from `check`, at the first
- * step after it went wrong.
+ * Invariants: the same seed and the same happenings give the same history. What is wrong throws from `check`, at the
+ * first step after it went wrong.
  */
 import * as assert from 'uvu/assert'
 import { silentLogger } from '../../../src/base/logger.ts'
@@ -192,8 +192,8 @@ export class GroupWorld implements Surroundings {
 
   join(kind: 'classic' | 'consumer', instanceId: string | null, topics: readonly string[], version = 9): void {
     const name = `${kind}-${this.#names++}`
-    // A classic group goes on without a rebalance when a static member is back, even if that reads something else by now,
-    // or is a leader who does not know that it is one.
+    // A classic group goes on without a rebalance when a static member is back, even if that reads something else by
+    // now, or is a leader who does not know that it is one.
     if (instanceId !== null) {
       topics = [instanceId === 'i' ? 'foo' : 'bar']
       version = 9

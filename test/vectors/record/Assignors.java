@@ -1,6 +1,6 @@
-// Writes down what Apache Kafka's server-side assignors make of groups made up from a seed: each group lives through some
-// joins, leaves, changed subscriptions and grown topics, and keeps what the uniform assignor last gave it. Needs the jars
-// of the broker on the class path and nothing else:
+// Writes down what Apache Kafka's server-side assignors make of groups made up from a seed: each group lives through
+// some joins, leaves, changed subscriptions and grown topics, and keeps what the uniform assignor last gave it. Needs
+// the jars of the broker on the class path and nothing else:
 //
 //   java -cp 'KAFKA/libs/*' test/vectors/record/Assignors.java > test/vectors/assignors/kafka.json
 

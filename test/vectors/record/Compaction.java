@@ -1,13 +1,13 @@
-// Fills logs with keyed records, tombstones and transactions, has Apache Kafka's own cleaner compact them at chosen times,
-// and writes down the bytes of every segment before and after each pass. Needs the jars of the broker on the class path
-// and nothing else; no broker runs:
+// Fills logs with keyed records, tombstones and transactions, has Apache Kafka's own cleaner compact them at chosen
+// times, and writes down the bytes of every segment before and after each pass. Needs the jars of the broker on the
+// class path and nothing else; no broker runs:
 //
 //   java -cp 'KAFKA/libs/*' test/vectors/record/Compaction.java OUT_FILE
 //
-// A case is {name, segmentBytes, deleteRetentionMs, passes: [{nowMs, mapBytes, from, to, dirty, before, known, segments,
-// transactions}]}: `from` is the first dirty offset, `dirty` the first that may not be cleaned, `to` where the pass came;
-// before it the segments and their indexes of aborted transactions are `before` and `known`, after it `segments` and
-// `transactions`, each {base: base64}.
+// A case is {name, segmentBytes, deleteRetentionMs, passes: [{nowMs, mapBytes, from, to, dirty, before, known,
+// segments, transactions}]}: `from` is the first dirty offset, `dirty` the first that may not be cleaned, `to` where
+// the pass came; before it the segments and their indexes of aborted transactions are `before` and `known`, after it
+// `segments` and `transactions`, each {base: base64}.
 
 import java.io.File;
 import java.nio.ByteBuffer;

@@ -1,12 +1,13 @@
 /*
  * Records what Apache Kafka says about its own broker, topic and group configs, for test/config/kafka-table.test.ts:
- * the definitions (name, type, default, what the validator prints, importance, whether internal) and the answers of DescribeConfigs
- * for the broker, for a topic created for the purpose and for a group that nobody has set anything for (type, source, read-only, sensitive, names and sources of synonyms).
+ * the definitions (name, type, default, what the validator prints, importance, whether internal) and the answers of
+ * DescribeConfigs for the broker, for a topic created for the purpose and for a group that nobody has set anything for
+ * (type, source, read-only, sensitive, names and sources of synonyms).
  *
  *   java -cp "$KAFKA_LIBS/*" test/vectors/record/Configs.java BOOTSTRAP > test/vectors/configs/kafka-4.3.1.json
  *
- * The broker should be started from Kafka's shipped config/server.properties. Neither values, which are the machine's, nor
- * documentation texts are recorded.
+ * The broker should be started from Kafka's shipped config/server.properties. Neither values, which are the machine's,
+ * nor documentation texts are recorded.
  */
 import java.util.*;
 import org.apache.kafka.clients.admin.*;

@@ -1,10 +1,12 @@
-// Makes a running Apache Kafka write every kind of record that groups and their offsets leave in __consumer_offsets, and
-// notes what the broker then says of them. Single node, no security, a fresh directory, and in its configuration
-// offsets.topic.num.partitions=1 and group.initial.rebalance.delay.ms=0. Needs the jars of the broker on the class path:
+// Makes a running Apache Kafka write every kind of record that groups and their offsets leave in
+// __consumer_offsets, and notes what the broker then says of them. Single node, no security, a fresh directory, and
+// in its configuration offsets.topic.num.partitions=1 and group.initial.rebalance.delay.ms=0. Needs the jars of the
+// broker on the class path:
 //
 //   java -cp 'KAFKA/libs/*' test/vectors/record/Groups.java HOST:PORT test/vectors/groups/state.json
 //
-// When the broker has stopped, LOG_DIR/__consumer_offsets-0/00000000000000000000.log is test/vectors/groups/offsets.log.
+// When the broker has stopped, LOG_DIR/__consumer_offsets-0/00000000000000000000.log is
+// test/vectors/groups/offsets.log.
 
 import java.io.*;
 import java.net.Socket;

@@ -1,6 +1,6 @@
 // Writes down what RE2/J, whose regular expressions Apache Kafka's broker takes for topic subscriptions, says of
-// patterns: its complaint, or which topic names it matches whole. Patterns are the lines of a file and, after them, ones
-// made up from a seed. Needs the jars of the broker on the class path and nothing else:
+// patterns: its complaint, or which topic names it matches whole. Patterns are the lines of a file and, after them,
+// ones made up from a seed. Needs the jars of the broker on the class path and nothing else:
 //
 //   java -cp 'KAFKA/libs/*' test/vectors/record/Regexes.java test/vectors/regex/patterns.txt > test/vectors/regex/re2j.json
 

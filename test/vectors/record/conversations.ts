@@ -3,9 +3,10 @@
  *
  *   node test/vectors/record/conversations.ts PORT [ID...]
  *
- * The broker is on this machine, single, fresh, and configured by Kafka's shipped server.properties and `conversationConfig`
- * with group.consumer.assignor.offload.enable=false, so that an assignment is in the answer to the heartbeat that caused it.
- * With ids, only those are held and replaced. The kept answers are those of Apache Kafka 4.3.1.
+ * The broker is on this machine, single, fresh, and configured by Kafka's shipped server.properties and
+ * `conversationConfig` with group.consumer.assignor.offload.enable=false, so that an assignment is in the
+ * answer to the heartbeat that caused it. With ids, only those are held and replaced. The kept answers are
+ * those of Apache Kafka 4.3.1.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,9 +1,9 @@
 /**
  * Records log directories of Apache Kafka: node test/vectors/record/logs.mjs
  *
- * One combined broker and controller on a free port, in a directory that is removed afterwards, filled by Logs.java. Kept
- * under test/vectors/logs/: `closed` after a clean stop, `killed` after a restart, more records and kill -9 (that one
- * without the metadata log and without what didn't change). Files that waited for their deletion are left out.
+ * One combined broker and controller on a free port, in a directory that is removed afterwards, filled by Logs.java.
+ * Kept under test/vectors/logs/: `closed` after a clean stop, `killed` after a restart, more records and kill -9 (that
+ * one without the metadata log and without what didn't change). Files that waited for their deletion are left out.
  *
  * Needs: java, and the jars of Apache Kafka 4.3.1 in $ODRADEK_KAFKA_LIBS (~/.cache/odradek-lab/kafka/libs).
  */

@@ -2,10 +2,11 @@
  * Records what Apache Kafka writes to its metadata log: node test/vectors/record/metadata.mjs
  *
  * Two runs, each one combined broker and controller on a free port, in a directory that is removed afterwards:
- * `life`: format, first start, topic operations, clean stop, restart, kill -9, restart, clean stop, with default settings;
+ * `life`: format, first start, topic operations, clean stop, restart, kill -9, restart, clean
+ * stop, with default settings;
  * `kinds`: as many kinds of record as one broker can be made to write, then a snapshot of them.
- * Kept per run under test/vectors/metadata/NAME/: the raw files (log, checkpoints, meta.properties, quorum-state), `dump.json`
- * (every record as DumpLogSegments shows it) and `phases.json` (log end offset after each step).
+ * Kept per run under test/vectors/metadata/NAME/: the raw files (log, checkpoints, meta.properties, quorum-state),
+ * `dump.json` (every record as DumpLogSegments shows it) and `phases.json` (log end offset after each step).
  *
  * Needs: java, and the jars of Apache Kafka 4.3.1 in $ODRADEK_KAFKA_LIBS (~/.cache/odradek-lab/kafka/libs).
  * No-op records are switched off (metadata.max.idle.interval.ms=0): they tell nothing and grow the log.

@@ -1,8 +1,8 @@
 //! Many groups at rest: what their state costs in memory, and their heartbeats in CPU.
 //!
 //! Member number j of each group has a connection that it shares with the j-th members of other groups; connections are
-//! open and used before the first memory sample, so that the difference is the groups' state alone. At rest means: every member
-//! heartbeats at its interval, spread evenly, and nothing else happens.
+//! open and used before the first memory sample, so that the difference is the groups' state alone. At rest means:
+//! every member heartbeats at its interval, spread evenly, and nothing else happens.
 
 use super::classic::{Classic, Options as MemberOptions};
 use super::consumer::Consumers;

@@ -1,7 +1,7 @@
 //! Whole batches of a segment's file, one after another, each checked against its CRC.
 //!
-//! Invariants: memory is the window, or the batch if that is larger, which then is in the file. A batch that is handed out
-//! is what was written: nothing damaged is ever copied under a new checksum.
+//! Invariants: memory is the window, or the batch if that is larger, which then is in the file. A batch that is handed
+//! out is what was written: nothing damaged is ever copied under a new checksum.
 
 use crate::batch::{HEADER_BYTES, Header, verify_crc};
 use crate::command::Failure;

@@ -1,7 +1,7 @@
 //! The segment that a pass writes: `.cleaned` files beside the segments that it will replace.
 //!
-//! Invariants: nothing of it counts until it is on disk with its names (`finish`), and nobody reads it before it is adopted
-//! (`swap.rs`). Its index files have the shape that a roll gives them.
+//! Invariants: nothing of it counts until it is on disk with its names (`finish`), and nobody reads it before it is
+//! adopted (`swap.rs`). Its index files have the shape that a roll gives them.
 
 use super::filter::{Judged, Left};
 use super::swap::CLEANED;
@@ -89,8 +89,8 @@ impl Output {
         Ok(())
     }
 
-    /// Puts all of it on disk, names included. The segment is readable by its open file and its indexes in memory, under
-    /// whatever names it goes. `bytes_before`: of the first of those that it replaces.
+    /// Puts all of it on disk, names included. The segment is readable by its open file and its indexes in memory,
+    /// under whatever names it goes. `bytes_before`: of the first of those that it replaces.
     pub fn finish(mut self, bytes_before: u64) -> io::Result<Segment> {
         self.write()?;
         let segment = Segment::new(self.vfs.clone(), self.folder.clone(), self.base, bytes_before);

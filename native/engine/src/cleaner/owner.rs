@@ -1,8 +1,9 @@
-//! What a log's owner, the lane or whom it is lent to, does for a pass: begins it, shows what it wrote to readers, ends it.
+//! What a log's owner, the lane or whom it is lent to, does for a pass: begins it, shows what it
+//! wrote to readers, ends it.
 //!
-//! Invariants: one pass of a log at a time. What a pass wrote comes in the place of exactly the segments that it read, or
-//! not at all. A log that is cut, closed or deleted stops its pass first; whatever moves names of segments waits until
-//! those of an adopted one are final.
+//! Invariants: one pass of a log at a time. What a pass wrote comes in the place of exactly the segments that it read,
+//! or not at all. A log that is cut, closed or deleted stops its pass first; whatever moves names of segments waits
+//! until those of an adopted one are final.
 
 use super::pass::{Cleaning, Errand, Found};
 use super::range::{CleanRange, base_of};
@@ -27,10 +28,10 @@ impl Log {
         if !same || at + old.len() == segments.len() || self.replacing.is_some() || stopped {
             return false;
         }
-        let mut next = (**segments).clone();
+        let mut next = segments.to_vec();
         next.splice(at..at + old.len(), [replacement.new.clone()]);
         self.shared.view.update(|view| {
-            view.segments = Arc::new(next);
+            view.segments = next.into();
             view.truncations += 1;
             view.replacements += 1;
         });
@@ -50,8 +51,8 @@ impl Log {
         self.expiring.extend(replacement.old.iter().map(|segment| (due_ms, segment.base)));
     }
 
-    /// Hands over what a pass needs. Where the recovery point holds it back, that is moved, for the next pass; the second
-    /// value is true if the log has to be queued for it.
+    /// Hands over what a pass needs. Where the recovery point holds it back, that is moved, for the next pass; the
+    /// second value is true if the log has to be queued for it.
     pub fn begin_cleaning(&mut self, request: &CleanLog) -> Result<(Found, bool), Failure> {
         self.shared.directory.check()?;
         if self.cleaning.is_some() {

@@ -4,14 +4,15 @@
 //! written and not adopted is removed when the pass ends early, unless the folder belongs to somebody else by then.
 
 use super::batches::{Batches, body};
-use super::filter::{Filter, each_record};
+use super::filter::Filter;
 use super::offset_map::OffsetMap;
 use super::output::{self, Output};
 use super::range::{self, CleanRange, Piece};
+use super::records::each_record;
 use super::swap::{Replacement, move_names};
 use super::token::Token;
 use super::transactions::Transactions;
-use crate::command::{CleanInfo, CleanLog, Failure, LogRef};
+use crate::command::{CleanInfo, CleanLog, DirectoryId, Failure, LogRef};
 use crate::config::LogConfig;
 use crate::error::Code;
 use crate::log::LogShared;
@@ -43,7 +44,7 @@ pub enum Errand {
 /// What the lane knows and a pass needs.
 pub struct Found {
     pub shared: Arc<LogShared>,
-    pub config: LogConfig,
+    pub config: Arc<LogConfig>,
     pub last_records: BTreeMap<i64, LastRecord>,
     pub range: CleanRange,
     pub token: Arc<Token>,
@@ -99,6 +100,10 @@ enum Phase {
 }
 
 impl Cleaning {
+    pub fn directory(&self) -> DirectoryId {
+        self.found.shared.directory.id
+    }
+
     pub fn new(log: LogRef, request: CleanLog, found: Found) -> Cleaning {
         let state = found.shared.view.state();
         let bound = found.range.bound;

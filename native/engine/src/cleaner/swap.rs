@@ -1,12 +1,12 @@
 //! Puts a cleaned segment in the place of those that it was made from.
 //!
-//! Readers see it first, by its open file and its indexes in memory, so that none of them has to look for a name while the
-//! names move: `.cleaned` becomes `.swap`, the old files become `.deleted`, `.swap` loses its suffix. Each step is on disk
-//! before the next, whatever order a file system keeps: while a `.cleaned` file is left all of it can be undone, from the
-//! first moment without one all of it can be finished (`tidy.rs`, and Apache Kafka's loader).
+//! Readers see it first, by its open file and its indexes in memory, so that none of them has to look for a name while
+//! the names move: `.cleaned` becomes `.swap`, the old files become `.deleted`, `.swap` loses its suffix. Each step is
+//! on disk before the next, whatever order a file system keeps: while a `.cleaned` file is left all of it can be
+//! undone, from the first moment without one all of it can be finished (`tidy.rs`, and Apache Kafka's loader).
 //!
-//! Invariant: the names move once, under a lock: on the cleaner's thread, or on the lane when it needs them final before
-//! that.
+//! Invariant: the names move once, under a lock: on the cleaner's thread, or on the lane when it
+//! needs them final before that.
 
 use crate::command::Failure;
 use crate::cut::SEGMENT_SUFFIXES;

@@ -1,5 +1,5 @@
-//! Which transactions a pass over a log has met: what an aborted one wrote can go at once, and a marker can when nothing
-//! that it speaks of is left.
+//! Which transactions a pass over a log has met: what an aborted one wrote can go at once, and a marker can when
+//! nothing that it speaks of is left.
 //!
 //! Invariant: batches are shown in offset order, and the pass begins where no transaction is open that it has not seen.
 

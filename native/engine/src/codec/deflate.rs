@@ -44,8 +44,8 @@ enum Encoder {
 /// Bytes that wait until it is known whether they are all.
 const HELD_BYTES: usize = 4 << 20;
 
-/// zstd sizes its tables by the bytes that come. Told nothing, the higher levels take and clear hundreds of megabytes for a
-/// record of a hundred bytes: close to a second of the lane, which all logs share.
+/// zstd sizes its tables by the bytes that come. Told nothing, the higher levels take and clear hundreds of megabytes
+/// for a record of a hundred bytes: close to a second of the lane, which all logs share.
 enum Zstd {
     Held {
         level: i32,

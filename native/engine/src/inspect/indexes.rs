@@ -346,8 +346,8 @@ impl<'a> TxnCheck<'a> {
         Ok(())
     }
 
-    /// Behind a batch, `next` being its end; `aborted`: what it ended. `from`: what began below is not known whole, since
-    /// the log begins there or the cleaner took records.
+    /// Behind a batch, `next` being its end; `aborted`: what it ended. `from`: what began below is not known whole,
+    /// since the log begins there or the cleaner took records.
     pub fn batch(&mut self, check: &mut Check<'_>, next: i64, aborted: Option<Aborted>, from: i64) -> Result<(), Halt> {
         let mut found = false;
         loop {

@@ -1,8 +1,9 @@
 //! One record of the journal: what one sync made durable for many logs.
 //!
-//! Layout, big-endian: magic (8 bytes), CRC-32C of all behind it (4), length of the whole (4), sequence (8), entries (4);
-//! then the entries: kind (1), name (2 + n), topic id (1 + n), and for bytes: segment base (8), position (8), log end behind
-//! them (8), length (4), the bytes. Each record begins at a multiple of `BLOCK`, so that no two share what a disk writes.
+//! Layout, big-endian: magic (8 bytes), CRC-32C of all behind it (4), length of the whole (4), sequence (8),
+//! entries (4); then the entries: kind (1), name (2 + n), topic id (1 + n), and for bytes: segment base (8),
+//! position (8), log end behind them (8), length (4), the bytes. Each record begins at a multiple of `BLOCK`, so
+//! that no two share what a disk writes.
 //!
 //! Invariant: nothing is allocated or read beyond what is there, whatever a length says.
 

@@ -1,9 +1,9 @@
 //! Puts back what only the journal holds, before any log of the directory is opened.
 //!
-//! Invariants: bytes go only where they were: the folder with that topic id, the segment with that base, no further than
-//! its end, so that no hole comes about; nothing below the log's recovery point, nothing of a log that was forgotten since.
-//! Everything put back is on disk before the journal goes. A record that is not whole ends the journal; if
-//! whole ones of a later sequence follow, the journal is damaged, and nothing is changed.
+//! Invariants: bytes go only where they were: the folder with that topic id, the segment with that base, no further
+//! than its end, so that no hole comes about; nothing below the log's recovery point, nothing of a log that was
+//! forgotten since. Everything put back is on disk before the journal goes. A record that is not whole ends the
+//! journal; if whole ones of a later sequence follow, the journal is damaged, and nothing is changed.
 
 use super::record::{BLOCK, Entry, Found, Place, read};
 use super::{FOLDER, HALVES, writer};
@@ -30,8 +30,8 @@ pub enum Replayed {
     WithEverything,
 }
 
-/// `recovery_point`: of the log in a folder, as it is on disk. `doubted`: what can be read may not be on disk, although a
-/// sync finds nothing to do.
+/// `recovery_point`: of the log in a folder, as it is on disk. `doubted`: what can be read may not be on disk, although
+/// a sync finds nothing to do.
 pub fn replay(vfs: &dyn Vfs, root: &str, doubted: bool, recovery_point: impl Fn(&str) -> i64) -> io::Result<Replayed> {
     let folder = path(root, FOLDER);
     match vfs.list(root)?.iter().find(|entry| entry.name == FOLDER) {
@@ -183,8 +183,8 @@ impl<P: Fn(&str) -> i64> Targets<'_, P> {
             return Ok(());
         }
         self.touched.insert(file);
-        // After a kill nearly all of it can be read there, and was written out long ago. In a doubted directory it may be in the
-        // system's cache alone, and clean by mistake.
+        // After a kill nearly all of it can be read there, and was written out long ago. In a doubted directory it may
+        // be in the system's cache alone, and clean by mistake.
         let behind = place.position + bytes.len() as u64;
         let same = !self.doubted && behind <= *length && holds(&**opened, place.position, bytes)?;
         if !same {

@@ -160,8 +160,8 @@ impl Journal {
         lock(&self.held).iter().any(|held| held.names.contains(name))
     }
 
-    /// What the journal holds of the logs in these folders is never put back: they are not open, or are being cut and have
-    /// in their own files what they keep.
+    /// What the journal holds of the logs in these folders is never put back: they are not open, or are being cut and
+    /// have in their own files what they keep.
     pub fn forget(&self, directory: &Directory, names: &[&str]) -> Result<(), Failure> {
         // A run that has begun with one of them comes first.
         let writer = &mut *lock(&self.writer);

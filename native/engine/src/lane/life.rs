@@ -1,12 +1,12 @@
 //! How logs come into the lane's hands and leave them: opened, closed, deleted.
 
-use super::{Lane, Slot};
+use super::{Lane, Opening, Slot};
 use crate::cleaner::Stop;
 use crate::command::{Answer, Completion, Failure, LogRef, OpenInfo, OpenLog};
 use crate::directory::deleted_name;
 use crate::error::Code;
 use crate::hub::{Deletion, Hub, stale};
-use crate::lock::write;
+use crate::lock::{lock, write};
 use crate::log::Log;
 use crate::vfs::path;
 
@@ -15,6 +15,7 @@ impl Lane {
         let (log, ticket) = (request.log, request.ticket);
         self.now_ms = self.now_ms.max(request.now_ms);
         let refuse = |code, text| {
+            lock(&hub.opening).remove(&log);
             let outcome = Err(Failure { code, text });
             hub.sink.complete(Completion::Opened { log, ticket, outcome }, true);
         };
@@ -29,7 +30,7 @@ impl Lane {
             return refuse(Code::Locked, format!("the log {} is open already", request.name));
         }
         hub.queue_open(&site, (*request).clone());
-        self.logs.insert(log.slot, Slot::Opening { request, waiting: Vec::new() });
+        self.logs.insert(log.slot, Slot::Opening(Box::new(Opening { request, waiting: Vec::new() })));
     }
 
     pub(super) fn opened(
@@ -39,7 +40,8 @@ impl Lane {
         outcome: Result<(Box<Log>, Box<OpenInfo>), Failure>,
         hub: &Hub,
     ) {
-        let Some(Slot::Opening { waiting, request }) = self.logs.remove(&log.slot) else { return };
+        let Some(Slot::Opening(opening)) = self.logs.remove(&log.slot) else { return };
+        let Opening { waiting, request } = *opening;
         let OpenLog { directory, name, .. } = *request;
         let outcome = match outcome {
             Ok((owned, info)) => {
@@ -57,6 +59,7 @@ impl Lane {
                 Err(failure)
             }
         };
+        lock(&hub.opening).remove(&log);
         hub.sink.complete(Completion::Opened { log, ticket, outcome }, true);
         self.drain(waiting, hub);
     }
@@ -67,7 +70,12 @@ impl Lane {
         }
         match self.logs.remove(&log.slot)? {
             Slot::Open(owned) => {
-                write(&hub.logs).remove(&log.slot);
+                // The slot may be another directory's by now.
+                let mut logs = write(&hub.logs);
+                if logs.get(&log.slot).is_some_and(|shared| shared.log == log) {
+                    logs.remove(&log.slot);
+                }
+                drop(logs);
                 self.used.remove(&log.slot);
                 self.open_files.forget(log.slot);
                 owned.shared().directory.release_log(&owned.shared().name);

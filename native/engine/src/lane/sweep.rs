@@ -6,7 +6,6 @@
 use super::{Lane, Slot};
 use crate::command::{Answer, DirectoryId};
 use crate::hub::{Deletion, Hub, LaneItem};
-use crate::lock::read;
 use crate::log::ADVANCE_MS;
 use std::collections::BTreeSet;
 
@@ -37,7 +36,6 @@ impl Lane {
     pub(super) fn look(&mut self, directory: DirectoryId, ticket: u32, sweep: bool, hub: &Hub) {
         for slot in &self.used {
             if let Some(Slot::Open(log)) = self.logs.get_mut(slot)
-                && log.shared().directory.id == directory
                 && log.flush_if_due(self.now_ms)
             {
                 hub.queue_sync(log.shared());
@@ -75,10 +73,10 @@ impl Lane {
             }
             !settled
         });
-        for site in read(&hub.sites).values() {
-            if site.directory.checkpoints_changed() {
-                site.want_checkpoint();
-            }
+        if let Ok(site) = hub.site(self.directory)
+            && site.directory.checkpoints_changed()
+        {
+            site.want_checkpoint();
         }
     }
 
@@ -101,7 +99,6 @@ impl Lane {
         for (slot, entry) in self.logs.range(due.from..).take(PIECE) {
             last = Some(*slot);
             if let Slot::Open(log) = entry
-                && log.shared().directory.id == due.directory
                 && log.may_let_go(due.now_ms)
             {
                 due.names.push(log.shared().name.to_string());
@@ -110,25 +107,22 @@ impl Lane {
         match last.and_then(|slot| slot.checked_add(1)) {
             Some(next) if self.logs.range(next..).next().is_some() => {
                 due.from = next;
-                hub.lane.push(LaneItem::Due(due));
+                hub.to_lane(due.directory, LaneItem::Due(due));
             }
             _ => hub.answer(due.ticket, Ok(Answer::Names(due.names))),
         }
     }
 
-    /// Bytes came to a log under `flush=group`. When those above the recovery points of a directory's logs get many, the logs
+    /// Bytes came to a log under `flush=group`. When those above the recovery points of the directory's logs get many, the logs
     /// that have most of them get new ones: a start after a crash reads what is above.
-    pub(super) fn grown(&mut self, slot: u32, bytes: u64, hub: &Hub) {
-        let Some(Slot::Open(log)) = self.logs.get(&slot) else { return };
-        let directory = log.shared().directory.id;
-        let grown = self.grown.entry(directory).or_default();
-        *grown += bytes;
-        if *grown < hub.recovery_bytes / 2 {
+    pub(super) fn grown(&mut self, bytes: u64, hub: &Hub) {
+        self.grown += bytes;
+        if self.grown < hub.recovery_bytes / 2 {
             return;
         }
-        *grown = 0;
+        self.grown = 0;
         let behind = |slot: &u32| match self.logs.get(slot) {
-            Some(Slot::Open(log)) if log.shared().directory.id == directory => Some((log.bytes_behind(), *slot)),
+            Some(Slot::Open(log)) => Some((log.bytes_behind(), *slot)),
             _ => None,
         };
         let mut behind: Vec<(u64, u32)> = self.used.iter().filter_map(behind).collect();

@@ -15,6 +15,7 @@ use crate::segment::Largest;
 use crate::vfs::write_all_at;
 use bytes::Bytes;
 use std::io;
+use std::sync::Arc;
 
 /// Batches of at least this many bytes are written: there a map costs as much or more.
 const WRITE_FROM: usize = 64 << 10;
@@ -290,7 +291,7 @@ impl MappedLog {
         }
         log.unindexed += bytes as u64;
         if log.epochs.latest() < 0 {
-            self.untold.epochs |= log.epochs.assign(0, base);
+            self.untold.epochs |= Arc::make_mut(&mut log.epochs).assign(0, base);
         }
         self.untold.any = true;
         self.since_sync = self.since_sync.saturating_add(bytes as u64);

@@ -1,8 +1,8 @@
-//! Compaction of a lent log: the pass runs in the background as any other, and what it asks of the lane otherwise is done
-//! here, by the log's owner.
+//! Compaction of a lent log: the pass runs in the background as any other, and what it asks of the lane otherwise is
+//! done here, by the log's owner.
 //!
-//! Invariant: a pass that has come with an errand waits until it is sent on. When the log is given back its passes go on
-//! with the lane.
+//! Invariant: a pass that has come with an errand waits until it is sent on. When the log is given back its
+//! passes go on with the lane.
 
 use super::MappedLog;
 use crate::cleaner::Cleaning;
@@ -31,8 +31,8 @@ impl MappedLog {
         }
     }
 
-    /// Does the errand of the pass that has come with one. None: it goes on when it is sent on (`go_on`); otherwise it is
-    /// over, with this outcome.
+    /// Does the errand of the pass that has come with one. None: it goes on when it is sent on (`go_on`); otherwise it
+    /// is over, with this outcome.
     pub fn errand(&mut self) -> Option<Result<CleanInfo, Failure>> {
         let mut cleaning = self.engine.errand(self.log())?;
         let outcome = self.log.run_errand(&mut cleaning);

@@ -1,9 +1,10 @@
 //! A log that its caller's thread owns instead of a lane: appends are calls that return when the bytes are in the file.
 //! For the embedded log under `flush=os`; a broker's logs stay with their lane.
 //!
-//! Invariants: while it is lent, nobody else changes the log; readers, look-ups and syncs work as ever, on what `settle`
-//! has told them of. So every hand-over to other threads comes after a `settle`. Each batch is whole in the file before
-//! its offset is given out, and a batch that is not whole does not count: the length field of its header is stored last.
+//! Invariants: while it is lent, nobody else changes the log; readers, look-ups and syncs work as ever, on what
+//! `settle` has told them of. So every hand-over to other threads comes after a `settle`. Each batch is whole in
+//! the file before its offset is given out, and a batch that is not whole does not count: the length field of
+//! its header is stored last.
 
 mod append;
 mod clean;
@@ -135,8 +136,8 @@ impl MappedLog {
         self.untold.entries.clear();
     }
 
-    /// Whole batches from the one with `from` on, as many as fit `max_bytes`, at least one; None at the end. Waits for the
-    /// disk where it has to.
+    /// Whole batches from the one with `from` on, as many as fit `max_bytes`, at least one; None at the end. Waits for
+    /// the disk where it has to.
     pub fn read(&mut self, from: i64, max_bytes: u32) -> Result<Option<Bytes>, Failure> {
         self.settle();
         let flags = ReadFlags { at_least_one: true, to_memory: true, ..ReadFlags::default() };

@@ -1,11 +1,11 @@
 //! The part of the active segment's file that stores go to: on disk and in memory ahead of the end.
 //!
-//! Measured: zeros written in large pieces and then mapped cost half of reserved blocks whose pages the map brings in, and
-//! their room is reserved by the write. So the next piece is filled ahead, by another thread where there is one, and a
-//! store meets no page that is not there.
+//! Measured: zeros written in large pieces and then mapped cost half of reserved blocks whose pages the map brings in,
+//! and their room is reserved by the write. So the next piece is filled ahead, by another thread where there is one,
+//! and a store meets no page that is not there.
 //!
-//! Invariants: nobody writes where a piece is being filled: whoever needs the file's end waits for that first. A piece that
-//! could not be filled leaves the file as long as it was. Behind the end pages are given back to the system.
+//! Invariants: nobody writes where a piece is being filled: whoever needs the file's end waits for that first. A piece
+//! that could not be filled leaves the file as long as it was. Behind the end pages are given back to the system.
 
 use crate::lock::lock;
 use crate::segment::Segment;
@@ -79,7 +79,8 @@ impl Window {
         self.file.clone()
     }
 
-    /// Makes room for `bytes` at `at`. `Unsupported`: the map can't hold them. `ahead` hands a piece to whoever fills it.
+    /// Makes room for `bytes` at `at`. `Unsupported`: the map can't hold them. `ahead` hands a
+    /// piece to whoever fills it.
     pub fn reach(&mut self, at: u64, bytes: usize, ahead: impl FnOnce(Arc<Piece>)) -> io::Result<()> {
         let need = (at + bytes as u64).next_multiple_of(PAGE_BYTES);
         if need > self.length {
@@ -133,7 +134,8 @@ impl Window {
         }
     }
 
-    /// Nobody is at the end of the file afterwards. A piece that could not be filled is forgotten: who needs it tries again.
+    /// Nobody is at the end of the file afterwards. A piece that could not be filled is forgotten:
+    /// who needs it tries again.
     pub fn settle(&mut self) -> io::Result<()> {
         let Some(piece) = self.next.take() else { return Ok(()) };
         match self.fill(&piece) {

@@ -18,7 +18,8 @@ pub fn find_duplicate<'a>(producer: &'a Producer, header: &Header) -> Option<&'a
 }
 
 /// A batch that precedes what a snapshot has left of its producer was written: a producer sends the next one only when
-/// that was so, or in order behind it. `must_begin`: the first batch of a transaction under protocol 2, where a producer without state starts at 0.
+/// that was so, or in order behind it. `must_begin`: the first batch of a transaction under protocol 2, where a
+/// producer without state starts at 0.
 pub fn check_sequence(producer: &Producer, header: &Header, must_begin: bool) -> Result<(), (Code, String)> {
     let sequence = header.base_sequence;
     let refuse = |expected: i32| {

@@ -1,8 +1,8 @@
-//! The way through a directory's journal: a log whose unsynced bytes are few and lie together may have them made durable
-//! there, with those of others, and sync its own files later.
+//! The way through a directory's journal: a log whose unsynced bytes are few and lie together may have them made
+//! durable there, with those of others, and sync its own files later.
 //!
-//! Invariants: a log goes through the journal only when it needs nothing but its bytes, and all of those that are not on
-//! disk. Its files stay dirty, and the recovery point stays below, until a run of its own has synced them.
+//! Invariants: a log goes through the journal only when it needs nothing but its bytes, and all of those that are not
+//! on disk. Its files stay dirty, and the recovery point stays below, until a run of its own has synced them.
 
 use super::{LogSync, Phase, State};
 use crate::command::Failure;
@@ -107,8 +107,8 @@ impl LogSync {
         lock(&self.state).journaled.clone()
     }
 
-    /// The journal wants to be rid of this log. True if the caller is to run it now; one that waits or runs comes to it by
-    /// itself.
+    /// The journal wants to be rid of this log. True if the caller is to run it now; one that waits or
+    /// runs comes to it by itself.
     pub fn drain(&self) -> bool {
         let state = &mut *lock(&self.state);
         if state.failed.is_some() || state.journaled.is_empty() {

@@ -15,12 +15,12 @@ impl LogSync {
         let waiting = state.advance.iter_mut().flat_map(|advance| &mut advance.indexes);
         waiting.filter(|older| older.base == files.base).for_each(|older| older.clone_from(files));
         if state.indexes_running == Some(files.base) {
-            state.overtaken = Some(files.clone());
+            state.overtaken = Some(Box::new(files.clone()));
         }
     }
 
     /// What the running job's index files were overtaken by: written by whoever runs it, after it.
-    pub fn overtaken(&self) -> Option<IndexFiles> {
+    pub fn overtaken(&self) -> Option<Box<IndexFiles>> {
         lock(&self.state).overtaken.clone()
     }
 }

@@ -1,5 +1,5 @@
-//! Keeps a page that a mapped file can't give (its disk is gone, somebody cut the file) from ending the process: a store
-//! there raises SIGBUS, and the handler puts a page of plain memory in its place and marks the map as broken.
+//! Keeps a page that a mapped file can't give (its disk is gone, somebody cut the file) from ending the process: a
+//! store there raises SIGBUS, and the handler puts a page of plain memory in its place and marks the map as broken.
 //!
 //! Invariants: only addresses inside a guarded map are touched; every other SIGBUS goes to whoever handled it before.
 //! The handler takes no lock and allocates nothing. Installed once, with the first map.
@@ -118,8 +118,8 @@ extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, cont
 fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let previous = PREVIOUS.get();
     let handler = previous.map_or(libc::SIG_DFL, |previous| previous.sa_sigaction);
-    // SAFETY: the address is that of a handler of the kind that its flags say. Without one the default action comes when
-    // the instruction is tried again.
+    // SAFETY: the address is that of a handler of the kind that its flags say. Without one the default action comes
+    // when the instruction is tried again.
     unsafe {
         if handler == libc::SIG_DFL || handler == libc::SIG_IGN {
             libc::signal(signal, libc::SIG_DFL);

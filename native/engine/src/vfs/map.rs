@@ -93,7 +93,8 @@ impl super::Map for PosixMap {
     fn bytes(&mut self, at: u64, length: usize) -> &mut [u8] {
         let inside = at >= self.ready.start && at.saturating_add(length as u64) <= self.ready.end;
         assert!(inside, "a store into a part that is ready");
-        // SAFETY: inside the map and populated; nobody else in this process stores there, and it lives as long as `self`.
+        // SAFETY: inside the map and populated; nobody else in this process stores there, and it
+        // lives as long as `self`.
         unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr().add(at as usize), length) }
     }
 

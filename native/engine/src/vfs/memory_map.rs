@@ -1,5 +1,5 @@
-//! A map of a file in memory: a window of its own, whose bytes reach the file when they are told of, one change for each
-//! telling. So a crash image shows what the end of the process would leave between any two of them.
+//! A map of a file in memory: a window of its own, whose bytes reach the file when they are told of, one change for
+//! each telling. So a crash image shows what the end of the process would leave between any two of them.
 
 use super::Map;
 use super::durability::{ByteChange, Inode};

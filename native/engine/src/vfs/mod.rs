@@ -1,9 +1,9 @@
 //! The file system as the engine sees it: the only door to files, directories and locks.
 //!
 //! Three implementations: `posix` (libc and std, so that preloaded faults reach it), `memory` (for brokers without a
-//! directory, and for tests: crash images, failures at the nth operation, stalls), and `overlay` (reads through to another
-//! and keeps changes to itself). Everything else in the crate takes
-//! a `&dyn Vfs`; nothing else opens, renames, syncs or locks.
+//! directory, and for tests: crash images, failures at the nth operation, stalls), and `overlay` (reads through to
+//! another and keeps changes to itself). Everything else in the crate takes a `&dyn Vfs`; nothing else opens,
+//! renames, syncs or locks.
 //!
 //! Rules that callers keep:
 //! - A name (of a new file or a rename) is on disk only after `sync_folder` of its folder; bytes only after `sync_data`
@@ -20,6 +20,7 @@ mod memory;
 mod memory_io;
 mod memory_map;
 mod overlay;
+mod overlay_file;
 mod pages;
 mod platform;
 mod posix;
@@ -115,8 +116,8 @@ pub trait Vfs: Send + Sync {
     fn list(&self, path: &str) -> io::Result<Vec<DirectoryEntry>>;
     /// Makes the names of the folder durable.
     fn sync_folder(&self, path: &str) -> io::Result<()>;
-    /// Makes everything durable that was written to the folder's file system, by whomever. False: nothing was done, since here
-    /// that can't be had for sure.
+    /// Makes everything durable that was written to the folder's file system, by whomever. False: nothing was done,
+    /// since here that can't be had for sure.
     fn sync_everything(&self, path: &str) -> io::Result<bool>;
     /// The room on the folder's volume; None where there is none to speak of.
     fn space(&self, path: &str) -> io::Result<Option<Space>>;
@@ -143,7 +144,8 @@ pub trait File: Send + Sync {
     fn is_empty(&self) -> io::Result<bool> {
         Ok(self.len()? == 0)
     }
-    /// Whether reading the range would not wait for the disk. A guess from the system's cache: true when it was asked, perhaps not later.
+    /// Whether reading the range would not wait for the disk. A guess from the system's cache: true when it was
+    /// asked, perhaps not later.
     fn resident(&self, at: u64, length: u64) -> bool;
     /// Brings the range into the system's cache.
     fn warm(&self, at: u64, length: u64) -> io::Result<()>;
@@ -155,15 +157,15 @@ pub trait File: Send + Sync {
 
 /// A file's bytes as memory to store to. One owner; the file's length is the owner's care.
 pub trait Map: Send {
-    /// Makes a range of file positions, all of them written before, ready for stores; what was ready before and doesn't touch
-    /// it no longer is.
+    /// Makes a range of file positions, all of them written before, ready for stores; what was ready before and
+    /// doesn't touch it no longer is.
     fn populate(&mut self, at: u64, length: u64) -> io::Result<()>;
     /// No store goes below this position any more.
     fn leave(&mut self, until: u64);
     /// The bytes of a range that is ready. Panics outside of it.
     fn bytes(&mut self, at: u64, length: usize) -> &mut [u8];
-    /// These bytes were stored: whatever ends the process, they are in the file before those that a later call tells of.
-    /// False: they aren't, and nothing that is stored here will be.
+    /// These bytes were stored: whatever ends the process, they are in the file before those that a later call tells
+    /// of. False: they aren't, and nothing that is stored here will be.
     fn stored(&mut self, at: u64, length: usize) -> bool;
 }
 
@@ -172,8 +174,8 @@ pub fn path(folder: &str, name: &str) -> String {
     if folder.is_empty() || folder.ends_with('/') { format!("{folder}{name}") } else { format!("{folder}/{name}") }
 }
 
-/// Descriptors, the last ones of the process, that readers leave to whoever writes: half of all, and not more than twice the
-/// active files that are kept open.
+/// Descriptors, the last ones of the process, that readers leave to whoever writes: half of all, and not more than
+/// twice the active files that are kept open.
 const LEFT_TO_WRITERS: usize = 8192;
 
 /// Whether so few descriptors are free that nobody should hold this file open for a reader. The system gives the lowest

@@ -84,17 +84,33 @@ pub fn gather(parts: &[IoSlice<'_>], limit: u64) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// What happens to a file in a property.
     #[derive(Clone, Debug)]
-    enum Step {
+    pub enum Step {
         Write(u64, Vec<u8>),
         SetLen(u64),
     }
 
-    fn step() -> impl Strategy<Value = Step> {
+    impl Step {
+        /// The same on a model.
+        pub fn on_vector(&self, model: &mut Vec<u8>) {
+            match self {
+                Step::Write(at, bytes) if !bytes.is_empty() => {
+                    let end = *at as usize + bytes.len();
+                    model.resize(model.len().max(end), 0);
+                    model[*at as usize..end].copy_from_slice(bytes);
+                }
+                Step::Write(..) => {}
+                Step::SetLen(length) => model.resize(*length as usize, 0),
+            }
+        }
+    }
+
+    pub fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             (0u64..200_000, 0usize..140_000, any::<u8>()).prop_map(|(at, n, byte)| Step::Write(at, vec![byte; n])),
             (0u64..200_000).prop_map(Step::SetLen),
@@ -109,21 +125,10 @@ mod tests {
             for step in steps {
                 let before = pages.clone();
                 let model_before = model.clone();
+                step.on_vector(&mut model);
                 match step {
-                    Step::Write(at, bytes) => {
-                        if !bytes.is_empty() {
-                            let end = at as usize + bytes.len();
-                            if model.len() < end {
-                                model.resize(end, 0);
-                            }
-                            model[at as usize..end].copy_from_slice(&bytes);
-                        }
-                        pages.write(&bytes, at);
-                    }
-                    Step::SetLen(length) => {
-                        model.resize(length as usize, 0);
-                        pages.set_len(length);
-                    }
+                    Step::Write(at, bytes) => pages.write(&bytes, at),
+                    Step::SetLen(length) => pages.set_len(length),
                 }
                 for (pages, model) in [(&pages, &model), (&before, &model_before)] {
                     prop_assert_eq!(pages.len(), model.len() as u64);

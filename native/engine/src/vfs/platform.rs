@@ -160,8 +160,8 @@ pub fn sync_folder(_path: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes everything on the folder's file system durable. False where it isn't known to do that: a file system that lies on
-/// others, in user space or on a network has its own notion of it.
+/// Makes everything on the folder's file system durable. False where it isn't known to do that: a file system that lies
+/// on others, in user space or on a network has its own notion of it.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub fn sync_everything(path: &str) -> io::Result<bool> {
     use std::os::fd::AsRawFd;
@@ -302,8 +302,8 @@ pub fn lock_holder(file: &File) -> Result<(), Refusal> {
     }
 }
 
-/// What a failed sync is called. Of a write `is_no_space` says that nothing happened and that a later one may succeed; of a
-/// sync nothing does: what it covered may be gone.
+/// What a failed sync is called. Of a write `is_no_space` says that nothing happened and that a later one may succeed;
+/// of a sync nothing does: what it covered may be gone.
 pub fn failed_sync(error: io::Error) -> io::Error {
     if is_no_space(&error) { io::Error::other(error) } else { error }
 }

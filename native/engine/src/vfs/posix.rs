@@ -17,8 +17,8 @@ impl Default for PosixVfs {
     }
 }
 
-/// Descriptors that are kept for the moment when the process has no other left: what is written must not fail over files
-/// that others have open.
+/// Descriptors that are kept for the moment when the process has no other left: what is written must not fail over
+/// files that others have open.
 struct Spares {
     files: Mutex<Vec<std::fs::File>>,
 }

@@ -1,7 +1,7 @@
 //! What becomes due without a socket saying so: mutes that end, idle connections, memory for frames that is short.
 //!
-//! Invariants: looks for idle connections share their times; while the budget is spent one connection at most may overdraw
-//! it. Called by the event loop alone.
+//! Invariants: looks for idle connections share their times; while the budget is spent one connection at most may
+//! overdraw it. Called by the event loop alone.
 
 use super::{EventLoop, find, push};
 use std::time::{Duration, Instant};

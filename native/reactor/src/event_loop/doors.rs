@@ -1,8 +1,8 @@
 //! Connections come and go: listening, accepting, connecting, closing.
 //!
-//! Invariants: a slot that is used again has a new generation, so that nobody reaches the new connection by the old one's
-//! name. A connection that fails to come is told once, by `ConnectFailed`; one that came, by `Closed`. Called by the event
-//! loop alone.
+//! Invariants: a slot that is used again has a new generation, so that nobody reaches the new connection by the old
+//! one's name. A connection that fails to come is told once, by `ConnectFailed`; one that came, by `Closed`. Called
+//! by the event loop alone.
 
 use super::{EventLoop, FIRST_LISTENER, find, push};
 use crate::connection::Connection;
@@ -124,7 +124,8 @@ impl EventLoop {
         });
         let id = ConnectionId { slot, generation: self.generations[slot as usize] };
         let token = Token(((id.generation as usize) << 32) | slot as usize);
-        // Small answers must not wait for the acknowledgement of earlier ones; a socket that refuses works all the same.
+        // Small answers must not wait for the acknowledgement of earlier ones; a socket that
+        // refuses works all the same.
         let _ = stream.set_nodelay(true);
         let registered = self.registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE);
         let local = if connecting { Ok(peer) } else { stream.local_addr() };

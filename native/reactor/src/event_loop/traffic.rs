@@ -14,8 +14,8 @@ const READS_PER_TURN: u32 = 4;
 
 /// A frame up to this size is copied whole, so it is not skimmed.
 const COPIED_WHOLE: usize = 4096;
-/// What is read of a connection that owes and is owed nothing even when the budget is spent, so that whoever holds it by
-/// frames that never end can't keep small requests waiting.
+/// What is read of a connection that owes and is owed nothing even when the budget is spent, so that whoever holds it
+/// by frames that never end can't keep small requests waiting.
 const LITTLE: usize = 4096;
 
 impl EventLoop {

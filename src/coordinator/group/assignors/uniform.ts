@@ -1,14 +1,14 @@
 /**
- * The uniform assignor: members get equally many partitions, as far as their subscriptions allow, and keep what they have
- * as far as that allows.
+ * The uniform assignor: members get equally many partitions, as far as their subscriptions allow, and keep what they
+ * have as far as that allows.
  *
- * Topics with the same subscribers are dealt with as one pool. Everybody keeps what it subscribes to; what nobody has goes
- * to the least loaded subscribers of its pool; then, pool by pool, the most loaded gives to the least loaded until no
- * partition is left whose owner has two more than somebody else who could take it.
+ * Topics with the same subscribers are dealt with as one pool. Everybody keeps what it subscribes to; what nobody has
+ * goes to the least loaded subscribers of its pool; then, pool by pool, the most loaded gives to the least loaded until
+ * no partition is left whose owner has two more than somebody else who could take it.
  *
- * Invariants: that last condition holds of the result; where all subscribe to the same, the numbers differ by one at most
- * and no other way there moves fewer partitions. What it returns it returns again when asked with it. It ends, because
- * every move makes the sum of the squared loads smaller.
+ * Invariants: that last condition holds of the result; where all subscribe to the same, the numbers differ by one at
+ * most and no other way there moves fewer partitions. What it returns it returns again when asked with it. It ends,
+ * because every move makes the sum of the squared loads smaller.
  */
 import type { AssignorInput, GroupAssignment, MemberSubscription, PartitionAssignor } from './assignor.ts'
 import { compareText, countOf } from './assignor.ts'

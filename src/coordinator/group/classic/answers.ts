@@ -1,6 +1,6 @@
 /**
- * What requests of the classic protocol mean and how they are answered in each version. Also for members of consumer groups
- * that still speak it.
+ * What requests of the classic protocol mean and how they are answered in each version. Also for members of consumer
+ * groups that still speak it.
  *
  * Invariants: an answer made here can be written in the version of its request.
  */

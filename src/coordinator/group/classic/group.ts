@@ -1,11 +1,11 @@
 /**
  * A group whose members assign partitions among themselves (JoinGroup, SyncGroup), or that has only offsets.
  *
- * What must survive is `committed`, the last record of the group; the rest lives from it and from what members say, is not
- * undone when an append fails, and is lost with the coordinator: members then join again.
+ * What must survive is `committed`, the last record of the group; the rest lives from it and from what members say, is
+ * not undone when an append fails, and is lost with the coordinator: members then join again.
  *
- * Invariants: state changes follow the table in `states.ts`. All members have one protocol type and share a protocol. The
- * leader is a member. Methods that check throw `Refusal` and change nothing.
+ * Invariants: state changes follow the table in `states.ts`. All members have one protocol type and share a protocol.
+ * The leader is a member. Methods that check throw `Refusal` and change nothing.
  */
 import { assert } from '../../../base/assert.ts'
 import type { KafkaErrorCode } from '../../../protocol/error-codes.ts'

@@ -1,9 +1,10 @@
 /**
  * The classic groups of one shard: what their members, tools and committed offsets ask of them.
  *
- * Requests are for a group of this kind, or for none, or (JoinGroup) for an empty group of another kind, which becomes a
- * classic one. `respond` of a join or sync is called exactly once, inside the call or later; if the operation as a whole is
- * refused (`Outcome` never committed, the shard unloaded), by then the request may have been answered here already.
+ * Requests are for a group of this kind, or for none, or (JoinGroup) for an empty group of another kind, which
+ * becomes a classic one. `respond` of a join or sync is called exactly once, inside the call or later; if the
+ * operation as a whole is refused (`Outcome` never committed, the shard unloaded), by then the request may have
+ * been answered here already.
  */
 
 import type { JoinGroupRequest } from '../../../protocol/apis/11-join-group.ts'
@@ -69,7 +70,9 @@ export class ClassicGroups {
     return group.state === 'PreparingRebalance' ? ErrorCode.REBALANCE_IN_PROGRESS : ErrorCode.NONE
   }
 
-  /** Members leave, by their own request or by that of a tool, which names static members by their instance id alone. */
+  /**
+   * Members leave, by their own request or by that of a tool, which names static members by their instance id alone.
+   */
   leave(origin: RequestOrigin, request: LeaveGroupRequest): Outcome<GroupRecord, LeaveGroupResponseInput> {
     const group = this.#get(request.groupId)
     if (group?.state === 'Dead')
@@ -143,7 +146,9 @@ export class ClassicGroups {
     return this.#records.of(group)
   }
 
-  /** The sessions of all members begin now: of a group that was made of another kind, or is back since that was undone. */
+  /**
+   * The sessions of all members begin now: of a group that was made of another kind, or is back since that was undone.
+   */
   startSessions(group: ClassicGroup): void {
     for (const member of group.members.all()) this.#rebalances.keepAlive(group, member)
   }

@@ -1,8 +1,8 @@
 /**
  * JoinGroup to a classic group, or to one that is yet to be.
  *
- * Invariants: each request is answered once: at once, when its generation begins, or when it becomes clear that none will.
- * A request that is refused leaves everything as it was, so it makes no group.
+ * Invariants: each request is answered once: at once, when its generation begins, or when it becomes clear that none
+ * will. A request that is refused leaves everything as it was, so it makes no group.
  */
 import type { JoinGroupRequest } from '../../../protocol/apis/11-join-group.ts'
 import type { KafkaErrorCode } from '../../../protocol/error-codes.ts'
@@ -60,7 +60,9 @@ export class Joins {
     return this.#watched(group, { records, response: undefined, atomic: true })
   }
 
-  /** A group that is not there any more, since what made it was not written, has nobody left who answers its members. */
+  /**
+   * A group that is not there any more, since what made it was not written, has nobody left who answers its members.
+   */
   #watched(group: ClassicGroup, done: Done): Done {
     const settled = (code: KafkaErrorCode) => {
       done.settled?.(code)
@@ -83,8 +85,8 @@ export class Joins {
   }
 
   /**
-   * While a rebalance waits for members, they have room in the order in which they join, and the last ones lose theirs when
-   * the limit was lowered. Otherwise members have theirs.
+   * While a rebalance waits for members, they have room in the order in which they join, and the last ones lose theirs
+   * when the limit was lowered. Otherwise members have theirs.
    */
   #hasRoomFor(group: ClassicGroup, memberId: string): boolean {
     const { members } = group
@@ -128,8 +130,8 @@ export class Joins {
       join.answer(joinRefusal(code, memberId, null))
       return NOTHING
     }
-    // Nothing new: the answer of the present generation was lost, or a follower has missed nothing. A leader of a stable
-    // group asks for a rebalance by joining: it may have seen what it doesn't say, as that a topic has grown.
+    // Nothing new: the answer of the present generation was lost, or a follower has missed nothing. A leader of a
+    // stable group asks for a rebalance by joining: it may have seen what it doesn't say, as that a topic has grown.
     const hasNews = !member.matches(protocols) || (group.state === 'Stable' && group.isLeader(memberId))
     if (group.state !== 'PreparingRebalance' && !hasNews) {
       join.answer(joinedAnswer(group, member))
@@ -151,8 +153,8 @@ export class Joins {
   }
 
   /**
-   * A static member is back under a new id and has the place of the old one. A stable group goes on without a rebalance if
-   * what it has agreed on stays the same; only the new id has to be written.
+   * A static member is back under a new id and has the place of the old one. A stable group goes on without a rebalance
+   * if what it has agreed on stays the same; only the new id has to be written.
    */
   #restart(group: ClassicGroup, join: Join, present: ClassicMember, memberId: string): Done {
     const { state, leaderId } = group

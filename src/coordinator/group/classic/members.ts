@@ -1,11 +1,11 @@
 /**
- * The members of a classic group: by id and by instance id, who has joined the coming generation, who has synced with the
- * present one, and which protocols all of them support.
+ * The members of a classic group: by id and by instance id, who has joined the coming generation, who has synced with
+ * the present one, and which protocols all of them support.
  *
- * Invariants: `awaitingJoin` counts the members with an unanswered join. A join or sync that another request of the same
- * member replaces is answered REBALANCE_IN_PROGRESS, so that each is answered once. Members are kept in the order in which
- * they came: what is chosen among equals is chosen by it. Collections are made when something is put into them: most groups
- * of a large `__consumer_offsets` have only offsets.
+ * Invariants: `awaitingJoin` counts the members with an unanswered join. A join or sync that another request of the
+ * same member replaces is answered REBALANCE_IN_PROGRESS, so that each is answered once. Members are kept in the order
+ * in which they came: what is chosen among equals is chosen by it. Collections are made when something is put into
+ * them: most groups of a large `__consumer_offsets` have only offsets.
  */
 import { assert } from '../../../base/assert.ts'
 import type { JoinGroupResponseInput } from '../../../protocol/apis/11-join-group.ts'

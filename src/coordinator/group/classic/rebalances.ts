@@ -1,10 +1,10 @@
 /**
- * How a classic group moves from one generation to the next, and the timers that drive it when members are silent: a session
- * for each member, one wait for joins, one for syncs.
+ * How a classic group moves from one generation to the next, and the timers that drive it when members are silent: a
+ * session for each member, one wait for joins, one for syncs.
  *
- * Invariants: a group that waits for joins has its join timer set, one that waits for syncs its sync timer, so no member can
- * hold the others up for longer than the rebalance timeout. A timer acts only on the group that set it, as long as that is
- * the group of its id and not dead.
+ * Invariants: a group that waits for joins has its join timer set, one that waits for syncs its sync timer, so no
+ * member can hold the others up for longer than the rebalance timeout. A timer acts only on the group that set it, as
+ * long as that is the group of its id and not dead.
  */
 import type { KafkaErrorCode } from '../../../protocol/error-codes.ts'
 import { ErrorCode } from '../../../protocol/error-codes.ts'
@@ -159,8 +159,8 @@ export class Rebalances {
   }
 
   /**
-   * Ends the wait for joins: dynamic members who have not joined are removed, the others are the next generation. Static
-   * members keep their place until their session is over; while none but those are left, nothing can begin.
+   * Ends the wait for joins: dynamic members who have not joined are removed, the others are the next generation.
+   * Static members keep their place until their session is over; while none but those are left, nothing can begin.
    */
   complete(group: ClassicGroup): Done {
     const { timers, logger } = this.#context

@@ -1,8 +1,8 @@
 /**
  * The record of a classic group, made from a live one and read back.
  *
- * Invariants: a record remembers the group that it was made from, so that replaying it keeps the members who wait; a record
- * from the log makes the group anew. The runtime replays the very objects that an operation returned.
+ * Invariants: a record remembers the group that it was made from, so that replaying it keeps the members who wait; a
+ * record from the log makes the group anew. The runtime replays the very objects that an operation returned.
  */
 import type { GroupMetadataValue } from '../../../protocol/records/groups.ts'
 import type { GroupContext } from '../context.ts'

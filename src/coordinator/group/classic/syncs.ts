@@ -1,8 +1,9 @@
 /**
- * SyncGroup to a classic group: the leader hands in the assignments, and when they are committed every member gets its own.
+ * SyncGroup to a classic group: the leader hands in the assignments, and when they are committed
+ * every member gets its own.
  *
- * Invariants: assignments are written once in a generation, however often the leader repeats itself, and nobody gets one
- * that is not in the log. Each request is answered once.
+ * Invariants: assignments are written once in a generation, however often the leader repeats itself, and nobody gets
+ * one that is not in the log. Each request is answered once.
  */
 import type { SyncGroupRequest } from '../../../protocol/apis/14-sync-group.ts'
 import type { KafkaErrorCode } from '../../../protocol/error-codes.ts'

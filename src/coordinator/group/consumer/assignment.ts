@@ -1,6 +1,6 @@
 /**
- * What members own: partitions by topic id, each with the member epoch at which it was given. Immutable; an empty topic is
- * never kept, so equal assignments compare equal.
+ * What members own: partitions by topic id, each with the member epoch at which it was given. Immutable; an empty topic
+ * is never kept, so equal assignments compare equal.
  */
 import type { Assignment } from '../assignors/assignor.ts'
 

@@ -2,11 +2,11 @@
  * Members of a consumer group that still speak the classic protocol: their joins, syncs, heartbeats and leaves.
  *
  * The group assigns, so no member leads and each join is answered at once, with the member's epoch as its generation. A
- * heartbeat tells the member to join again when there is something to give up or to get; the join says what it still owns,
- * which stands for the acknowledgement; the sync then brings what it owns.
+ * heartbeat tells the member to join again when there is something to give up or to get; the join says what it still
+ * owns, which stands for the acknowledgement; the sync then brings what it owns.
  *
- * Invariants: `respond` is called exactly once: within the call when nothing is written, else when that is settled. A member
- * that was told to join, or has joined and must sync, is fenced when it doesn't within its rebalance timeout.
+ * Invariants: `respond` is called exactly once: within the call when nothing is written, else when that is settled. A
+ * member that was told to join, or has joined and must sync, is fenced when it doesn't within its rebalance timeout.
  */
 import { randomUuid } from '../../../base/uuid.ts'
 import type { JoinGroupRequest, JoinGroupResponseInput } from '../../../protocol/apis/11-join-group.ts'
@@ -149,7 +149,9 @@ export class ClassicMembers {
     return this.#steps.reconcile(draft, group, subscribed.member, target, subscribed.subscriptionChanged, owned)
   }
 
-  /** The last member of the consumer protocol is replaced by this one: the group becomes classic with the target it has. */
+  /**
+   * The last member of the consumer protocol is replaced by this one: the group becomes classic with the target it has.
+   */
   #downgrade(
     draft: Draft,
     group: ConsumerGroup,

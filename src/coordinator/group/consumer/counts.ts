@@ -46,8 +46,8 @@ export function addTopics(
 }
 
 /**
- * Whether all members read the same topics, which makes their assignment simpler: all name the same, or all subscribe to one
- * and the same expression and name nothing.
+ * Whether all members read the same topics, which makes their assignment simpler: all name the same, or all subscribe
+ * to one and the same expression and name nothing.
  */
 export function isHomogeneous(
   topics: Pick<Map<string, SubscriptionCount>, 'values'>,

@@ -1,12 +1,12 @@
 /**
  * One step of a member towards its target assignment. Pure.
  *
- * A member first gives up what it shall not own: it stays in its epoch (unrevoked partitions) until a heartbeat shows that
- * it let go. Then it enters the target's epoch with everything that nobody else holds, and is stable if that is all, or
- * waits for what others still hold (unreleased partitions).
+ * A member first gives up what it shall not own: it stays in its epoch (unrevoked partitions) until a heartbeat shows
+ * that it let go. Then it enters the target's epoch with everything that nobody else holds, and is stable if that is
+ * all, or waits for what others still hold (unreleased partitions).
  *
- * Invariants: a partition is given only when no member owns it or has yet to give it up. The target epoch is reached only
- * without partitions to revoke.
+ * Invariants: a partition is given only when no member owns it or has yet to give it up. The target epoch is reached
+ * only without partitions to revoke.
  */
 import { ErrorCode } from '../../../protocol/error-codes.ts'
 import { Refusal } from '../../shard.ts'

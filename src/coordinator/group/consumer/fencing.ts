@@ -1,8 +1,8 @@
 /**
  * Members go: by their own will, because they were silent, or because they did not give up what they had to.
  *
- * Invariants: whoever goes is out of the group with all its records, and the group's epoch moves on, so that others get what
- * it owned. When only members of the classic protocol stay, the group becomes classic if it may.
+ * Invariants: whoever goes is out of the group with all its records, and the group's epoch moves on, so that others get
+ * what it owned. When only members of the classic protocol stay, the group becomes classic if it may.
  */
 import type {
   ConsumerGroupHeartbeatRequest,

@@ -1,9 +1,9 @@
 /**
  * A consumer group (KIP-848): its members, their target and current assignments, and what follows from them.
  *
- * Invariants: everything but `refreshAt` is timeline state and changes by replay alone. Epochs only grow. At most one member
- * owns a partition or has yet to give it up; `isOwned` says whether one does. The subscriptions by topic, the counts and the
- * owners are sums over the members, kept up at each change.
+ * Invariants: everything but `refreshAt` is timeline state and changes by replay alone. Epochs only grow. At most one
+ * member owns a partition or has yet to give it up; `isOwned` says whether one does. The subscriptions by topic, the
+ * counts and the owners are sums over the members, kept up at each change.
  */
 import { ZERO_UUID } from '../../../base/uuid.ts'
 import type { MetadataImage } from '../../../metadata/image.ts'

@@ -1,8 +1,8 @@
 /**
  * The consumer groups (KIP-848) of one shard: what their members, tools and topics ask of them.
  *
- * Requests of members with the classic protocol are for a group of this kind that has members. Operations look at the state,
- * uncommitted changes included, and return records; `replay` alone changes groups.
+ * Requests of members with the classic protocol are for a group of this kind that has members. Operations look at the
+ * state, uncommitted changes included, and return records; `replay` alone changes groups.
  */
 
 import type { MetadataDelta } from '../../../metadata/delta.ts'

@@ -1,8 +1,8 @@
 /**
  * ConsumerGroupHeartbeat: a member joins, changes its mind, acknowledges what it gave up, and is told what it owns.
  *
- * Invariants: a heartbeat that brings nothing new to a member that is where it shall be writes nothing. The answer names the
- * assignment only when the member asks for all of it or it changed.
+ * Invariants: a heartbeat that brings nothing new to a member that is where it shall be writes nothing. The answer
+ * names the assignment only when the member asks for all of it or it changed.
  */
 
 import { randomUuid } from '../../../base/uuid.ts'

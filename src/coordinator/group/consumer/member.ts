@@ -1,6 +1,6 @@
 /**
- * A member of a consumer group: what it said of itself, and how far it has come towards its target assignment. Immutable:
- * a change makes a new object, and a change to what is there already none.
+ * A member of a consumer group: what it said of itself, and how far it has come towards its target assignment.
+ * Immutable: a change makes a new object, and a change to what is there already none.
  */
 import type {
   ConsumerGroupCurrentMemberAssignmentValue,

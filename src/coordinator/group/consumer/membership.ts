@@ -27,8 +27,8 @@ export function checkRoom(group: ConsumerGroup, memberId: string, maxSize: numbe
 }
 
 /**
- * The epoch must be the member's. One epoch behind will do if the member owns no more than it may: it may not have got the
- * answer that raised it. With 0 a member joins again.
+ * The epoch must be the member's. One epoch behind will do if the member owns no more than it may: it may not have got
+ * the answer that raised it. With 0 a member joins again.
  * @throws Refusal FENCED_MEMBER_EPOCH
  */
 export function checkEpoch(member: ConsumerMember, epoch: number, owned: readonly TopicPartitions[] | null): void {
@@ -62,7 +62,8 @@ export interface StaticJoin {
 }
 
 /**
- * A static member that joins: new, or in place of the one that has its instance id, whose partitions and target it takes.
+ * A static member that joins: new, or in place of the one that has its instance id, whose
+ * partitions and target it takes.
  * @throws Refusal UNRELEASED_INSTANCE_ID while the present one, of the consumer protocol like the new, has not left
  */
 export function joinStatic(group: ConsumerGroup, join: StaticJoin, records: GroupRecord[]): ConsumerMember {

@@ -2,8 +2,8 @@
  * The hash of the topics that a group subscribes to: when it differs from the one in the group's record, a topic was
  * created, deleted, grown or moved to other racks, and the group needs a new assignment.
  *
- * Invariants: the same number that Apache Kafka computes, so a group whose log moves between both isn't disturbed. A topic
- * is hashed once per image of it.
+ * Invariants: the same number that Apache Kafka computes, so a group whose log moves between both isn't disturbed. A
+ * topic is hashed once per image of it.
  */
 import { uuidToBytes } from '../../../base/uuid.ts'
 import type { MetadataImage, TopicImage } from '../../../metadata/image.ts'

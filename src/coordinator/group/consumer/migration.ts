@@ -1,10 +1,10 @@
 /**
- * A live group changes its kind: a classic one becomes a consumer group when the first member with the consumer protocol
- * joins, and a consumer group becomes classic when its last such member goes, as `group.consumer.migration.policy` allows.
- * Members keep what they own.
+ * A live group changes its kind: a classic one becomes a consumer group when the first member with the consumer
+ * protocol joins, and a consumer group becomes classic when its last such member goes, as
+ * `group.consumer.migration.policy` allows. Members keep what they own.
  *
- * Invariants: the change is nothing but records: those that delete the one group, then those that make the other, in one
- * batch. Only telling those who wait, and timers, come beside it.
+ * Invariants: the change is nothing but records: those that delete the one group, then those that make the other, in
+ * one batch. Only telling those who wait, and timers, come beside it.
  */
 import type { MetadataImage } from '../../../metadata/image.ts'
 import { ErrorCode } from '../../../protocol/error-codes.ts'
@@ -45,8 +45,8 @@ export interface ClassicPort {
   /** The record of a group; replaying it puts that very group into the table. */
   recordOf(group: ClassicGroup): GroupRecord
   /**
-   * A group is about to be classic, or is so again: sessions begin, and a rebalance if there is a reason for one. Soft state:
-   * when the group never gets into the table, none of it has an effect.
+   * A group is about to be classic, or is so again: sessions begin, and a rebalance if there is a reason for one. Soft
+   * state: when the group never gets into the table, none of it has an effect.
    */
   converted(group: ClassicGroup, rebalanceReason: string | undefined): void
 }
@@ -83,8 +83,8 @@ export class Migration {
       for (const member of classic.members.all()) this.#take(group, member, protocol, classic.generationId)
     }
     group.setTargetVersion({ epoch: classic.generationId, timestampMs: 0 })
-    // A group that rebalances has no assignment that holds; as if its topics had changed it gets one at once, even if who
-    // joins only takes the place of a static member.
+    // A group that rebalances has no assignment that holds; as if its topics had changed it gets one at once, even if
+    // who joins only takes the place of a static member.
     const isSettled = classic.state === 'Stable'
     const hash = isSettled ? this.#hashes.ofTopics(group.topics.keys(), this.#context.image()) : UNKNOWN_HASH
     group.setEpoch(classic.generationId, hash)
@@ -121,8 +121,8 @@ export class Migration {
   }
 
   /**
-   * `joining` has the instance id of the one member that leaves. Members are assigned what they own or have yet to give up,
-   * not their target: the group may be upgraded again before they have joined it.
+   * `joining` has the instance id of the one member that leaves. Members are assigned what they own or have yet to give
+   * up, not their target: the group may be upgraded again before they have joined it.
    */
   downgrade(
     group: ConsumerGroup,

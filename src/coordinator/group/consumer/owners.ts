@@ -1,7 +1,8 @@
 /**
  * Who has which partition of a group, kept up as members' assignments change.
  *
- * Invariants: timeline state; a partition that somebody has or has yet to give up is there, with the epoch of that member.
+ * Invariants: timeline state; a partition that somebody has or has yet to give up is there, with
+ * the epoch of that member.
  */
 import { TimelineMap } from '../../../timeline/map.ts'
 import type { Timeline } from '../../../timeline/timeline.ts'

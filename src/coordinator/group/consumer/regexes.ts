@@ -1,8 +1,10 @@
 /**
- * Subscriptions by regular expression: checked when a member brings one, resolved apart from its heartbeat, and looked up
- * again when topics were created or time has passed. A resolution is a record, so every coordinator sees the same topics.
+ * Subscriptions by regular expression: checked when a member brings one, resolved apart from its heartbeat,
+ * and looked up again when topics were created or time has passed. A resolution is a record, so every
+ * coordinator sees the same topics.
  *
- * Invariants: one resolution of a group at a time, of all its expressions together, and none sooner than 10 s after the last.
+ * Invariants: one resolution of a group at a time, of all its expressions together, and none sooner
+ * than 10 s after the last.
  */
 import type { MetadataImage } from '../../../metadata/image.ts'
 import { ErrorCode } from '../../../protocol/error-codes.ts'

@@ -1,8 +1,8 @@
 /**
  * The records of consumer groups, taken up one by one: the only place where a group changes.
  *
- * Invariants: any order is taken in which compaction may leave records: a value makes the group and the member that it needs,
- * a tombstone for what is not there does nothing. Groups by topic follow the subscriptions of the groups.
+ * Invariants: any order is taken in which compaction may leave records: a value makes the group and the member that it
+ * needs, a tombstone for what is not there does nothing. Groups by topic follow the subscriptions of the groups.
  */
 import { TimelineMap } from '../../../timeline/map.ts'
 import type { Assignment } from '../assignors/assignor.ts'

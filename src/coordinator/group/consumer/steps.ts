@@ -1,9 +1,10 @@
 /**
  * What the heartbeat of a member and the join of one that speaks the classic protocol have in common: take up what the
- * member says, move the group's epoch and target if that asks for it, and bring the member one step nearer to its target.
+ * member says, move the group's epoch and target if that asks for it, and bring the member one
+ * step nearer to its target.
  *
- * Invariants: an operation gathers records and effects in a `Draft` and has the effects (timers, waiting answers) only when
- * nothing can refuse it any more.
+ * Invariants: an operation gathers records and effects in a `Draft` and has the effects (timers, waiting answers) only
+ * when nothing can refuse it any more.
  */
 
 import type { Assignment, PartitionAssignor } from '../assignors/assignor.ts'
@@ -74,8 +75,8 @@ export class Steps {
   }
 
   /**
-   * `bumpsAt`: which change of the member's regular expression asks for a new target at once. One that is yet to be resolved
-   * does so later.
+   * `bumpsAt`: which change of the member's regular expression asks for a new target at once. One that is yet to
+   * be resolved does so later.
    * @throws Refusal INVALID_REGULAR_EXPRESSION
    */
   subscribe(

@@ -1,8 +1,8 @@
 /**
  * The timers of members: each fences its member unless it is cancelled or set again.
  *
- * Invariants: a timer outlives nothing by mistake: when it comes due it looks whether the group and the member are there, so
- * it need not be cancelled before the change that makes it needless is committed.
+ * Invariants: a timer outlives nothing by mistake: when it comes due it looks whether the group and the member are
+ * there, so it need not be cancelled before the change that makes it needless is committed.
  */
 import type { CoordinatorTimers, Outcome } from '../../shard.ts'
 import type { GroupRecord } from '../records.ts'

@@ -1,9 +1,9 @@
 /**
  * The committed offsets of one shard's groups: commit, fetch, delete, expire, and the replay of their records.
  *
- * Invariants: offsets change in `replay` and `replayEndTransactionMarker` only. Whether a group allows an operation is the
- * group's to say; a commit without a generation to a group that does not exist makes a simple one when it is replayed.
- * An offset that a transaction has pending is neither expired nor does its group go while it is open.
+ * Invariants: offsets change in `replay` and `replayEndTransactionMarker` only. Whether a group allows an operation is
+ * the group's to say; a commit without a generation to a group that does not exist makes a simple one when it is
+ * replayed. An offset that a transaction has pending is neither expired nor does its group go while it is open.
  */
 import { ZERO_UUID } from '../../../base/uuid.ts'
 import type { OffsetCommitRequest, OffsetCommitResponseInput } from '../../../protocol/apis/08-offset-commit.ts'

@@ -1,7 +1,9 @@
 /**
- * Offsets that open transactions have committed, until their end: by producer, and which partitions of a group have some.
+ * Offsets that open transactions have committed, until their end: by producer, and which
+ * partitions of a group have some.
  *
- * Invariants: timeline state. A partition is `pending` exactly as long as an offset of it is in the table of a producer.
+ * Invariants: timeline state. A partition is `pending` exactly as long as an offset of it is in
+ * the table of a producer.
  */
 import type { OffsetCommitValue } from '../../../protocol/records/groups.ts'
 import { TimelineMap } from '../../../timeline/map.ts'

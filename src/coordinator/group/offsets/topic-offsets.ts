@@ -1,10 +1,11 @@
 /**
- * The committed offsets of one group in one topic, in columns: five numbers per partition in one array, sorted by partition,
- * and an object only for what those can't hold. A group commits to every partition of a topic or to a few; a broker
- * remembers a million of them.
+ * The committed offsets of one group in one topic, in columns: five numbers per partition in one array, sorted by
+ * partition, and an object only for what those can't hold. A group commits to every partition of a topic or to a few; a
+ * broker remembers a million of them.
  *
- * Invariants: offsets are exact (those beyond 2^53 lie beside the columns). Whoever holds the offsets of the group hears of
- * the first and of the last partition, also when the timeline takes a change back, so that nothing empty is kept.
+ * Invariants: offsets are exact (those beyond 2^53 lie beside the columns). Whoever holds the offsets of
+ * the group hears of the first and of the last partition, also when the timeline takes a change back, so
+ * that nothing empty is kept.
  */
 import type { OffsetCommitValue } from '../../../protocol/records/groups.ts'
 import type { Revertible, Timeline } from '../../../timeline/timeline.ts'

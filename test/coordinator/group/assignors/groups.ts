@@ -1,4 +1,7 @@
-/** Groups to assign: made up, and as recorded from Apache Kafka; and what may be said of an assignment. Used by tests alone. */
+/**
+ * Groups to assign: made up, and as recorded from Apache Kafka; and what may be said of an
+ * assignment. Used by tests alone.
+ */
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
@@ -100,7 +103,9 @@ export const movesOf = ({ members }: Group, assigned: ReadonlyMap<string, Assign
 const topicNames = ['A', 'B', 'C', 'D', 'E', 'F']
 const memberNames = ['m1', 'm2', 'm3', 'm4', 'm5', 'm6', 'm7', 'm8', 'm9']
 
-/** Groups that have something assigned already, not always sensibly: to nobody's subscription, twice, beyond the topic. */
+/**
+ * Groups that have something assigned already, not always sensibly: to nobody's subscription, twice, beyond the topic.
+ */
 export const groups = (kind: 'homogeneous' | 'any'): fc.Arbitrary<Group> =>
   fc
     .record({

@@ -1,4 +1,6 @@
-/** Members that follow the protocol, disturbed in every way that a log, a network and a coordinator can disturb them. */
+/**
+ * Members that follow the protocol, disturbed in every way that a log, a network and a coordinator can disturb them.
+ */
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -1,5 +1,6 @@
 /**
- * Members of both protocols in one group, at random: it becomes a consumer group and a classic one again as they come and go.
+ * Members of both protocols in one group, at random: it becomes a consumer group and a classic one
+ * again as they come and go.
  */
 import * as fc from 'fast-check'
 import { suite } from 'uvu'

@@ -7,8 +7,8 @@ interface Difference {
 }
 
 export const deliberate: Readonly<Record<string, readonly Difference[]>> = {
-  // A group that becomes classic is described, before its members have joined it, with what they own. Apache Kafka shows
-  // what they were to own, which another member may have still.
+  // A group that becomes classic is described, before its members have joined it, with what they own. Apache Kafka
+  // shows what they were to own, which another member may have still.
   'm-downgrade': [
     {
       at: 6,

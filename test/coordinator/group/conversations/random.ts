@@ -1,11 +1,12 @@
 /**
- * Conversations made up from a seed. What a member does next depends on what it was answered, so both brokers are asked the
- * same as long as they answer the same.
+ * Conversations made up from a seed. What a member does next depends on what it was answered, so both brokers are asked
+ * the same as long as they answer the same.
  *
- * Where Apache Kafka's answer hangs on the order of a hash table, the scripts keep off: no more than two members are classic,
- * and where they are in a consumer group all members have instance ids. The assignor is always range: which members the
- * uniform one gives one partition more is for each implementation to choose. Nor does anybody subscribe to nothing at all:
- * Apache Kafka then takes the subscriptions of the others for equal to it, and assigns what was not asked for.
+ * Where Apache Kafka's answer hangs on the order of a hash table, the scripts keep off: no more than two members
+ * are classic, and where they are in a consumer group all members have instance ids. The assignor is always range:
+ * which members the uniform one gives one partition more is for each implementation to choose. Nor does anybody
+ * subscribe to nothing at all: Apache Kafka then takes the subscriptions of the others for equal to it, and
+ * assigns what was not asked for.
  */
 import { leaveGroup } from '../../../../src/protocol/apis/13-leave-group.ts'
 import { ErrorCode } from '../../../../src/protocol/error-codes.ts'

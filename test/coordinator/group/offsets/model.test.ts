@@ -1,4 +1,6 @@
-/** Random histories of offsets, appends refused and logs replayed among them, held against the plainest model there is. */
+/**
+ * Random histories of offsets, appends refused and logs replayed among them, held against the plainest model there is.
+ */
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -1,4 +1,6 @@
-/** Offsets on their own: groups are what a test says they are, the log is an array, and appends succeed or are refused. */
+/**
+ * Offsets on their own: groups are what a test says they are, the log is an array, and appends succeed or are refused.
+ */
 import { silentLogger } from '../../../../src/base/logger.ts'
 import { ZERO_UUID } from '../../../../src/base/uuid.ts'
 import { brokerConfigOf } from '../../../../src/config/broker-config.ts'
