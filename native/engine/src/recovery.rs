@@ -285,11 +285,13 @@ impl Recovery<'_> {
     /// Ends the log at the bad batch. The segments from `bad.at` on lose what stands behind it.
     pub fn cut(&mut self, segments: &mut Vec<Arc<Segment>>, sizes: &[u64], bad: &Bad) -> Result<(), Failure> {
         let path_of_bad = segments[bad.at].path(".log");
+        // Where segments that were there are gone, as after compaction, the next one begins behind what was told of.
+        let told = if segments[bad.at].base < self.told { self.told } else { 0 };
         let known = match self.recovery_point > 0 {
             true => format!("below the recovery point {}", self.recovery_point),
-            false => format!("below offset {}, up to which it was on disk as {SUMS} tells", self.told),
+            false => format!("below offset {told}, up to which it was on disk as {SUMS} tells"),
         };
-        if self.next_offset < self.recovery_point.max(self.told) && !planted(Bug::CutDamage) {
+        if self.next_offset < self.recovery_point.max(told) && !planted(Bug::CutDamage) {
             return Err(damaged(format!(
                 "{path_of_bad} is damaged at byte {}, {known}: {}. Nothing was changed; restore the partition from a replica \
                  or a backup, or delete its recovery point and its {SUMS} to have it cut there",

@@ -11,7 +11,7 @@ use odradek_engine::batch::{BatchBuilder, Header, Records, attributes, verify_cr
 use odradek_engine::command::*;
 use odradek_engine::config::Flush;
 use odradek_engine::error::Code;
-use odradek_engine::vfs::{Keep, MemoryVfs, Vfs, path};
+use odradek_engine::vfs::{Keep, MemoryVfs, Vfs, path, remove_if_there};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
@@ -129,13 +129,12 @@ fn nested(forks: &[MemoryVfs], cut: &Cut, random: &mut Random) -> Result<u64, St
 /// takes no whole log for a damaged one. Returns how many images that were.
 pub fn moved(image: &MemoryVfs, cut: &Cut) -> Result<u64, String> {
     let image = image.crash(0, Keep::All);
-    let has =
-        |name: &str| image.list(DIRECTORY).is_ok_and(|found| found.iter().any(|entry| entry.name.starts_with(name)));
+    let found = image.list(DIRECTORY).unwrap_or_default();
     // What is in the journal alone is not in the folder.
-    if has("odradek-journal.") || !has(RECOVERY_POINTS) {
+    let journaled = found.iter().any(|entry| entry.name.starts_with("odradek-journal."));
+    if journaled || !remove_if_there(&image, &path(DIRECTORY, RECOVERY_POINTS)).map_err(|error| error.to_string())? {
         return Ok(0);
     }
-    image.remove_file(&path(DIRECTORY, RECOVERY_POINTS)).map_err(|error| error.to_string())?;
     let rig = Rig::new();
     let opened = Opened::open(&rig, &image, cut).map_err(|why| format!("without recovery points: {why}"))?;
     for (slot, info) in &opened.logs {
