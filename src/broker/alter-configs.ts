@@ -114,7 +114,8 @@ export function judgeBroker(
   texts: ReadonlyMap<string, string>,
 ): Outcome | undefined {
   const { config, nodeId } = broker
-  const problem = validateDynamicBroker(texts, config, set =>
+  const whose = resourceName === '' ? 'all brokers' : 'this broker'
+  const problem = validateDynamicBroker(texts, whose, config, set =>
     resourceName === ''
       ? config.withDynamic(set, brokerConfigs(broker, String(nodeId)))
       : config.withDynamic(brokerConfigs(broker, ''), set),

@@ -19,7 +19,7 @@ import type { Host } from '../host/host.ts'
 import { openEngineDirectory } from '../log/engine-directory.ts'
 import type { LogDirectory } from '../log/log.ts'
 import type { Endpoint as RegisteredEndpoint } from '../metadata/records.ts'
-import type { Disk, Runtime } from '../native/types.ts'
+import type { ConnectionLimits, Disk, Runtime } from '../native/types.ts'
 import type { Connection, Listener, ListenerHandler } from '../net/net.ts'
 import { listen } from '../net/reactor-listener.ts'
 import { produce } from '../protocol/apis/00-produce.ts'
@@ -258,6 +258,15 @@ async function start(
   setUpFrames(runtime, config)
   const gate = new Gate(router)
   for (const address of config.listeners) parts.listeners.set(bind(runtime, config, address, gate), address)
+  parts.unsubscribe.push(
+    node.loader.subscribe({
+      name: 'limits of listeners',
+      publish(delta) {
+        if (!delta.changedConfigs.has('broker:') && !delta.changedConfigs.has(`broker:${nodeId}`)) return
+        for (const [listener, { name }] of parts.listeners) listener.limit(limitsOf(replicas.config, name))
+      },
+    }),
+  )
 
   parts.lifecycle = await startLifecycle({
     host,
@@ -406,11 +415,18 @@ function bind(runtime: Runtime, config: BrokerConfig, address: ListenerAddress, 
       overlapKeys: OVERLAP_KEYS,
       backlog: config.number('socket.listen.backlog.size'),
       idleTimeoutMs: Math.max(0, idleMs),
-      maxConnections: config.number('max.connections'),
-      maxConnectionsPerIp: config.number('max.connections.per.ip'),
+      limits: limitsOf(config, address.name),
     },
     handler,
   )
+}
+
+function limitsOf(config: BrokerConfig, listener: string): ConnectionLimits {
+  return {
+    ofAll: config.number('max.connections'),
+    ofListener: config.numberOfListener(listener, 'max.connections'),
+    perIp: config.number('max.connections.per.ip'),
+  }
 }
 
 /** What is registered with the controller: `advertised.listeners`, else where we are bound. */

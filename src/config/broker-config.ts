@@ -6,6 +6,8 @@
  * cluster's default, static, built-in.
  */
 import { assert } from '../base/assert.ts'
+import type { ConfigDefinition } from './definition.ts'
+import { keyOfListener } from './listener-keys.ts'
 import { type AdvertisedAddress, type ListenerAddress, parseListeners } from './listeners.ts'
 import { brokerConfigs } from './table.ts'
 import { type ConfigValue, defaultValue, parseValue } from './value.ts'
@@ -31,6 +33,8 @@ export interface BrokerConfig {
   boolean(name: string): boolean
   string(name: string): string
   list(name: string): readonly string[]
+  /** What is set for one listener, else for all. */
+  numberOfListener(listener: string, name: string): number
   withDynamic(cluster: StaticConfigs, broker: StaticConfigs): BrokerConfig
 }
 
@@ -42,25 +46,24 @@ export function brokerConfigOf(
   dynamicDefault: StaticConfigs = none,
   dynamicBroker: StaticConfigs = none,
 ): BrokerConfig {
-  const parsed = new Map<string, { value: ConfigValue; text: string | null }>()
-  function lookup(name: string): { value: ConfigValue; text: string | null } {
+  type Found = { value: ConfigValue; text: string | null }
+  const parsed = new Map<string, Found>()
+  function lookup(name: string): Found {
     const known = parsed.get(name)
     if (known) return known
     const definition = brokerConfigs.get(name)
     assert(definition !== undefined, `${name} is in the config table`)
-    let result: { value: ConfigValue; text: string | null } | undefined
-    for (const layer of [dynamicBroker, dynamicDefault, given]) {
-      const text = layer.get(name)
-      if (text === undefined) continue
-      const attempt = parseValue(definition, text)
-      if (attempt.ok) {
-        result = attempt
-        break
-      }
-    }
-    result ??= defaultValue(definition)
+    const result = textUnder(name, definition) ?? defaultValue(definition)
     parsed.set(name, result)
     return result
+  }
+  function textUnder(key: string, definition: ConfigDefinition): Found | undefined {
+    for (const layer of [dynamicBroker, dynamicDefault, given]) {
+      const text = layer.get(key)
+      const attempt = text === undefined ? undefined : parseValue(definition, text)
+      if (attempt?.ok) return attempt
+    }
+    return undefined
   }
   const value = (name: string) => lookup(name).value
   const controllers = listOf('controller.listener.names')
@@ -95,6 +98,11 @@ export function brokerConfigOf(
     boolean: name => value(name) === true,
     string: stringOf,
     list: listOf,
+    numberOfListener(listener, name) {
+      const definition = brokerConfigs.get(name)
+      const own = definition && textUnder(keyOfListener(listener, name), definition)?.value
+      return typeof own === 'number' ? own : this.number(name)
+    },
     withDynamic: (cluster, broker) => brokerConfigOf(given, cluster, broker),
   }
 }

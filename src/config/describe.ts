@@ -7,6 +7,7 @@
 import type { BrokerConfig, StaticConfigs } from './broker-config.ts'
 import type { ConfigDefinition, ConfigType } from './definition.ts'
 import { isDynamic } from './dynamic-broker.ts'
+import { baseOfListenerKey } from './listener-keys.ts'
 import {
   brokerConfigs,
   brokerSynonyms,
@@ -102,17 +103,26 @@ function described(
   }
 }
 
-/** A key that was set and that no definition has: it may be anything, so its value is kept to ourselves. */
+/**
+ * A key that was set and that no definition has. It may be anything, so its value is kept to ourselves,
+ * unless it sets a config that we know for one listener.
+ */
 function describedUnknown(name: string, config: BrokerConfig): DescribedConfig {
-  const synonyms = synonymsOf(name, config, true)
-  const source = synonyms[0]?.source ?? ConfigSource.default
-  return { name, value: null, source, readOnly: true, sensitive: true, synonyms, type: 0, documentation: '' }
+  const base = brokerConfigs.get(baseOfListenerKey(name) ?? '')
+  const sensitive = base === undefined || base.type === 'PASSWORD'
+  const synonyms = synonymsOf(name, config, sensitive)
+  const [own] = synonyms
+  const source = own?.source ?? ConfigSource.default
+  const type = base === undefined ? 0 : typeNumbers[base.type]
+  const documentation = base?.documentation ?? ''
+  return { name, value: own?.value ?? null, source, readOnly: true, sensitive, synonyms, type, documentation }
 }
 
 /** Every config of this broker. */
 export function describeBroker(config: BrokerConfig): DescribedConfig[] {
   const result: DescribedConfig[] = []
-  for (const name of config.given.keys()) {
+  const set = [config.given, config.dynamicDefault, config.dynamicBroker].flatMap(layer => [...layer.keys()])
+  for (const name of new Set(set)) {
     if (!brokerConfigs.has(name)) result.push(describedUnknown(name, config))
   }
   for (const definition of brokerConfigs.values()) {
@@ -131,7 +141,10 @@ export function describeBrokerDefault(config: BrokerConfig): DescribedConfig[] {
   for (const [name, text] of config.dynamicDefault) {
     const definition = brokerConfigs.get(name)
     if (!definition) {
-      result.push(describedUnknown(name, config))
+      const described = describedUnknown(name, config)
+      const ofAll = described.synonyms.filter(({ source }) => source === ConfigSource.dynamicDefaultBroker)
+      const { value = null, source = described.source } = ofAll[0] ?? {}
+      result.push({ ...described, value, source, synonyms: ofAll })
       continue
     }
     const synonyms = synonymsOf(name, config, definition.type === 'PASSWORD').filter(
@@ -146,8 +159,8 @@ export function describeBrokerDefault(config: BrokerConfig): DescribedConfig[] {
 export function describeTopic(overrides: ReadonlyMap<string, string>, config: BrokerConfig): DescribedConfig[] {
   const result: DescribedConfig[] = []
   for (const definition of topicConfigs.values()) {
-    if (definition.internal) continue
     const { name } = definition
+    if (definition.internal && !overrides.has(name)) continue
     const value = topicText(name, overrides, config)
     const first = topicSynonyms.get(name)?.[0]
     const synonyms = first ? synonymsOf(first.name, config, false) : []

@@ -6,6 +6,7 @@
  * second voter), is a problem that stops the start; an unknown key is a warning.
  */
 import { type BrokerConfig, brokerConfigOf } from './broker-config.ts'
+import { baseOfListenerKey } from './listener-keys.ts'
 import { formatAddress, isWildcard, parseListeners, parseProtocolMap } from './listeners.ts'
 import { nearestName } from './nearest.ts'
 import { brokerConfigs } from './table.ts'
@@ -70,6 +71,9 @@ const shipped: ReadonlyMap<string, string> = new Map([
   ['log.segment.bytes', '1073741824'],
   ['log.retention.check.interval.ms', '300000'],
 ])
+
+/** What a single listener can have otherwise than the others. */
+const actsOnListener: ReadonlySet<string> = new Set(['max.connections'])
 
 /** Keys that Kafka's plug-ins read, so that they are in no definition. */
 const pluginKey = /^(listener\.name\.|config\.providers\.|super\.users$|allow\.everyone\.if\.no\.acl\.found$)/
@@ -210,7 +214,8 @@ export function resolveConfig(layers: readonly ConfigLayer[], options: AddressOp
   const chosen = new Map<string, string>()
   for (const { origin, values } of layers) {
     for (const [key, text] of values) {
-      const definition = brokerConfigs.get(key)
+      const base = baseOfListenerKey(key)
+      const definition = brokerConfigs.get(base !== undefined && actsOnListener.has(base) ? base : key)
       if (!definition && !pluginKey.test(key)) {
         const near = nearestName(key, brokerConfigs.keys())
         warnings.push(`unknown config ${key} (${origin})${near === undefined ? '' : `; the nearest is ${near}`}`)
@@ -237,7 +242,7 @@ export function resolveConfig(layers: readonly ConfigLayer[], options: AddressOp
   if (problems.length > 0) return { ok: false, problems, warnings }
   const withoutEffect = [...chosen.keys()].filter(key => {
     const definition = brokerConfigs.get(key)
-    if (!definition) return pluginKey.test(key)
+    if (!definition) return pluginKey.test(key) && !actsOnListener.has(baseOfListenerKey(key) ?? '')
     return !definition.effective && config.text(key) !== (shipped.get(key) ?? definition.default ?? null)
   })
   return { ok: true, config, warnings, withoutEffect }

@@ -5,6 +5,7 @@
  * `test/config/kafka-table.test.ts` lists a difference with its reason.
  */
 import { type ConfigDefinition, parseTable } from './definition.ts'
+import { baseOfListenerKey } from './listener-keys.ts'
 import { brokerClusterConfigs } from './tables/broker-cluster.ts'
 import { brokerCoordinatorConfigs } from './tables/broker-coordinators.ts'
 import { brokerLogConfigs } from './tables/broker-log.ts'
@@ -106,5 +107,7 @@ const families: readonly (readonly string[])[] = [
 export function brokerSynonyms(name: string): readonly string[] {
   // The scheduler's interval is the default of the flush interval, but not the other way round.
   if (name === 'log.flush.interval.ms') return ['log.flush.interval.ms', 'log.flush.scheduler.interval.ms']
+  const base = baseOfListenerKey(name)
+  if (base !== undefined) return [name, base]
   return families.find(family => family.includes(name)) ?? [name]
 }

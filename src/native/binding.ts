@@ -4,7 +4,7 @@
  * Invariants: `runtime` is a number that `openRuntime` gave to this environment. Numbers are not checked over there
  * (they wrap), so callers pass none that could be out of range.
  */
-import type { InspectRequest } from './types.ts'
+import type { ConnectionLimits, InspectRequest } from './types.ts'
 
 export interface DirectoryAnswer {
   code: number
@@ -22,8 +22,7 @@ export interface ListenRequest {
   maxFrameBytes: number
   overlapKeys: number[]
   idleTimeoutMs: number
-  maxConnections: number
-  maxConnectionsPerIp: number
+  limits: ConnectionLimits
 }
 
 export interface ListenAnswer {
@@ -131,6 +130,7 @@ export interface Binding {
   flushSync(runtime: number, timeoutMs: number): boolean
   step(runtime: number, role: number): boolean
   listen(runtime: number, request: ListenRequest): ListenAnswer
+  limitListener(runtime: number, id: number, limits: ConnectionLimits): void
   closeListener(runtime: number, id: number): void
   registerSkim(runtime: number, response: boolean, apiKey: number, version: number, program: Uint8Array): void
   setFrameBudget(runtime: number, bytes: number): void

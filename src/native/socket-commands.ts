@@ -11,6 +11,7 @@ import * as layout from './layout.ts'
 import type {
   BoundListener,
   ConnectionHandle,
+  ConnectionLimits,
   ConnectionSink,
   ConnectOptions,
   NativeListenOptions,
@@ -102,6 +103,10 @@ export abstract class SocketCommands extends EngineCommands {
     // Connections are told of in a drain, and this is none: the first one finds the sink.
     this.#listeners.set(bound.id, sink)
     return bound
+  }
+
+  limitListener(id: number, limits: ConnectionLimits): void {
+    if (this.ended === undefined) this.binding.limitListener(this.id, id, limits)
   }
 
   closeListener(id: number): void {

@@ -294,8 +294,14 @@ export interface NativeListenOptions {
   backlog: number
   /** 0: none. */
   idleTimeoutMs: number
-  maxConnections: number
-  maxConnectionsPerIp: number
+  limits: ConnectionLimits
+}
+
+/** Connections that may be open at once: of all listeners, of one, and of one address on one. */
+export interface ConnectionLimits {
+  ofAll: number
+  ofListener: number
+  perIp: number
 }
 
 export interface BoundListener {
@@ -410,6 +416,8 @@ export interface Runtime {
   /** Bounds the bytes held in frames, for all listeners; queued.max.request.bytes. */
   setFrameBudget(bytes: number): void
   listen(options: NativeListenOptions, sink: ConnectionSink): BoundListener
+  /** From the next connection on; those that are open stay. */
+  limitListener(id: number, limits: ConnectionLimits): void
   closeListener(id: number): void
   reply(
     connection: ConnectionHandle,

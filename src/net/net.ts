@@ -7,7 +7,7 @@
  * gone still releases its frame and handles.
  */
 
-import type { PreparedAnswer } from '../native/types.ts'
+import type { ConnectionLimits, PreparedAnswer } from '../native/types.ts'
 
 /** Bytes made here, or a range of a pinned read (`ReadResult.handle`), or a staged buffer. */
 export type Part = Uint8Array | { readonly handle: number; readonly from: number; readonly length: number }
@@ -77,11 +77,10 @@ export interface ListenOptions {
   /** socket.request.max.bytes */
   maxFrameBytes: number
   overlapKeys: readonly number[]
-  /** socket.listen.backlog.size, connections.max.idle.ms, max.connections, max.connections.per.ip */
+  /** socket.listen.backlog.size, connections.max.idle.ms; max.connections and its kin */
   backlog?: number
   idleTimeoutMs?: number
-  maxConnections?: number
-  maxConnectionsPerIp?: number
+  limits?: ConnectionLimits
 }
 
 export interface ListenerHandler {
@@ -95,6 +94,8 @@ export interface Listener {
   readonly host: string
   /** The bound port (when 0 was asked). */
   readonly port: number
+  /** From the next connection on. */
+  limit(limits: ConnectionLimits): void
   /** Stops accepting; existing connections go on until `closeConnections`. */
   close(): Promise<void>
   closeConnections(): void

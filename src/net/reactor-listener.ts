@@ -11,6 +11,7 @@ import type {
   BoundListener,
   ConnectionHandle,
   ConnectionInfo,
+  ConnectionLimits,
   ConnectionSink,
   PreparedAnswer,
   Runtime,
@@ -28,7 +29,7 @@ import type {
 
 /** Kafka's socket.listen.backlog.size. */
 const DEFAULT_BACKLOG = 50
-const UNLIMITED = 2 ** 31 - 1
+const UNLIMITED: ConnectionLimits = { ofAll: 2 ** 31 - 1, ofListener: 2 ** 31 - 1, perIp: 2 ** 31 - 1 }
 const NO_OPTIONS: ReplyOptions = {}
 /** Requests in one round of the drain up to which answers written ahead cost less than they save (measured). */
 const QUIET = 8
@@ -59,8 +60,7 @@ class ReactorListener implements Listener, ConnectionSink {
         overlapKeys: options.overlapKeys,
         backlog: options.backlog ?? DEFAULT_BACKLOG,
         idleTimeoutMs: Math.max(options.idleTimeoutMs ?? 0, 0),
-        maxConnections: options.maxConnections ?? UNLIMITED,
-        maxConnectionsPerIp: options.maxConnectionsPerIp ?? UNLIMITED,
+        limits: options.limits ?? UNLIMITED,
       },
       this,
     )
@@ -72,6 +72,10 @@ class ReactorListener implements Listener, ConnectionSink {
 
   get port(): number {
     return this.#bound.port
+  }
+
+  limit(limits: ConnectionLimits): void {
+    this.#runtime.limitListener(this.#bound.id, limits)
   }
 
   close(): Promise<void> {

@@ -5,6 +5,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { produce } from '../../src/protocol/apis/00-produce.ts'
 import { fetch } from '../../src/protocol/apis/01-fetch.ts'
+import { apiVersions } from '../../src/protocol/apis/18-api-versions.ts'
 import { consumerGroupHeartbeat } from '../../src/protocol/apis/68-consumer-group-heartbeat.ts'
 import { ErrorCode } from '../../src/protocol/error-codes.ts'
 import { type BatchView, batchesOf } from '../../src/records/batch.ts'
@@ -178,6 +179,34 @@ altered("a group's heartbeat interval is in the next answer to a member", async 
   await alter(Type.group, groupId, unset('consumer.heartbeat.interval.ms'))
   assert.is((await beat(memberEpoch)).heartbeatIntervalMs, 5000)
 })
+
+altered(
+  'max.connections, of one listener or of all, lets in no more than it says from the next connection on',
+  async () => {
+    // Whoever is not let in hears nothing, or the end of the connection.
+    const letIn = async () => {
+      try {
+        const next = await fixture.connect()
+        await next.send(apiVersions, 0, {})
+        return true
+      } catch {
+        return false
+      }
+    }
+    for (const [whose, key] of [
+      ['', 'max.connections'],
+      ['1', 'max.connections.per.ip'],
+      ['1', 'listener.name.plaintext.max.connections'],
+      ['', 'listener.name.plaintext.max.connections'],
+    ] as const) {
+      assert.ok(await letIn(), key)
+      await alter(Type.broker, whose, set(key, '1'))
+      assert.not.ok(await letIn(), key)
+      await alter(Type.broker, whose, unset(key))
+      assert.ok(await letIn(), key)
+    }
+  },
+)
 
 altered('everything that was set is there after a restart', async () => {
   const { name } = await fixture.topic()

@@ -3,13 +3,13 @@
  * that were committed and aborted, and a producer that goes on with its sequences: the newest value of each key stays
  * what it was, both brokers' readers find nothing wrong, and `log verify` agrees with DumpLogSegments.
  */
-import { readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { inspect } from '../../src/native/inspect.ts'
 import { serveProcess } from '../support/broker-process.ts'
-import { converse } from '../support/jvm.ts'
+import { type Conversation, converse } from '../support/jvm.ts'
 import { kafkaTool } from '../support/kafka.ts'
 import { formatKafka, type KafkaSite, kafkaSite, startKafka } from '../support/kafka-broker.ts'
 import type { Finished } from '../support/process.ts'
@@ -61,16 +61,8 @@ const valuesOf = (newest: string): Map<string, number> =>
 
 const count = (newest: string): number => Number(/^count (\d+)$/m.exec(newest)?.[1])
 
-tests('each compacts what the other has compacted, and the newest value of each key stays', async () => {
-  const site = await kafkaSite(temporaryFolder('kafka-compaction'), () => ({
-    'log.cleaner.backoff.ms': 100,
-    'log.segment.delete.delay.ms': 200,
-    'log.retention.check.interval.ms': 200,
-  }))
-  await formatKafka(site)
-  const folder = join(site.logDirs[0]!, 'keyed-0')
-  const address = `127.0.0.1:${site.port}`
-  const moves = converse('test/clients/java/Moves.java')
+/** A compacted topic with twenty keys, and what the newest value of each has to be. */
+function keyedTopic(moves: Conversation, address: string, topic: string) {
   let sent = 0
   const expected = new Map<string, number>()
   /** Takes into account what is sent next. @returns its first and its end. */
@@ -82,16 +74,32 @@ tests('each compacts what the other has compacted, and the newest value of each 
     }
     return [`${from}`, `${sent}`]
   }
-  const keyed = (records: number) => moves.succeed('keyed', address, 'keyed', ...next(records))
+  const keyed = (records: number) => moves.succeed('keyed', address, topic, ...next(records))
   /** The newest of each key is what it should be. */
   const check = async (): Promise<string> => {
-    const text = await moves.succeed('newest', address, 'keyed')
+    const text = await moves.succeed('newest', address, topic)
     assert.equal([...valuesOf(text)].sort(), [...expected].sort())
     assert.match(text, /^bounds 0 (\d+) read to \1$/m)
     return text
   }
   /** Until nearly nothing but the newest is left. */
   const compacted = () => eventually(check, text => count(text) < 150, 60_000)
+  return { topic, next, keyed, check, compacted }
+}
+
+const quick = () => ({
+  'log.cleaner.backoff.ms': 100,
+  'log.segment.delete.delay.ms': 200,
+  'log.retention.check.interval.ms': 200,
+})
+
+tests('each compacts what the other has compacted, and the newest value of each key stays', async () => {
+  const site = await kafkaSite(temporaryFolder('kafka-compaction'), quick)
+  await formatKafka(site)
+  const folder = join(site.logDirs[0]!, 'keyed-0')
+  const address = `127.0.0.1:${site.port}`
+  const moves = converse('test/clients/java/Moves.java')
+  const { next, keyed, check, compacted } = keyedTopic(moves, address, 'keyed')
 
   const kafka = await startKafka(site)
   await moves.succeed('compacted', address, 'keyed')
@@ -128,6 +136,51 @@ tests('each compacts what the other has compacted, and the newest value of each 
   assert.ok(bytesOf(folder) < 100_000, `${bytesOf(folder)}`)
   await moves.close()
   worksWith({ client: 'Apache Kafka (the broker)', version: '4.3.1', runtime: 'Java' }, 'compaction, there and back')
+})
+
+tests('two directories that we begin Kafka goes on with, and we go on with what it leaves', async () => {
+  const site = await kafkaSite(temporaryFolder('two-compacted'), quick, 2)
+  await formatKafka(site)
+  const address = `127.0.0.1:${site.port}`
+  const moves = converse('test/clients/java/Moves.java')
+  const topics = ['left', 'right', 'third'].map(name => keyedTopic(moves, address, name))
+  const each = async (act: (topic: (typeof topics)[number]) => Promise<unknown>) => {
+    for (const topic of topics) await act(topic)
+  }
+  const folders = () =>
+    site.logDirs.map(directory =>
+      topics.map(({ topic }) => join(directory, `${topic}-0`)).filter(path => existsSync(path)),
+    )
+  const checkpoints = () =>
+    site.logDirs.map(directory => readFileSync(join(directory, 'cleaner-offset-checkpoint'), 'utf8'))
+
+  const first = await startOurs(site)
+  await each(({ topic }) => moves.succeed('compacted', address, topic))
+  await each(({ keyed }) => keyed(400))
+  await each(({ compacted }) => compacted())
+  await stopped(first)
+  const placed = folders()
+  assert.ok(
+    placed.every(found => found.length > 0),
+    'each directory has some',
+  )
+  for (const text of checkpoints()) assert.match(text, /^#odradek-crc32c 0 \d+$|^#odradek-crc32c \d+ 0$/m)
+
+  const kafka = await startKafka(site)
+  await each(({ check }) => check())
+  await each(({ keyed }) => keyed(300))
+  await each(({ compacted }) => compacted())
+  await stopped(kafka)
+  assert.equal(folders(), placed)
+
+  const last = await startOurs(site)
+  await each(({ check }) => check())
+  await each(({ keyed }) => keyed(300))
+  await each(({ compacted }) => compacted())
+  await stopped(last)
+  assert.equal(folders(), placed)
+  for (const folder of placed.flat()) await whole(folder)
+  await moves.close()
 })
 
 tests.run()

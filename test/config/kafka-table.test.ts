@@ -41,23 +41,27 @@ const kafka: {
   describeGroup: Described[]
 } = JSON.parse(readFileSync(inRepository('test/vectors/configs/kafka-4.3.1.json'), 'utf8'))
 
+function apart(key: string): [string, string] {
+  return [`${key} key`, 'Kafka defines it apart, among what can only be set while a broker runs']
+}
+
 /** Where we differ on purpose: `key field` and why. */
 const differences = new Map([
   ['share.auto.offset.reset allowed', 'durations are not told from other texts, since nothing acts on them'],
   ['log.dir default', 'data lies where the command was started, not in a temporary directory that a restart may empty'],
-  [
-    'replica.alter.log.dirs.io.max.bytes.per.second key',
-    'Kafka defines it apart, among what can only be set while a broker runs',
-  ],
+  apart('replica.alter.log.dirs.io.max.bytes.per.second'),
+  apart('leader.replication.throttled.rate'),
+  apart('follower.replication.throttled.rate'),
   ['odradek.flush key', 'ours alone: what an append waits for'],
 ])
 
-/** What takes effect here when it is set while the broker runs. Kafka's other dynamic configs are read-only. */
+/** What can be set here while the broker runs. Kafka's other dynamic configs are read-only. */
 const dynamic: ReadonlySet<string> = new Set([
   'compression.gzip.level',
   'compression.lz4.level',
   'compression.type',
   'compression.zstd.level',
+  'follower.fetch.last.tiered.offset.enable',
   'group.consumer.assignment.interval.ms',
   'log.cleaner.backoff.ms',
   'log.cleaner.dedupe.buffer.size',
@@ -86,10 +90,22 @@ const dynamic: ReadonlySet<string> = new Set([
   'log.roll.ms',
   'log.segment.bytes',
   'log.segment.delete.delay.ms',
+  'max.connections',
+  'max.connections.per.ip',
   'message.max.bytes',
   'min.insync.replicas',
   'num.recovery.threads.per.data.dir',
+  'num.replica.fetchers',
   'producer.id.expiration.ms',
+  'remote.fetch.max.wait.ms',
+  'remote.list.offsets.request.timeout.ms',
+  'remote.log.index.file.cache.total.size.bytes',
+  'remote.log.manager.copier.thread.pool.size',
+  'remote.log.manager.copy.max.bytes.per.second',
+  'remote.log.manager.expiration.thread.pool.size',
+  'remote.log.manager.fetch.max.bytes.per.second',
+  'remote.log.manager.follower.thread.pool.size',
+  'remote.log.reader.threads',
   'unclean.leader.election.enable',
 ])
 

@@ -97,4 +97,21 @@ test('values of any size asked for at once come back whole and in order', () =>
     { numRuns: 15 },
   ))
 
+test('flush.messages brings to disk what was appended without waiting', () =>
+  using(
+    async log => {
+      log.append('a')
+      log.append('b')
+      assert.is(log.flushedOffset, 0)
+      log.append('c')
+      for (let tries = 0; log.flushedOffset < 3; tries++) {
+        assert.ok(tries < 1000, `${log.flushedOffset}`)
+        await new Promise(resolve => setTimeout(resolve, 5))
+      }
+      log.append('d')
+      assert.is(log.flushedOffset, 3)
+    },
+    { config: { 'flush.messages': 3 } },
+  ))
+
 test.run()

@@ -77,7 +77,7 @@ test('each manual runtime is its own, moves only when stepped, and has no socket
   assert.is(failed.length, 1)
   assert.is.not(failed[0]?.code, Code.ok)
   const options = { host: '127.0.0.1', port: 0, maxFrameBytes: 1, overlapKeys: [], backlog: 1 }
-  const limits = { idleTimeoutMs: 0, maxConnections: 1, maxConnectionsPerIp: 1 }
+  const limits = { idleTimeoutMs: 0, limits: { ofAll: 1, ofListener: 1, perIp: 1 } }
   const sink = { connected() {}, arrived() {}, closed() {} }
   assert.throws(() => runtime.listen({ ...options, ...limits }, sink), /sockets/)
   await runtime.close()

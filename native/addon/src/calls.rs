@@ -325,8 +325,20 @@ pub struct ListenRequest {
     pub overlap_keys: Vec<i32>,
     /// 0: connections may idle for ever.
     pub idle_timeout_ms: f64,
-    pub max_connections: u32,
-    pub max_connections_per_ip: u32,
+    pub limits: ConnectionLimits,
+}
+
+#[napi(object)]
+pub struct ConnectionLimits {
+    pub of_all: u32,
+    pub of_listener: u32,
+    pub per_ip: u32,
+}
+
+impl From<ConnectionLimits> for net::Limits {
+    fn from(limits: ConnectionLimits) -> net::Limits {
+        net::Limits { of_all: limits.of_all, of_listener: limits.of_listener, per_ip: limits.per_ip }
+    }
 }
 
 #[napi(object)]
@@ -345,8 +357,7 @@ pub fn listen(runtime: u32, request: ListenRequest) -> Result<ListenAnswer> {
         max_frame_bytes: request.max_frame_bytes.min(i32::MAX as u32),
         overlap_keys: request.overlap_keys.iter().map(|key| *key as i16).collect(),
         idle_timeout: (request.idle_timeout_ms > 0.0).then(|| Duration::from_millis(request.idle_timeout_ms as u64)),
-        max_connections: request.max_connections,
-        max_connections_per_ip: request.max_connections_per_ip,
+        limits: request.limits.into(),
     };
     let outcome = on(runtime, |runtime| runtime.listen((&request.host, request.port, request.backlog), options))?;
     Ok(match outcome {
@@ -370,6 +381,13 @@ pub fn listen(runtime: u32, request: ListenRequest) -> Result<ListenAnswer> {
             port: 0,
         },
     })
+}
+
+#[napi]
+pub fn limit_listener(runtime: u32, id: u32, limits: ConnectionLimits) -> Result<()> {
+    let limit = net::Command::LimitListener { id, limits: limits.into() };
+    on(runtime, |runtime| runtime.reactor().map(|reactor| reactor.submit(&mut vec![limit])))?
+        .map_err(Error::from_reason)
 }
 
 #[napi]

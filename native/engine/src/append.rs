@@ -14,7 +14,7 @@ use crate::planted::{Bug, planted};
 use crate::producer_state::Verdict;
 use crate::segment::Largest;
 use crate::txn_index::AbortedTransaction;
-use crate::validate::{Rules, validate};
+use crate::validate::{Accepted, Refused, Rules, validate, validate_quickly};
 use crate::vfs::{File, is_no_space};
 use bytes::Bytes;
 use std::io::{self, IoSlice};
@@ -34,6 +34,26 @@ pub struct Pending {
     pub transaction_version: i16,
     pub now_ms: i64,
     pub expected_base: i64,
+    /// What another thread has found.
+    pub judged: Option<Box<Result<Accepted, Refused>>>,
+}
+
+/// What became of some appends.
+pub struct Appended {
+    pub outcomes: Vec<Outcome>,
+    /// The log has to be queued for a sync.
+    pub queue: bool,
+    /// The appends from this one on have no outcome: its records take long to look at.
+    pub left: Option<usize>,
+}
+
+/// What comes of one before it is written.
+enum Step {
+    Staged(Box<Staged>),
+    /// The staged ones have to be written first.
+    Write,
+    /// Another thread has to judge it first.
+    Judge,
 }
 
 /// What became of it.
@@ -55,24 +75,30 @@ struct Staged {
 }
 
 impl Log {
-    /// Carries the appends out in order; consecutive ones go to the disk in one write. The second value is true if
-    /// the log has to be queued for a sync. The caller hands the outcomes on before it queues.
-    pub fn append(&mut self, pending: &[Pending]) -> (Vec<Outcome>, bool) {
+    /// Carries the appends out in order; consecutive ones go to the disk in one write. The caller hands the outcomes on
+    /// before it queues the log for a sync. `hurried`: others wait for this thread, so that it looks at no records for
+    /// long.
+    pub fn append(&mut self, pending: &[Pending], hurried: bool) -> Appended {
         let mut outcomes: Vec<Option<Outcome>> = pending.iter().map(|_| None).collect();
         let mut staged: Vec<Staged> = Vec::new();
         let mut staged_bytes = 0;
         let mut queue = false;
         let mut now_ms = 0;
-        for (at, one) in pending.iter().enumerate() {
+        let mut left = None;
+        'all: for (at, one) in pending.iter().enumerate() {
             now_ms = one.now_ms;
             loop {
-                match self.stage(at, one, &staged, staged_bytes) {
-                    Ok(Some(next)) => {
+                match self.stage(at, one, hurried, &staged, staged_bytes) {
+                    Ok(Step::Staged(next)) => {
                         staged_bytes += (HEADER_BYTES + next.body.len()) as u64;
-                        staged.push(next);
+                        staged.push(*next);
+                    }
+                    Ok(Step::Judge) => {
+                        left = Some(at);
+                        break 'all;
                     }
                     // It has to see what the staged ones leave behind.
-                    Ok(None) => {
+                    Ok(Step::Write) => {
                         queue |= self.write(&mut staged, pending, &mut outcomes);
                         staged_bytes = 0;
                         continue;
@@ -89,7 +115,7 @@ impl Log {
         queue |= self.write(&mut staged, pending, &mut outcomes);
         queue |= self.advance_if_due(now_ms);
         queue |= self.flush_if_due(now_ms);
-        (outcomes.into_iter().flatten().collect(), queue)
+        Appended { outcomes: outcomes.into_iter().flatten().collect(), queue, left }
     }
 
     fn refused(&self, one: &Pending, code: Code, info: AppendedInfo) -> Outcome {
@@ -97,14 +123,15 @@ impl Log {
         Outcome { ticket: one.ticket, code, info, urgent }
     }
 
-    /// None: the staged ones have to be written first. An error with `Code::Ok` is a duplicate's answer.
+    /// An error with `Code::Ok` is a duplicate's answer.
     fn stage(
         &mut self,
         at: usize,
         one: &Pending,
+        hurried: bool,
         staged: &[Staged],
         staged_bytes: u64,
-    ) -> Result<Option<Staged>, (Code, Box<AppendedInfo>)> {
+    ) -> Result<Step, (Code, Box<AppendedInfo>)> {
         let refuse = |code, text| (code, Box::new(AppendedInfo { text, ..AppendedInfo::default() }));
         self.shared.directory.check().map_err(|failure| refuse(failure.code, failure.text))?;
         if staged.is_empty() {
@@ -116,7 +143,15 @@ impl Log {
             let text = format!("the log ends at {end}, the caller expected {}", one.expected_base);
             return Err(refuse(Code::OffsetMismatch, text));
         }
-        let accepted = validate(&one.batch, &self.rules(one.origin), one.now_ms).map_err(|refused| {
+        let judged = match &one.judged {
+            Some(judged) => (**judged).clone(),
+            None if hurried => match validate_quickly(&one.batch, &self.rules(one.origin), one.now_ms) {
+                Some(judged) => judged,
+                None => return Ok(Step::Judge),
+            },
+            None => validate(&one.batch, &self.rules(one.origin), one.now_ms),
+        };
+        let accepted = judged.map_err(|refused| {
             let (record_errors, text) = (refused.record_errors, refused.text);
             (refused.code, Box::new(AppendedInfo { record_errors, text, ..AppendedInfo::default() }))
         })?;
@@ -148,7 +183,7 @@ impl Log {
         match before.filter(|_| header.has_producer_id()) {
             // The next one of a staged batch is as good as that.
             Some(before) if follows(&before.header, &header) => {}
-            Some(_) => return Ok(None),
+            Some(_) => return Ok(Step::Write),
             None => match self.producers.check(&header, &accepted.body, one.origin, one.transaction_version) {
                 Ok(Verdict::New) => {}
                 Ok(Verdict::Duplicate { base, end, timestamp }) => {
@@ -160,17 +195,17 @@ impl Log {
         }
         if self.must_roll(&header, bytes, staged, staged_bytes, one.now_ms) {
             if !staged.is_empty() {
-                return Ok(None);
+                return Ok(Step::Write);
             }
             self.roll(header.base_offset, one.now_ms).map_err(|failure| refuse(failure.code, failure.text))?;
         }
         let mut head = accepted.head;
         patch(&mut head, header.base_offset, header.leader_epoch);
         let log_append_time = accepted.log_append_time;
-        Ok(Some(Staged { at, head, body: accepted.body, header, log_append_time }))
+        Ok(Step::Staged(Box::new(Staged { at, head, body: accepted.body, header, log_append_time })))
     }
 
-    fn rules(&self, origin: Origin) -> Rules {
+    pub(crate) fn rules(&self, origin: Origin) -> Rules {
         Rules {
             origin,
             max_message_bytes: self.config.max_message_bytes,

@@ -1,8 +1,9 @@
 //! Runs the engine: on threads, or stepped by hand. The only file of the crate that spawns or sleeps.
 //!
 //! Threads: for each directory its lane and up to four more (syncs, its small files, openings; more for openings where
-//! that is asked for), two for reads, one for deletions, and for compaction as many as passes were asked for at once. Each
-//! runs one task at a time and catches its panic: the directories go offline, the host lives on.
+//! that is asked for), two for reads, one for deletions, one for batches that take long to judge, and for compaction as
+//! many as passes were asked for at once. Each runs one task at a time and catches its panic: the directories go offline,
+//! the host lives on.
 
 use crate::cleaner::Cleaning;
 use crate::command::{Answer, Command, Completion, DirectoryId, Failure, LogRef, Sink};
@@ -63,7 +64,7 @@ pub enum Role {
     Sync,
     /// Reads that may wait for the disk.
     Read,
-    /// Opens logs, removes deleted ones, compacts.
+    /// Opens logs, removes deleted ones, compacts, judges batches that take long.
     Background,
 }
 
@@ -145,6 +146,11 @@ impl Engine {
             engine.spawn("background", Of::All, |inner| {
                 while let Some(deletion) = inner.wait(&inner.hub.deletions) {
                     inner.guard(|| inner.hub.run_deletion(deletion));
+                }
+            });
+            engine.spawn("judge", Of::All, |inner| {
+                while let Some(judging) = inner.wait(&inner.hub.judgings) {
+                    inner.guard(|| inner.hub.run_judging(judging));
                 }
             });
         }
@@ -237,6 +243,7 @@ impl Engine {
         site.lane.close();
         while self.inner.manual && self.inner.step_lane(&site) {}
         self.join(|of| of == Of::Lane(id));
+        lock(&site.owner).abandon_held(hub);
         site.directory.close(clean, broker_epoch)
     }
 
@@ -450,6 +457,7 @@ impl Engine {
                     });
                 }
                 cleaned
+                    || hub.judgings.pop().map(|judging| inner.guard(|| hub.run_judging(judging))).is_some()
                     || of_a_site(Tasks::next_open)
                     || hub.deletions.pop().map(|deletion| inner.guard(|| hub.run_deletion(deletion))).is_some()
             }
@@ -467,6 +475,8 @@ impl Engine {
         hub.deletions.filled.notify_all();
         drop(lock(&hub.cleanings.items));
         hub.cleanings.filled.notify_all();
+        drop(lock(&hub.judgings.items));
+        hub.judgings.filled.notify_all();
         drop(lock(&hub.pieces.items));
         hub.pieces.filled.notify_all();
         for site in read(&hub.sites).values() {

@@ -13,7 +13,7 @@ use crate::directory::Directory;
 use crate::error::Code;
 use crate::files::{self, FileCommand};
 use crate::gather::{Gather, Sync};
-use crate::lane::{Due, Lane};
+use crate::lane::{Due, Judging, Lane};
 use crate::lock::{lock, read};
 use crate::log::{Log, LogShared};
 use crate::mapped::Piece;
@@ -110,6 +110,8 @@ pub enum LaneItem {
     CloseFiles,
     /// A pass of compaction comes with an errand.
     Cleaning(Box<Cleaning>),
+    /// A batch whose records took long to look at.
+    Judged(Box<Judging>),
     /// Out of the lane's hands, to the thread that waits for it; None: it isn't open.
     Lend {
         log: LogRef,
@@ -279,6 +281,7 @@ pub struct Hub {
     pub reads: Queue<ReadTask>,
     pub deletions: Queue<Deletion>,
     pub cleanings: Queue<Box<Cleaning>>,
+    pub judgings: Queue<Box<Judging>>,
     /// Passes over lent logs, whose owners come for their errands.
     pub errands: Mutex<Vec<Cleaning>>,
     /// Parts of mapped files that are filled ahead.
@@ -304,6 +307,7 @@ impl Hub {
             reads: Queue::new(),
             deletions: Queue::new(),
             cleanings: Queue::new(),
+            judgings: Queue::new(),
             errands: Mutex::default(),
             pieces: Queue::new(),
             settled: Condvar::new(),
@@ -479,6 +483,11 @@ impl Hub {
                 None
             }
         }
+    }
+
+    pub fn run_judging(&self, mut judging: Box<Judging>) {
+        judging.judge();
+        self.to_lane(judging.directory, LaneItem::Judged(judging));
     }
 
     /// A pass over this lent log that waits for its owner.

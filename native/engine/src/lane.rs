@@ -2,14 +2,16 @@
 //!
 //! Invariants: commands of one log are never reordered; consecutive appends of a log within one drain go to the disk
 //! together, whatever stands between them for other logs. Every command with a ticket is answered once. Commands for a
-//! log that is still opening wait for it.
+//! log that is still opening wait for it, and so do those behind an append whose records take long to look at.
 
+mod judging;
 mod life;
 mod sweep;
 
+pub use judging::Judging;
 pub use sweep::Due;
 
-use crate::append::{Outcome, Pending};
+use crate::append::{Appended, Outcome, Pending};
 use crate::cleaner::{Cleaning, Errand};
 use crate::command::{
     Answer, AppendedInfo, CleanLog, Command, Completion, DirectoryId, Failure, LogRef, Lookup, OpenLog,
@@ -29,6 +31,8 @@ use std::sync::atomic::Ordering;
 pub struct Lane {
     directory: DirectoryId,
     logs: BTreeMap<u32, Slot>,
+    /// What waits for a batch that another thread looks at, by the slot of its log.
+    held: BTreeMap<u32, judging::Held>,
     /// Open logs with something for the sweep to do or to find out: it looks at no others, however many there are.
     used: BTreeSet<u32>,
     /// The slot at which the next sweep begins to move recovery points.
@@ -80,9 +84,12 @@ impl Lane {
             LaneItem::CloseFiles => self.close_files(hub),
             LaneItem::Due(due) => self.due(due, hub),
             LaneItem::Cleaning(cleaning) => self.cleaning(cleaning, hub),
+            LaneItem::Judged(judging) => self.judged(*judging, hub),
             LaneItem::Lend { log, to } => {
-                // Who asked waits for it.
-                let _ = to.send(self.lend(log));
+                if let Some(to) = self.lend_later(log, to) {
+                    // Who asked waits for it.
+                    let _ = to.send(self.lend(log));
+                }
             }
             LaneItem::TakeBack(log) => {
                 let at = log.shared().log;
@@ -130,6 +137,7 @@ impl Lane {
                 opening.waiting.push(command);
                 continue;
             }
+            let Some(command) = self.unless_held(log, command) else { continue };
             match command {
                 Command::Append {
                     log,
@@ -152,6 +160,7 @@ impl Lane {
                         transaction_version,
                         now_ms,
                         expected_base,
+                        judged: None,
                     };
                     match groups.iter_mut().rev().find(|(other, _)| *other == log) {
                         Some((_, group)) => group.push(pending),
@@ -163,7 +172,9 @@ impl Lane {
                         let (log, group) = groups.remove(at);
                         self.append(log, group, hub);
                     }
-                    self.control(log, command, hub);
+                    if let Some(command) = self.unless_held(log, command) {
+                        self.control(log, command, hub);
+                    }
                 }
             }
         }
@@ -172,7 +183,7 @@ impl Lane {
         }
     }
 
-    fn append(&mut self, log: LogRef, group: Vec<Pending>, hub: &Hub) {
+    fn append(&mut self, log: LogRef, mut group: Vec<Pending>, hub: &Hub) {
         let Some(owned) = self.open_log(log) else {
             for one in group {
                 let failure = stale(log);
@@ -182,7 +193,7 @@ impl Lane {
             return;
         };
         let before = owned.bytes_end();
-        let (outcomes, queue) = owned.append(&group);
+        let Appended { outcomes, queue, left } = owned.append(&group, true);
         let grown = owned.bytes_end().saturating_sub(before);
         let many = self.open_files.used(log.slot, hub.files_each());
         let Some(owned) = self.open_log(log) else { return };
@@ -200,6 +211,9 @@ impl Lane {
             self.close_files(hub);
         }
         self.grown(grown, hub);
+        if let Some(left) = left {
+            self.hold(log, group.split_off(left), hub);
+        }
     }
 
     /// Too many files are open: those that were not written to for the longest time are closed, if they are on disk, and

@@ -18,7 +18,7 @@ use crate::scan::{Entry, Scan, Step};
 use crate::segment::{Indexes, Largest, Segment, file_name, parse_name};
 use crate::sums::{Order, SUMS, Sums};
 use crate::txn_index::{self, AbortedTransaction};
-use crate::vfs::{self, File, OpenMode, Vfs, path, read_exact_at, write_all_at};
+use crate::vfs::{self, File, OpenMode, Vfs, path, read_exact_at};
 use std::io;
 use std::sync::Arc;
 
@@ -311,7 +311,7 @@ impl Recovery<'_> {
         for (at, segment) in segments.iter().enumerate().skip(bad.at).rev() {
             let from = if at == bad.at { bad.position } else { 0 };
             // Zeros, as of room that was made and never used, hold no batch.
-            let blank = is_blank(&*segment.file()?, from, sizes[at])?;
+            let blank = vfs::skip_zeros(&*segment.file()?, from, sizes[at])? == sizes[at];
             let whole = if blank { 0 } else { self.whole_batches(segment, from, sizes[at])? };
             // As long as it says: then it may have been whole.
             let decayed = at == bad.at && !blank && self.is_there(segment, from, sizes[at])?;
@@ -359,7 +359,9 @@ impl Recovery<'_> {
             let last = want.saturating_sub(HEADER_BYTES);
             let candidate = (0..=last).find(|i| buffer[i + 16] == 2 && plausible(&buffer[*i..], segment.base));
             let Some(inside) = candidate else {
-                at += last as u64 + 1;
+                // A batch begins with zeros, most of the time.
+                let next = at + last as u64 + 1;
+                at = next.max(file.data_from(next)?.saturating_sub(HEADER_BYTES as u64));
                 continue;
             };
             let mut scan = Scan::new(&*file, at + inside as u64, size, WINDOW);
@@ -388,33 +390,9 @@ pub fn damaged(text: String) -> Failure {
     Failure { code: Code::Damaged, text }
 }
 
-/// Nothing but zeros from `at` to `end`.
-fn is_blank(file: &dyn File, mut at: u64, end: u64) -> io::Result<bool> {
-    let mut buffer = vec![0; (end - at).min(WINDOW as u64) as usize];
-    while at < end {
-        let want = (end - at).min(WINDOW as u64) as usize;
-        read_exact_at(file, &mut buffer[..want], at)?;
-        if buffer[..want].iter().any(|byte| *byte != 0) {
-            return Ok(false);
-        }
-        at += want as u64;
-    }
-    Ok(true)
-}
-
-fn copy(vfs: &dyn Vfs, from: &dyn File, mut at: u64, end: u64, to: &str) -> io::Result<()> {
+fn copy(vfs: &dyn Vfs, from: &dyn File, at: u64, end: u64, to: &str) -> io::Result<()> {
     let target = vfs.open(to, OpenMode::Truncate)?;
-    let mut buffer = vec![0; WINDOW];
-    let mut written = 0;
-    while at < end {
-        let n = from.read_at(&mut buffer[..(end - at).min(WINDOW as u64) as usize], at)?;
-        if n == 0 {
-            break;
-        }
-        write_all_at(&*target, &buffer[..n], written)?;
-        at += n as u64;
-        written += n as u64;
-    }
+    vfs::copy_range(from, at, end, &*target)?;
     target.sync_data()
 }
 

@@ -103,8 +103,17 @@ pub struct ListenerOptions {
     pub overlap_keys: Vec<i16>,
     /// None: connections may idle for ever.
     pub idle_timeout: Option<Duration>,
-    pub max_connections: u32,
-    pub max_connections_per_ip: u32,
+    pub limits: Limits,
+}
+
+/// Connections that may be open at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Of all listeners together.
+    pub of_all: u32,
+    pub of_listener: u32,
+    /// Of one address on one listener.
+    pub per_ip: u32,
 }
 
 pub enum Command {
@@ -112,6 +121,11 @@ pub enum Command {
         id: u32,
         socket: std::net::TcpListener,
         options: ListenerOptions,
+    },
+    /// From the next connection on; those that are open stay.
+    LimitListener {
+        id: u32,
+        limits: Limits,
     },
     /// Stops accepting; connections go on.
     CloseListener {

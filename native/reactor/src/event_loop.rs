@@ -214,6 +214,11 @@ impl EventLoop {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Listen { id, socket, options } => self.listen(id, socket, options),
+            Command::LimitListener { id, limits } => {
+                if let Some(listener) = self.listeners.iter_mut().find(|listener| listener.id == id) {
+                    listener.limits = limits;
+                }
+            }
             Command::CloseListener { id } => {
                 if let Some(listener) = self.listeners.iter_mut().find(|listener| listener.id == id) {
                     listener.socket = None;

@@ -15,6 +15,8 @@ pub mod skim;
 mod transport;
 
 pub use budget::Budget;
-pub use event::{Answer, Command, ConnectionId, Delegate, Event, Frame, ListenerOptions, Opened, Part, Reason, Source};
+pub use event::{
+    Answer, Command, ConnectionId, Delegate, Event, Frame, Limits, ListenerOptions, Opened, Part, Reason, Source,
+};
 pub use listener::bind;
 pub use reactor::{Counters, Handle, Reactor};

@@ -1,7 +1,7 @@
 //! Listening sockets: binding (on the caller's thread, so that a port in use is an error there) and the counts that
 //! bound what a listener accepts.
 
-use crate::event::ListenerOptions;
+use crate::event::{Limits, ListenerOptions};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::BTreeMap;
 use std::io;
@@ -36,19 +36,23 @@ pub(crate) struct Listener {
     /// None once it is closed; the entry lives on for the counts of its connections.
     pub socket: Option<mio::net::TcpListener>,
     pub options: Arc<ListenerOptions>,
+    pub limits: Limits,
     pub connections: u32,
     per_ip: BTreeMap<IpAddr, u32>,
 }
 
 impl Listener {
     pub fn new(id: u32, socket: mio::net::TcpListener, options: ListenerOptions) -> Listener {
-        Listener { id, socket: Some(socket), options: Arc::new(options), connections: 0, per_ip: BTreeMap::new() }
+        let limits = options.limits;
+        let options = Arc::new(options);
+        Listener { id, socket: Some(socket), options, limits, connections: 0, per_ip: BTreeMap::new() }
     }
 
-    /// Counts a connection in; false (and not counted) when a limit is reached.
-    pub fn admit(&mut self, ip: IpAddr) -> bool {
+    /// Counts a connection in; false (and not counted) when a limit is reached. `all`: connections of all listeners.
+    pub fn admit(&mut self, ip: IpAddr, all: u32) -> bool {
         let of_ip = self.per_ip.get(&ip).copied().unwrap_or(0);
-        if self.connections >= self.options.max_connections || of_ip >= self.options.max_connections_per_ip {
+        let Limits { of_all, of_listener, per_ip } = self.limits;
+        if all >= of_all || self.connections >= of_listener || of_ip >= per_ip {
             return false;
         }
         self.connections += 1;

@@ -185,7 +185,8 @@ fn closes_a_connection_that_idles_but_not_one_that_waits_for_an_answer() {
 
 #[test]
 fn refuses_connections_over_its_limits_and_takes_new_ones_when_old_ones_end() {
-    let bench = Bench::with(64 << 20, ListenerOptions { max_connections_per_ip: 2, ..options() });
+    let limits = Limits { per_ip: 2, ..options().limits };
+    let bench = Bench::with(64 << 20, ListenerOptions { limits, ..options() });
     let mut streams: Vec<_> = (0..2).map(|_| bench.connect()).collect();
     for stream in &mut streams {
         send(stream, &request(3, 0));
@@ -198,6 +199,26 @@ fn refuses_connections_over_its_limits_and_takes_new_ones_when_old_ones_end() {
     let mut stream = bench.connect();
     send(&mut stream, &request(3, 7));
     assert_eq!(mark(&bench.frame()), 7);
+}
+
+#[test]
+fn limits_that_change_hold_from_the_next_connection_on() {
+    let bench = Bench::new();
+    let served = |stream: &mut std::net::TcpStream| {
+        send(stream, &request(3, 0));
+        bench.reply(&bench.frame(), b"a");
+        receive(stream, 5)
+    };
+    let mut streams: Vec<_> = (0..2).map(|_| bench.connect()).collect();
+    streams.iter_mut().for_each(|stream| drop(served(stream)));
+    let limits = options().limits;
+    for tight in [Limits { of_all: 2, ..limits }, Limits { of_listener: 2, ..limits }, Limits { per_ip: 2, ..limits }] {
+        bench.command(Command::LimitListener { id: 1, limits: tight });
+        assert!(drain(&mut bench.connect()).is_empty(), "{tight:?}");
+        streams.iter_mut().for_each(|stream| drop(served(stream)));
+    }
+    bench.command(Command::LimitListener { id: 1, limits: Limits { of_all: 3, ..limits } });
+    assert_eq!(served(&mut bench.connect()), *b"\0\0\0\x01a");
 }
 
 #[test]

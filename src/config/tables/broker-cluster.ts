@@ -25,11 +25,13 @@ controller.quorum.retry.backoff.ms | INT | 20 | >=0 | low | read-only | stored |
 controller.quorum.voters | LIST |  | list | high | read-only | stored | The fixed set of voters, as id@host:port.
 controller.socket.timeout.ms | INT | 30000 |  | medium | read-only | stored | How long a broker waits for the controller's socket, in milliseconds.
 follower.fetch.last.tiered.offset.enable | BOOLEAN | false |  | medium | cluster-wide | stored | Whether an empty follower starts at the last offset that is in tiered storage.
+follower.replication.throttled.rate | LONG | 9223372036854775807 | >=0 | medium | per-broker | internal | Ceiling of what this broker's followers fetch of throttled replicas, in bytes a second.
 initial.broker.registration.timeout.ms | INT | 60000 |  | medium | read-only | stored | How long a starting broker tries to register, in milliseconds.
 internal.metadata.delete.delay.millis | LONG | 60000 |  | low | read-only | internal | How long removed files of the metadata log stay, in milliseconds.
 internal.metadata.log.segment.bytes | INT | null |  | low | read-only | internal | Size at which a segment of the metadata log is rolled, for tests, in bytes.
 internal.metadata.max.batch.size.in.bytes | INT | 8388608 |  | low | read-only | internal | Largest batch of the metadata log, in bytes.
 leader.imbalance.check.interval.seconds | LONG | 300 | >=1 | high | read-only | stored | How often the controller looks for leaders that are not preferred, in seconds.
+leader.replication.throttled.rate | LONG | 9223372036854775807 | >=0 | medium | per-broker | internal | Ceiling of what this broker's leaders send of throttled replicas, in bytes a second.
 metadata.log.dir | STRING | null |  | high | read-only | works | Directory of the metadata log, one of log.dirs; without it, the first of them.
 metadata.log.max.record.bytes.between.snapshots | LONG | 20971520 | >=1 | high | read-only | works | Bytes of metadata records after which a snapshot is written.
 metadata.log.max.snapshot.interval.ms | LONG | 3600000 | >=0 | high | read-only | works | Age of the last snapshot at which another is written, in milliseconds.

@@ -8,7 +8,7 @@ export const brokerLogConfigs = `
 alter.config.policy.class.name | CLASS | null |  | low | read-only | stored | Java class that decides whether a config may be changed.
 auto.create.topics.enable | BOOLEAN | true |  | high | read-only | works | Whether asking for the metadata of an unknown topic creates it.
 compression.gzip.level | INT | -1 | 1..9 or -1 | medium | cluster-wide | works | Level that gzip uses when the broker recompresses; -1 leaves it to the library.
-compression.lz4.level | INT | 9 | 1..17 | medium | cluster-wide | works | Level that lz4 uses when the broker recompresses.
+compression.lz4.level | INT | 9 | 1..17 | medium | cluster-wide | stored | Level that lz4 uses when the broker recompresses: there is one speed, whatever it says.
 compression.type | STRING | producer | uncompressed/zstd/lz4/snappy/gzip/producer | high | cluster-wide | works | Codec that batches are stored with; \`producer\` keeps what the client sent.
 compression.zstd.level | INT | 3 | -131072..22 | medium | cluster-wide | works | Level that zstd uses when the broker recompresses.
 cordoned.log.dirs | LIST |  | list | medium | per-broker | stored | Data directories that take no new replicas; \`*\` means all of them.

@@ -6,7 +6,7 @@
 export const topicConfigTable = `
 cleanup.policy | LIST | delete | list compact/delete | medium | works | What happens to old segments: delete, compact, both, or nothing.
 compression.gzip.level | INT | -1 | 1..9 or -1 | medium | works | Level of gzip, where compression.type is gzip; -1 leaves it to the library.
-compression.lz4.level | INT | 9 | 1..17 | medium | works | Level of lz4, where compression.type is lz4.
+compression.lz4.level | INT | 9 | 1..17 | medium | stored | Level of lz4, where compression.type is lz4: there is one speed, whatever it says.
 compression.type | STRING | producer | uncompressed/zstd/lz4/snappy/gzip/producer | medium | works | Codec that batches are stored with; \`producer\` keeps what the client sent.
 compression.zstd.level | INT | 3 | -131072..22 | medium | works | Level of zstd, where compression.type is zstd.
 delete.retention.ms | LONG | 86400000 | >=0 | medium | works | How long a tombstone stays in a compacted topic, in milliseconds.

@@ -23,8 +23,7 @@ const THROTTLED = 'leader.replication.throttled.replicas'
 const MOVES = 'replica.alter.log.dirs.io.max.bytes.per.second'
 const LEADERS = 'leader.replication.throttled.rate'
 const FOLLOWERS = 'follower.replication.throttled.rate'
-const notReplicated = 'nothing is replicated, and so nothing listens'
-const noListener = 'nothing listens to what is set for one listener'
+const noPlugins = 'there are no plug-ins that could read it'
 const thenStuck = 'Kafka takes it, and from then on no topic with configs can be created or altered'
 
 export const cases: readonly Case[] = [
@@ -217,7 +216,7 @@ export const cases: readonly Case[] = [
   ),
   edit(broker, '', 'log.cleaner.threads', set, '2', 'all brokers: threads of the cleaner'),
   edit(broker, '', 'log.cleaner.threads', remove, null, 'all brokers: threads of the cleaner are unset'),
-  edit(broker, '', 'no.such.key', set, '1', 'all brokers: an unknown key', 'there are no plug-ins that could read it'),
+  edit(broker, '', 'no.such.key', set, '1', 'all brokers: an unknown key', noPlugins),
   edit(broker, '', 'no.such.key', remove, null, 'all brokers: an unknown key is unset'),
   {
     id: 'this broker: all are replaced',
@@ -253,34 +252,34 @@ export const cases: readonly Case[] = [
   edit(broker, '', MOVES, set, '2000', 'all brokers: the throttle of moves between directories'),
   { id: 'this broker: the throttle that is set for all', steps: [{ describe: [broker, '1', [MOVES]] }] },
   edit(broker, '', MOVES, remove, null, 'all brokers: the throttle is unset'),
-  edit(broker, '1', LEADERS, set, '1000', 'this broker: the throttle of its leaders', notReplicated),
-  edit(broker, '1', LEADERS, set, '-1', 'this broker: a negative throttle of its leaders', notReplicated),
+  edit(broker, '1', LEADERS, set, '1000', 'this broker: the throttle of its leaders'),
+  edit(broker, '1', LEADERS, set, '-1', 'this broker: a negative throttle of its leaders'),
   edit(broker, '1', LEADERS, remove, null, 'this broker: the throttle of its leaders is unset'),
-  edit(broker, '1', FOLLOWERS, set, '1000', 'this broker: the throttle of its followers', notReplicated),
+  edit(broker, '1', FOLLOWERS, set, '1000', 'this broker: the throttle of its followers'),
   edit(broker, '1', FOLLOWERS, remove, null, 'this broker: the throttle of its followers is unset'),
   ...(
     [
-      ['1', 'listener.name.plaintext.ssl.keystore.type', noListener],
-      ['1', 'listener.name.plaintext.max.connections', noListener],
-      ['1', 'listener.name.plaintext.max.connection.creation.rate', noListener],
-      ['1', 'listener.name.plaintext.message.max.bytes', noListener],
-      ['1', 'listener.name.plaintext.node.id', noListener],
-      ['1', 'listener.name.plaintext.no.such.key', noListener],
-      ['1', 'listener.name.plaintext', noListener],
-      ['1', 'listener.name.nobody.ssl.keystore.type', noListener],
-      ['1', 'listener.name.nobody.max.connections', noListener],
-      ['1', 'listener.name..max.connections', noListener],
-      ['1', 'listener.name.plaintext.plain.sasl.jaas.config', noListener],
+      ['1', 'listener.name.plaintext.ssl.keystore.type'],
+      ['1', 'listener.name.plaintext.max.connections'],
+      ['1', 'listener.name.plaintext.max.connection.creation.rate'],
+      ['1', 'listener.name.plaintext.message.max.bytes'],
+      ['1', 'listener.name.plaintext.node.id'],
+      ['1', 'listener.name.plaintext.no.such.key'],
+      ['1', 'listener.name.plaintext', noPlugins],
+      ['1', 'listener.name.nobody.ssl.keystore.type'],
+      ['1', 'listener.name.nobody.max.connections'],
+      ['1', 'listener.name..max.connections'],
+      ['1', 'listener.name.plaintext.plain.sasl.jaas.config'],
       ['', 'listener.name.plaintext.ssl.keystore.type'],
-      ['', 'listener.name.plaintext.max.connections', noListener],
-      ['', 'listener.name.plaintext.max.connection.creation.rate', noListener],
+      ['', 'listener.name.plaintext.max.connections'],
+      ['', 'listener.name.plaintext.max.connection.creation.rate'],
       ['', 'listener.name.plaintext.message.max.bytes'],
       ['', 'listener.name.plaintext.node.id'],
       ['', 'listener.name.plaintext.no.such.key'],
-      ['', 'listener.name.plaintext', noListener],
+      ['', 'listener.name.plaintext', noPlugins],
       ['', 'listener.name.nobody.ssl.keystore.type'],
-      ['', 'listener.name.nobody.max.connections', noListener],
-      ['', 'listener.name..max.connections', noListener],
+      ['', 'listener.name.nobody.max.connections'],
+      ['', 'listener.name..max.connections'],
       ['', 'listener.name.plaintext.plain.sasl.jaas.config'],
     ] as const
   ).flatMap(([name, key, differs]) => {

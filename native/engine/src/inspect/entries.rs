@@ -1,6 +1,6 @@
 //! Entries of a fixed size, read from a file through a window, and what a file ends with.
 
-use crate::vfs::File;
+use crate::vfs::{self, File};
 use std::io;
 
 const WINDOW: usize = 64 * 1024;
@@ -57,17 +57,8 @@ pub fn read_up_to(file: &dyn File, into: &mut [u8], at: u64) -> io::Result<usize
 }
 
 /// Whether nothing but zeros stands from `at` up to `end`.
-pub fn only_zeros(file: &dyn File, mut at: u64, end: u64) -> io::Result<bool> {
-    let mut buffer = vec![0; WINDOW];
-    while at < end {
-        let want = (end - at).min(WINDOW as u64) as usize;
-        match read_up_to(file, &mut buffer[..want], at)? {
-            0 => break,
-            n if buffer[..n].iter().any(|byte| *byte != 0) => return Ok(false),
-            n => at += n as u64,
-        }
-    }
-    Ok(true)
+pub fn only_zeros(file: &dyn File, at: u64, end: u64) -> io::Result<bool> {
+    Ok(vfs::skip_zeros(file, at, end)? == end)
 }
 
 pub fn i64_at(bytes: &[u8], at: usize) -> i64 {

@@ -139,16 +139,6 @@ pub fn keep(vfs: &dyn Vfs, file: &dyn File, from: u64, end: u64, to: &str) -> io
         return Ok(());
     }
     let target = vfs.open(to, OpenMode::Truncate)?;
-    let mut buffer = vec![0; WINDOW];
-    let mut at = from;
-    while at < end {
-        let want = (end - at).min(WINDOW as u64) as usize;
-        let n = file.read_at(&mut buffer[..want], at)?;
-        if n == 0 {
-            break;
-        }
-        vfs::write_all_at(&*target, &buffer[..n], at - from)?;
-        at += n as u64;
-    }
+    vfs::copy_range(file, from, end, &*target)?;
     target.sync_data()
 }

@@ -383,7 +383,9 @@ pub fn whole_behind(file: &dyn File, from: u64, size: u64, base: i64) -> io::Res
         let candidate = (0..=last).find(|i| buffer.get(i + 16) == Some(&2) && plausible(&buffer[*i..filled], base));
         budget = budget.saturating_sub(last as u64 + 1);
         let Some(inside) = candidate else {
-            at += last as u64 + 1;
+            // A batch begins with zeros, most of the time.
+            let next = at + last as u64 + 1;
+            at = next.max(file.data_from(next)?.saturating_sub(HEADER_BYTES as u64));
             continue;
         };
         let mut scan = Scan::new(file, at + inside as u64, size, WINDOW);

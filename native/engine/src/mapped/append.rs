@@ -7,7 +7,7 @@
 use super::frame::{self, Packed, Records, Single};
 use super::window::Window;
 use super::{MappedLog, Writer};
-use crate::append::Pending;
+use crate::append::{Appended, Pending};
 use crate::batch::{HEADER_BYTES, LOG_OVERHEAD};
 use crate::command::{Failure, Origin, Wake};
 use crate::error::Code;
@@ -69,9 +69,10 @@ impl MappedLog {
             transaction_version: 0,
             now_ms,
             expected_base: -1,
+            judged: None,
         };
         let before = self.log.active.base;
-        let (outcomes, queue) = self.log.append(std::slice::from_ref(&pending));
+        let Appended { outcomes, queue, .. } = self.log.append(std::slice::from_ref(&pending), false);
         let failed = outcomes.first().is_none_or(|outcome| outcome.code != Code::Ok);
         // A refused write was cut off, and what was reserved behind it.
         if failed || self.log.active.base != before {

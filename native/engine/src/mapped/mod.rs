@@ -192,6 +192,8 @@ impl MappedLog {
         self.settle();
         self.all_may_go();
         self.sweep(now_ms);
+        let due = self.log.flush_if_due(now_ms);
+        self.queue_if(due);
         let before = self.log.active.base;
         let outcome = self.log.retain(now_ms);
         if self.log.active.base != before {
@@ -250,5 +252,7 @@ impl MappedLog {
 
 fn is_plain(config: &LogConfig) -> bool {
     let uncompressed = matches!(config.compression_type, CompressionType::Producer | CompressionType::Uncompressed);
-    uncompressed && !config.compacted && config.timestamp_type == TimestampType::CreateTime
+    // An append that others count is taken into account at once.
+    let uncounted = config.flush_messages == i64::MAX && config.flush_ms == i64::MAX;
+    uncompressed && uncounted && !config.compacted && config.timestamp_type == TimestampType::CreateTime
 }

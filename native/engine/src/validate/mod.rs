@@ -1,14 +1,16 @@
-//! Judges one batch before it is appended, and rewrites it where the log's settings ask for it. Runs on the lane.
+//! Judges one batch before it is appended, and rewrites it where the log's settings ask for it.
 //!
 //! Answers are those of Apache Kafka 4.3 (test/vectors/produce holds its own, and the few places where ours differ on
 //! purpose). A client's batch is looked at record by record, compressed or not; memory stays at the window of the
-//! codec, plus at most `max.message.bytes` when the records are encoded anew.
+//! codec, plus at most `max.message.bytes` when the records are encoded anew. What that takes is not known from the
+//! bytes: `validate_quickly` gives up where it is much.
 
 mod frame;
 mod records;
 
 use crate::batch::{
-    HEADER_BYTES, Header, LOG_OVERHEAD, Rewriter, Rewritten, Walk, attributes, codec_bits, crc_of_parts, verify_crc,
+    HEADER_BYTES, Header, INFLATED_MAX_BYTES, LOG_OVERHEAD, Rewriter, Rewritten, Walk, attributes, codec_bits,
+    crc_of_parts, verify_crc,
 };
 use crate::codec::Codec;
 use crate::command::Origin;
@@ -16,9 +18,16 @@ use crate::config::{CompressionType, TimestampType};
 use crate::error::Code;
 use bytes::Bytes;
 use frame::{bad_crc, check_envelope, check_header, single_batch, too_large};
-use records::{Judge, inflater};
+use records::{Judge, inflater, too_much};
 
 const NO_TIMESTAMP: i64 = -1;
+/// Inflated bytes that are looked at quickly: some milliseconds for the slowest codec at most, and of few compressed bytes
+/// only as many as clients usually make of them.
+const QUICK_BYTES: u64 = 4 << 20;
+const QUICK_BYTES_OF_FEW: u64 = 256 << 10;
+const QUICK_RATIO: u64 = 16;
+/// Bytes that are encoded anew quickly.
+const QUICK_REWRITTEN_BYTES: u64 = 64 << 10;
 
 /// What a log asks of its batches.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,17 +62,41 @@ pub struct Refused {
     /// Index of the record in its batch and what is wrong with it; empty when the batch as a whole is at fault.
     pub record_errors: Vec<(u32, Code)>,
     pub text: String,
+    /// More came out of the records than was looked at.
+    too_much: bool,
 }
 
 impl Refused {
     fn new(code: Code, text: impl Into<String>) -> Refused {
-        Refused { code, record_errors: Vec::new(), text: text.into() }
+        Refused { code, record_errors: Vec::new(), text: text.into(), too_much: false }
     }
 }
+
+/// Inflated bytes that are looked at, and those of them that are encoded anew.
+#[derive(Clone, Copy)]
+struct Bounds {
+    seen: u64,
+    rewritten: u64,
+}
+
+const ALL: Bounds = Bounds { seen: INFLATED_MAX_BYTES, rewritten: INFLATED_MAX_BYTES };
 
 /// Judges `batch`, which must be one record batch. From a client, bytes after it that are no whole batch are left
 /// out, as Kafka does; from anywhere else they are an error.
 pub fn validate(batch: &Bytes, rules: &Rules, now_ms: i64) -> Result<Accepted, Refused> {
+    validate_within(ALL, batch, rules, now_ms)
+}
+
+/// The same, for a thread that others wait for. None: there is more to look at than that has time for.
+pub fn validate_quickly(batch: &Bytes, rules: &Rules, now_ms: i64) -> Option<Result<Accepted, Refused>> {
+    let seen = (batch.len() as u64 * QUICK_RATIO).clamp(QUICK_BYTES_OF_FEW, QUICK_BYTES);
+    match validate_within(Bounds { seen, rewritten: QUICK_REWRITTEN_BYTES }, batch, rules, now_ms) {
+        Err(refused) if refused.too_much => None,
+        outcome => Some(outcome),
+    }
+}
+
+fn validate_within(bounds: Bounds, batch: &Bytes, rules: &Rules, now_ms: i64) -> Result<Accepted, Refused> {
     if rules.origin != Origin::Client {
         return validate_own(batch, rules);
     }
@@ -80,9 +113,9 @@ pub fn validate(batch: &Bytes, rules: &Rules, now_ms: i64) -> Result<Accepted, R
         other => codec_bits(other),
     };
     if target == codec as i16 {
-        accept_in_place(&header, body, codec, rules, now_ms)
+        accept_in_place(bounds.seen, &header, body, codec, rules, now_ms)
     } else {
-        accept_rewritten(&header, &body, codec, rules, now_ms)
+        accept_rewritten(bounds.rewritten, &header, &body, codec, rules, now_ms)
     }
 }
 
@@ -119,6 +152,7 @@ fn validate_own(batch: &Bytes, rules: &Rules) -> Result<Accepted, Refused> {
 
 /// Looks at every record and changes at most the header.
 fn accept_in_place(
+    bound: u64,
     header: &Header,
     body: Bytes,
     codec: Codec,
@@ -129,7 +163,7 @@ fn accept_in_place(
     if codec == Codec::None {
         judge.walk(Walk::new(&body[..], header.count as u32), &mut ())?;
     } else {
-        judge.walk(Walk::new(inflater(codec, &body)?, header.count as u32), &mut ())?;
+        judge.walk(Walk::new(inflater(codec, &body, bound)?, header.count as u32), &mut ())?;
     }
     if codec != Codec::None && !judge.consecutive {
         // Kafka sets out to encode the batch anew here and fails over the keys that it skipped.
@@ -149,6 +183,7 @@ fn accept_in_place(
 
 /// Looks at every record while encoding it anew for `compression.type`.
 fn accept_rewritten(
+    bound: u64,
     header: &Header,
     body: &[u8],
     codec: Codec,
@@ -156,13 +191,16 @@ fn accept_rewritten(
     now_ms: i64,
 ) -> Result<Accepted, Refused> {
     let internal = |text: String| Refused::new(Code::Internal, text);
+    if codec == Codec::None && body.len() as u64 > bound {
+        return Err(too_much(bound));
+    }
     let limit = (rules.max_message_bytes as usize).saturating_sub(HEADER_BYTES);
     let mut rewriter = Rewriter::new(header, rules.compression_type, limit).map_err(internal)?;
     let mut judge = Judge::new(header, rules, now_ms);
     if codec == Codec::None {
         judge.walk(Walk::new(body, header.count as u32), &mut rewriter)?;
     } else {
-        judge.walk(Walk::new(inflater(codec, body)?, header.count as u32), &mut rewriter)?;
+        judge.walk(Walk::new(inflater(codec, body, bound)?, header.count as u32), &mut rewriter)?;
     }
     // What Kafka's builder refuses to encode.
     if judge.min_timestamp < NO_TIMESTAMP {

@@ -1,7 +1,7 @@
 //! The records of a client's batch, judged one by one while they are walked.
 
 use super::{NO_TIMESTAMP, Refused, Rules};
-use crate::batch::{Header, INFLATED_MAX_BYTES, Record, Tee, Walk, WalkError};
+use crate::batch::{Header, Record, Tee, Walk, WalkError};
 use crate::codec::{Codec, InflateError, Inflater, Source};
 use crate::config::TimestampType;
 use crate::error::Code;
@@ -102,18 +102,22 @@ impl<'a> Judge<'a> {
         if self.error_count > 1 {
             text = format!("{text} (the first of {} errors)", self.error_count);
         }
-        Err(Refused { code, record_errors: std::mem::take(&mut self.errors), text })
+        Err(Refused { record_errors: std::mem::take(&mut self.errors), ..Refused::new(code, text) })
     }
 }
 
-pub fn inflater(codec: Codec, body: &[u8]) -> Result<Inflater<'_>, Refused> {
-    Inflater::new(codec, body, INFLATED_MAX_BYTES).map_err(not_inflated)
+/// `bound`: bytes that may come out.
+pub fn inflater(codec: Codec, body: &[u8], bound: u64) -> Result<Inflater<'_>, Refused> {
+    Inflater::new(codec, body, bound).map_err(not_inflated)
 }
 
 fn not_inflated(error: InflateError) -> Refused {
-    let code = match error {
-        InflateError::Broken(_) => Code::Internal,
-        InflateError::TooMuch(_) => Code::TooLarge,
-    };
-    Refused::new(code, error.to_string())
+    match error {
+        InflateError::Broken(text) => Refused::new(Code::Internal, text),
+        InflateError::TooMuch(bound) => too_much(bound),
+    }
+}
+
+pub fn too_much(bound: u64) -> Refused {
+    Refused { too_much: true, ..Refused::new(Code::TooLarge, InflateError::TooMuch(bound).to_string()) }
 }

@@ -133,6 +133,10 @@ pub trait File: Send + Sync {
     fn write_at(&self, parts: &[IoSlice<'_>], at: u64) -> io::Result<usize>;
     /// Reads perhaps fewer bytes than asked; zero only at the end of the file.
     fn read_at(&self, into: &mut [u8], at: u64) -> io::Result<usize>;
+    /// Where bytes that may be other than zeros stand next, from `at` on; `u64::MAX`: nowhere.
+    fn data_from(&self, at: u64) -> io::Result<u64> {
+        Ok(at)
+    }
     /// Bytes and length on disk.
     fn sync_data(&self) -> io::Result<()>;
     /// Lets the system begin to write what is dirty, without waiting; a sync that follows has less to do.
@@ -211,6 +215,41 @@ pub fn write_all_at(file: &dyn File, mut bytes: &[u8], mut at: u64) -> io::Resul
         at += n as u64;
     }
     Ok(())
+}
+
+/// Bytes read at once where zeros are passed over.
+const SPARSE_WINDOW: usize = 1 << 20;
+
+/// Where something else than zeros stands first in `at..end`, or `end`. What a sparse file has no bytes for is not read.
+pub fn skip_zeros(file: &dyn File, mut at: u64, end: u64) -> io::Result<u64> {
+    let mut buffer = Vec::new();
+    loop {
+        at = file.data_from(at)?.min(end);
+        let want = (end - at).min(SPARSE_WINDOW as u64) as usize;
+        buffer.resize(want, 0);
+        let filled = if want == 0 { 0 } else { file.read_at(&mut buffer, at)? };
+        match buffer[..filled].iter().position(|byte| *byte != 0) {
+            Some(inside) => return Ok(at + inside as u64),
+            None if filled == 0 => return Ok(end),
+            None => at += filled as u64,
+        }
+    }
+}
+
+/// Copies `from..end` to the beginning of another file that is empty, but for what a sparse one has no bytes for.
+pub fn copy_range(file: &dyn File, from: u64, end: u64, target: &dyn File) -> io::Result<()> {
+    let mut buffer = Vec::new();
+    let mut at = from;
+    loop {
+        at = file.data_from(at)?.min(end);
+        buffer.resize((end - at).min(SPARSE_WINDOW as u64) as usize, 0);
+        let filled = if buffer.is_empty() { 0 } else { file.read_at(&mut buffer, at)? };
+        if filled == 0 {
+            return Ok(());
+        }
+        write_all_at(target, &buffer[..filled], at - from)?;
+        at += filled as u64;
+    }
 }
 
 /// No file that is read whole is longer: a longer one is none of ours.

@@ -115,6 +115,16 @@ impl File for OverlayFile {
         self.read_through(&mut into[..limit], at, content.through)
     }
 
+    fn data_from(&self, at: u64) -> io::Result<u64> {
+        let content = self.content();
+        let below = match &self.below {
+            Some(below) if at < content.through => below.data_from(at)?,
+            _ => u64::MAX,
+        };
+        let own = content.blocks.range(at / BLOCK..).next().map_or(u64::MAX, |(number, _)| (number * BLOCK).max(at));
+        Ok(if below < content.through { below.min(own) } else { own })
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         Ok(())
     }

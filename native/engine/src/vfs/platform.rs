@@ -15,6 +15,30 @@ pub fn never_wait(options: &mut std::fs::OpenOptions) {
 #[cfg(not(unix))]
 pub fn never_wait(_options: &mut std::fs::OpenOptions) {}
 
+/// Where the file has bytes next, from `at` on; `u64::MAX`: it has none.
+#[cfg(target_os = "linux")]
+pub fn data_from(file: &File, at: u64) -> io::Result<u64> {
+    use std::os::fd::AsRawFd;
+    let Ok(from) = libc::off_t::try_from(at) else { return Ok(u64::MAX) };
+    // SAFETY: lseek takes no pointer, and nothing here reads at the descriptor's own position.
+    let found = unsafe { libc::lseek(file.as_raw_fd(), from, libc::SEEK_DATA) };
+    if let Ok(found) = u64::try_from(found) {
+        return Ok(found);
+    }
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        Some(libc::ENXIO) => Ok(u64::MAX),
+        // A file system that can't tell.
+        Some(libc::EINVAL | libc::EOPNOTSUPP) => Ok(at),
+        _ => Err(error),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn data_from(_file: &File, at: u64) -> io::Result<u64> {
+    Ok(at)
+}
+
 /// Whether all of the range is in the page cache, without waiting for the disk.
 #[cfg(target_os = "linux")]
 pub fn resident(file: &File, at: u64, length: u64) -> bool {

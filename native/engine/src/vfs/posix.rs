@@ -276,6 +276,10 @@ impl File for PosixFile {
         }
     }
 
+    fn data_from(&self, at: u64) -> io::Result<u64> {
+        platform::data_from(&self.file, at)
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         sync_once(&self.failed, || self.file.sync_data())
     }

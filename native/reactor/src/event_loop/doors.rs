@@ -6,7 +6,7 @@
 
 use super::{EventLoop, FIRST_LISTENER, find, push};
 use crate::connection::Connection;
-use crate::event::{ConnectionId, Event, ListenerOptions, Opened, Reason};
+use crate::event::{ConnectionId, Event, Limits, ListenerOptions, Opened, Reason};
 use crate::inflow::Inflow;
 use crate::listener::Listener;
 use crate::os;
@@ -51,7 +51,9 @@ impl EventLoop {
                         break;
                     }
                     Ok((stream, peer)) => {
-                        if listener.admit(peer.ip()) {
+                        let all = self.listeners.iter().map(|listener| listener.connections).sum();
+                        let listener = &mut self.listeners[index];
+                        if listener.admit(peer.ip(), all) {
                             let (opened, options) = (Opened::Listener(listener.id), Arc::clone(&listener.options));
                             self.enter(stream, peer, opened, options, false);
                         }
@@ -73,8 +75,7 @@ impl EventLoop {
             max_frame_bytes,
             overlap_keys: Vec::new(),
             idle_timeout: None,
-            max_connections: 1,
-            max_connections_per_ip: 1,
+            limits: Limits { of_all: 1, of_listener: 1, per_ip: 1 },
         };
         match TcpStream::connect(address) {
             Ok(stream) => self.enter(stream, address, Opened::Outgoing(token), Arc::new(options), true),

@@ -54,8 +54,7 @@ pub fn options() -> ListenerOptions {
         max_frame_bytes: 100 << 20,
         overlap_keys: vec![0],
         idle_timeout: None,
-        max_connections: 1000,
-        max_connections_per_ip: 1000,
+        limits: Limits { of_all: 1000, of_listener: 1000, per_ip: 1000 },
     }
 }
 
