@@ -52,6 +52,8 @@ impl Opening<'_> {
                 }
                 // Of one that was active then, the closing entry is not known.
                 let as_told = kept.is_none_or(|kept| kept.sealed && vouched && listed);
+                // A pass may have made another one of the same length since.
+                kept = kept.filter(|_| vouched || !self.is_compacted(segment.base));
                 // Zeros behind the entries are room that nobody has filled, or entries that a crash took.
                 let filled = planted(Bug::TrustZeros)
                     || lengths

@@ -142,6 +142,12 @@ fn a_pass_makes_one_segment_of_what_fits_and_says_how_far_it_came() {
 }
 
 #[test]
+fn a_segment_that_a_pass_made_as_long_as_its_forerunner_is_not_taken_for_that() {
+    let append = |key, codec| Step::Append { keys: vec![key], codec, idempotent: false };
+    play(&[append(1, 78), Step::Roll, append(1, 237), Step::Roll, append(0, 0), Step::Clean { slots: 2 }]);
+}
+
+#[test]
 fn the_dirt_is_counted_by_segments() {
     let mut world = filled();
     let dirt = |world: &World, limit: i64| {

@@ -8,7 +8,7 @@ use common::*;
 use journaled::*;
 use odradek_engine::command::*;
 use odradek_engine::driver::Role;
-use odradek_engine::vfs::{Keep, Vfs};
+use odradek_engine::vfs::Keep;
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
