@@ -304,10 +304,6 @@ impl File for PosixFile {
         platform::begin_writing(&self.file);
     }
 
-    fn begin_reading(&self, at: u64, length: u64) {
-        platform::begin_reading(&self.file, at, length);
-    }
-
     fn set_len(&self, length: u64) -> io::Result<()> {
         self.file.set_len(length)
     }
