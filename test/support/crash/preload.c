@@ -71,6 +71,10 @@ static int sync_file(int fd, int (*real)(int)) {
   if (control[LIES]) return 0;
   if (control[HITS] && control[INODE] == inode_of(fd)) atomic_fetch_add(&control[AGAIN], 1);
   if (strikes(SYNC)) {
+    /* As long as it is open here its inode is no other file's, even when the broker has removed it. */
+    static int kept = -1;
+    if (kept >= 0) close(kept);
+    kept = dup(fd);
     control[INODE] = inode_of(fd);
     errno = control[ERROR];
     return -1;
