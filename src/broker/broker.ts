@@ -32,6 +32,7 @@ import { Cleaner } from './cleaner.ts'
 import { CleaningPauses } from './cleaning-pauses.ts'
 import type { BrokerPorts, Endpoint } from './context.ts'
 import { Deadlines } from './deadlines.ts'
+import { warnOf } from './directory-warnings.ts'
 import { FetchSessions } from './fetch-session.ts'
 import { Flushing } from './flushing.ts'
 import { Gate } from './gate.ts'
@@ -175,7 +176,7 @@ async function start(
       logger.error(text)
       directoryFailed(parts)
     })
-    directory.onDamage(text => logger.error(text))
+    warnOf(directory, host, logger)
   }
   const node = await startMetadata({
     host,

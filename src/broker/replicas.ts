@@ -96,6 +96,8 @@ export class Replicas implements ReplicaPort {
   /** As last published. */
   #image: MetadataImage | undefined
   #recovered = { logs: 0, cutRecords: 0, cutBytes: 0 }
+  /** What a clean stop left in a directory and this start has not found there. */
+  readonly #gone: string[] = []
 
   private constructor(options: ReplicasOptions) {
     this.#options = options
@@ -150,6 +152,13 @@ export class Replicas implements ReplicaPort {
   async setStraysAside(): Promise<string[]> {
     const names: string[] = []
     this.#started = true
+    if (this.#gone.length > 0) {
+      const some = this.#gone.slice(0, 10).join(', ')
+      const why = 'the folders that they had when their directories were closed are gone'
+      const list = this.#gone.length > 10 ? `${some}, …` : some
+      this.#options.logger.error(`${this.#gone.length} partitions begin empty, ${why}: ${list}`)
+      this.#gone.length = 0
+    }
     for (const { directory, name } of this.#folders.takeRest()) {
       try {
         names.push(await this.#setAside(directory, name))
@@ -305,6 +314,7 @@ export class Replicas implements ReplicaPort {
       this.#options.logger.error(`${folder} is offline: ${text}`)
       return
     }
+    if (existing === undefined && !this.#started && named?.clean === true) this.#gone.push(folder)
     const directory = existing ?? this.#moves.takePreferred(folder) ?? this.#placement.directoryFor(directoryId)
     this.#placement.count(directory, 1)
     this.#openSoon({ directory, topic, partition, isFirst: true, future })

@@ -6,6 +6,7 @@
  * second voter), is a problem that stops the start; an unknown key is a warning.
  */
 import { type BrokerConfig, brokerConfigOf } from './broker-config.ts'
+import { overlap } from './directories.ts'
 import { baseOfListenerKey } from './listener-keys.ts'
 import { formatAddress, isWildcard, parseListeners, parseProtocolMap } from './listeners.ts'
 import { nearestName } from './nearest.ts'
@@ -164,6 +165,8 @@ export function configProblems(config: BrokerConfig): ConfigProblem[] {
   require(alone, 'controller.quorum.voters', `this node alone (${nodeId}@host:port), or empty`)
   const metadata = config.text('metadata.log.dir')
   const directories = config.list('log.dirs')
+  // A folder in a log directory is taken for a partition's, and renamed when it is none's.
+  require(!overlap(directories), 'log.dirs', 'directories of which none is another one or lies in another one')
   const within = metadata === null || directories.includes(metadata)
   require(within, 'metadata.log.dir', `unset, or one of log.dirs: ${directories.join(', ')}`)
   const authorizer = 'empty: there is no authorizer yet, and everyone may do everything'

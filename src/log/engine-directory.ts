@@ -30,6 +30,7 @@ export class EngineDirectory implements LogDirectory, LogHome {
   readonly #listeners: FailureListener[] = []
   readonly #damages = new Set<string>()
   #onDamage: ((text: string) => void) | undefined
+  #onFull: ((text: string) => void) | undefined
 
   constructor(runtime: Runtime, path: string, opened: OpenedDirectory) {
     this.runtime = runtime
@@ -143,7 +144,7 @@ export class EngineDirectory implements LogDirectory, LogHome {
     this.#listeners.push(listener)
   }
 
-  /** Hears once of each place in a log's files that can't be read any more as it was written. */
+  /** Hears once of each place in a log's files that can't be read any more, or not as it was written. */
   onDamage(listener: (text: string) => void): void {
     this.#onDamage = listener
   }
@@ -152,6 +153,15 @@ export class EngineDirectory implements LogDirectory, LogHome {
     if (this.#damages.has(text) || this.#damages.size === TOLD) return
     this.#damages.add(text)
     this.#onDamage?.(text)
+  }
+
+  /** Hears of each append that is refused because the disk is full. */
+  onFull(listener: (text: string) => void): void {
+    this.#onFull = listener
+  }
+
+  full(text: string): void {
+    this.#onFull?.(text)
   }
 
   failed(code: number, text: string): void {

@@ -48,8 +48,11 @@ export interface LogHome {
   readonly runtime: Runtime
   /** The log was closed or deleted. */
   forget(log: EngineLog): void
-  /** What a read asked for is not what was written; the text names file and byte. */
+  readonly path: string
+  /** What a read asked for can't be read, or is not what was written; the text names the place. */
   damaged(text: string): void
+  /** An append was refused because the disk is full. */
+  full(text: string): void
 }
 
 export class EngineLog implements Log, LogHandle, LogSink {
@@ -119,6 +122,7 @@ export class EngineLog implements Log, LogHandle, LogSink {
   ): void {
     const completed = (record: AppendedRecord) => {
       const result = this.#appended(record)
+      if (record.code === Code.noSpace) this.#home.full(record.text)
       done(result)
       if (result.code === 0 && !result.duplicate) this.#listener?.onAppended(result.end, result.bytesEnd)
     }
@@ -156,6 +160,7 @@ export class EngineLog implements Log, LogHandle, LogSink {
 
   #noteDamage(record: Outcome): void {
     if (record.code === Code.corrupt) this.#home.damaged(record.text)
+    else if (record.code === Code.io) this.#home.damaged(`${this.name} in ${this.#home.path}: ${record.text}`)
   }
 
   copy(handle: number, position: number, into: Uint8Array): void {

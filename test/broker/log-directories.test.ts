@@ -442,6 +442,25 @@ test('of two folders of one partition the one counts that the metadata names, an
   await stop()
 })
 
+test('a partition whose folder was removed while its broker was stopped begins empty, and that is said', async () => {
+  const dirs = two()
+  const first = await serve(dirs)
+  for (const topic of ['gone', 'stays']) {
+    await createTopic(first.client, topic)
+    await fill(first.client, topic, 2)
+  }
+  await first.stop()
+  rmSync(join(home(dirs, 'gone-0'), 'gone-0'), { recursive: true })
+  const second = await serve(dirs)
+  await second.process.running.sees(/1 partitions begin empty.*: gone-0"/)
+  assert.equal(await valuesOf(second.client, 'gone'), [])
+  assert.is((await valuesOf(second.client, 'stays')).length, 4)
+  await second.stop()
+  const third = await serve(dirs)
+  const { stderr } = await third.process.stop()
+  assert.not.match(stderr, 'begin empty')
+})
+
 test('a directory that fails takes down what lies in it, and what lies elsewhere is served on', async () => {
   const dirs = two()
   const { client, process } = await serve(dirs)

@@ -18,6 +18,24 @@ const problems = (values: Record<string, string>, options: AddressOptions = {}) 
   return result.ok ? [] : result.problems
 }
 
+resolution('directories are refused when one of them is another one or lies in it', () => {
+  const refused = (dirs: string) => problems({ 'log.dirs': dirs }).map(({ key }) => key)
+  for (const dirs of ['a,a/', 'a,./a', '/d//a,/d/a', 'a,b/../a', 'a,a/topic-0', 'a/x,a', '.,b', '/,/b', '/d,/d/e/../f'])
+    assert.equal(refused(dirs), ['log.dirs'], dirs)
+  for (const dirs of [
+    'a,b',
+    'a,ab',
+    'a,/a',
+    'a,a/../b',
+    'a,a/x/../../b',
+    '.,../b',
+    '..,../../b',
+    '/d/a,/d/b',
+    '/d,/../e',
+  ])
+    assert.equal(refused(dirs), [], dirs)
+})
+
 resolution('Kafka’s shipped server.properties is what is set when nothing else is', () => {
   const { config, warnings, withoutEffect } = resolved()
   assert.is(config.number('offsets.topic.replication.factor'), 1)

@@ -51,7 +51,9 @@ test('refuses with KAFKA_STORAGE_ERROR when the disk is full, and goes on when t
   assert.is(records.length, kept.length)
   assert.ok(records.every(({ offset, value }, index) => offset === index && value === kept[index]))
   await client.close()
-  assert.is((await broker.stop()).code, 0)
+  const { code, stderr } = await broker.stop()
+  assert.is(code, 0)
+  assert.is(stderr.match(/no room for the log filling-0 in /g)?.length, 1, stderr)
 
   const again = await startBrokerProcess(join(disk, 'data'))
   const reader = await WireClient.connect(again.port)

@@ -246,6 +246,27 @@ test('a folder with ten thousand names that are not ours is served', async () =>
   assert.ok(existsSync(join(dir, 'file-9999.txt')) && existsSync(join(dir, 'odd-0', 'file-999.txt')))
 })
 
+test('a segment that goes while its log is served is named in the log of the broker, once', async () => {
+  const dir = join(temporaryFolder('odd'), 'data')
+  const errors: string[] = []
+  const quiet = () => {}
+  const error = (first: unknown, text?: string) => void errors.push(text ?? String(first))
+  const logger = { debug: quiet, info: quiet, warn: quiet, error }
+  const broker = await startBroker({ dir, logger, config: { 'log.segment.bytes': 1 << 20 } })
+  const client = await WireClient.connect(broker.port)
+  await createTopic(client, 'odd')
+  for (let batch = 0; batch < 4; batch++) await produceBatch(client, place('odd'), ['x'.repeat(700_000)])
+  rmSync(join(dir, LOG))
+  for (let again = 0; again < 2; again++) {
+    const failure = await readAll(client, 'odd', 0).catch(String)
+    assert.is(failure, `Error: reading odd: ${OFFLINE}`)
+  }
+  assert.is(errors.length, 1, errors.join('\n'))
+  assert.match(errors[0] ?? '', /^odd-0 in .*data: .*No such file/)
+  await client.close()
+  await broker.close()
+})
+
 test('a log that may not be written takes its topic alone offline', async () => {
   const dir = await used()
   if (spawnSync('chattr', ['+i', join(dir, LOG)]).status !== 0) return

@@ -18,9 +18,6 @@ use crate::lock::{lock, read};
 use crate::log::{Log, LogShared};
 use crate::mapped::Piece;
 use crate::open;
-use crate::planted::{Bug, planted};
-use crate::retire;
-use crate::vfs::{Vfs, path};
 use crate::view::{Patience, ReadRequest};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -462,18 +459,6 @@ impl Hub {
         }
     }
 
-    pub fn run_deletion(&self, deletion: Deletion) {
-        match deletion {
-            Deletion::Folder { directory, name, ticket } => self.delete_folder(&directory, &name, ticket),
-            Deletion::Segments { shared, bases } => {
-                // What is left of them is removed when the log is opened again.
-                if shared.directory.check().is_ok() {
-                    let _ = retire::remove(&*shared.directory.vfs, &shared.folder, &bases);
-                }
-            }
-        }
-    }
-
     /// The next step of a pass: bytes that it moved, and the pass itself unless it is the lane's turn.
     pub fn run_cleaning(&self, mut cleaning: Box<Cleaning>) -> Option<(Box<Cleaning>, u64)> {
         match cleaning.step() {
@@ -497,27 +482,6 @@ impl Hub {
         Some(Box::new(errands.swap_remove(at)))
     }
 
-    /// The names first, so that a crash brings the folder back under its new name at worst; then the files.
-    fn delete_folder(&self, directory: &Directory, name: &str, ticket: Option<u32>) {
-        let renamed = directory.check().and_then(|()| {
-            if planted(Bug::AnswerDeletionEarly) {
-                return Ok(());
-            }
-            directory
-                .vfs
-                .sync_folder(&directory.path)
-                .map_err(|error| directory.fail(&format!("deleting {name}"), &error))
-        });
-        let failed = renamed.is_err();
-        if let Some(ticket) = ticket {
-            self.answer(ticket, renamed.map(|()| Answer::None));
-        }
-        if !failed {
-            // What is left of it is removed at the next start.
-            let _ = remove_folder(&*directory.vfs, &path(&directory.path, name));
-        }
-    }
-
     /// A thread of the engine panicked: nothing it was at can be trusted any more.
     pub fn panicked(&self, text: String) {
         for site in read(&self.sites).values() {
@@ -525,20 +489,6 @@ impl Hub {
         }
         self.sink.complete(Completion::Fatal { text }, true);
     }
-}
-
-fn remove_folder(vfs: &dyn Vfs, folder: &str) -> std::io::Result<()> {
-    for entry in vfs.list(folder)? {
-        let name = path(folder, &entry.name);
-        // A link to a folder goes by itself: what it leads to is not ours.
-        if let Err(error) = vfs.remove_file(&name) {
-            if !entry.folder {
-                return Err(error);
-            }
-            remove_folder(vfs, &name)?;
-        }
-    }
-    vfs.remove_folder(folder)
 }
 
 pub fn stale(log: LogRef) -> Failure {

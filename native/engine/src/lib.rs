@@ -10,6 +10,7 @@ pub mod command;
 pub mod config;
 mod create;
 mod cut;
+mod delete;
 mod directory;
 pub mod driver;
 pub mod error;

@@ -122,7 +122,7 @@ impl Recovery<'_> {
             _ => Order { dense: begin == 0, exact: begin == 0 },
         };
         let mut due = (begin == 0).then_some(segment.base);
-        let mut scan = Scan::new(&*file, begin, size, WINDOW);
+        let mut scan = Scan::new(&*file, begin, size, WINDOW).reading_ahead();
         let bad = loop {
             let entry = match scan.next()? {
                 Step::Batch(entry) => entry,

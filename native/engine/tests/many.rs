@@ -7,7 +7,7 @@ use odradek_engine::batch::BatchBuilder;
 use odradek_engine::command::*;
 use odradek_engine::config::{Flush, LogConfig};
 use odradek_engine::error::Code;
-use odradek_engine::vfs::{Keep, MemoryVfs, VfsKind};
+use odradek_engine::vfs::{Keep, MemoryVfs, Operation, Vfs, VfsKind};
 use proptest::prelude::*;
 
 const LOGS: u32 = 12;
@@ -106,4 +106,27 @@ proptest! {
             prop_assert_eq!(&one.6, &(Code::Ok, has_producer), "its last batch is known again");
         }
     }
+}
+
+#[test]
+fn logs_that_are_deleted_together_share_the_sync_of_their_names() {
+    let vfs = MemoryVfs::new();
+    let rig = Rig::manual();
+    let directory = rig.directory("/data", VfsKind::Memory(vfs.clone())).id;
+    for slot in 0..LOGS {
+        rig.open(directory, slot, &format!("t-{slot}"), config(), false).unwrap();
+    }
+    vfs.watch();
+    rig.engine.submit((0..LOGS).map(|slot| Command::Delete { log: log(slot), ticket: 1000 + slot }).collect());
+    rig.settle();
+    for slot in 0..LOGS {
+        let outcome = rig.wait(|completion| match completion {
+            Completion::Answered { ticket, outcome } if *ticket == 1000 + slot => Some(outcome.clone()),
+            _ => None,
+        });
+        assert!(outcome.is_ok());
+    }
+    assert_eq!(vfs.count(Operation::SyncFolder), 1);
+    let left = vfs.list("/data").unwrap().into_iter().filter(|entry| entry.folder).count();
+    assert_eq!(left, 0);
 }

@@ -3,8 +3,8 @@
  *
  *   node test/vectors/record/alter-configs.ts PORT [cases | every-key]
  *
- * The broker is on this machine, single, with id 1, fresh, and configured by Kafka's shipped server.properties. The kept
- * answers are those of Apache Kafka 4.3.1.
+ * The broker is on this machine, single, with id 1, fresh, and configured by Kafka's shipped server.properties. The
+ * kept answers are those of Apache Kafka 4.3.1.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

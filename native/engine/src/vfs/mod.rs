@@ -141,6 +141,8 @@ pub trait File: Send + Sync {
     fn sync_data(&self) -> io::Result<()>;
     /// Lets the system begin to write what is dirty, without waiting; a sync that follows has less to do.
     fn begin_writing(&self);
+    /// A hint: the range will be read soon. Nobody waits for it.
+    fn begin_reading(&self, at: u64, length: u64);
     fn set_len(&self, length: u64) -> io::Result<()>;
     /// The first `length` bytes for stores, more than the file need have. `Unsupported` where stores could fail.
     fn map(&self, length: u64) -> io::Result<Box<dyn Map>>;

@@ -86,15 +86,21 @@ pub fn resident(_file: &File, _at: u64, length: u64) -> bool {
     length == 0
 }
 
+/// Has the system read the range ahead.
+#[cfg(target_os = "linux")]
+pub fn begin_reading(file: &File, at: u64, length: u64) {
+    use std::os::fd::AsRawFd;
+    // SAFETY: takes no pointer; advice only, its failure changes nothing.
+    unsafe { libc::posix_fadvise(file.as_raw_fd(), at as i64, length as i64, libc::POSIX_FADV_WILLNEED) };
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn begin_reading(_file: &File, _at: u64, _length: u64) {}
+
 /// Brings the range into the page cache by reading it through.
 pub fn warm(file: &File, mut at: u64, length: u64) -> io::Result<()> {
     let end = at + length;
-    #[cfg(target_os = "linux")]
-    {
-        use std::os::fd::AsRawFd;
-        // SAFETY: takes no pointer; advice only, its failure changes nothing.
-        unsafe { libc::posix_fadvise(file.as_raw_fd(), at as i64, length as i64, libc::POSIX_FADV_WILLNEED) };
-    }
+    begin_reading(file, at, length);
     let mut buffer = vec![0; length.min(256 * 1024) as usize];
     while at < end {
         let want = (end - at).min(buffer.len() as u64) as usize;
@@ -286,6 +292,20 @@ pub fn lock(file: &File) -> Result<(), Refusal> {
         return Err(Refusal::Io(error));
     }
     Err(lock_holder(file).err().unwrap_or(Refusal::Held { process: None }))
+}
+
+/// Locks a folder until it is closed; false if somebody else has it. Where folders can't be locked nobody has.
+#[cfg(unix)]
+pub fn lock_folder(folder: &File) -> bool {
+    use std::os::fd::AsRawFd;
+    // SAFETY: it gets a descriptor that is open.
+    let outcome = unsafe { libc::flock(folder.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+    outcome == 0 || io::Error::last_os_error().kind() != io::ErrorKind::WouldBlock
+}
+
+#[cfg(not(unix))]
+pub fn lock_folder(_folder: &File) -> bool {
+    true
 }
 
 /// As `lock` would answer, without taking it; a file that is open for reading will do.

@@ -81,21 +81,24 @@ struct PosixFile {
     failed: Mutex<Option<i32>>,
 }
 
-/// Identities of the lock files that this process holds: one process opens a directory once, whatever the system's
-/// locks would allow it.
+/// Identities of the lock files and folders that this process holds: one process opens a directory once, whatever the
+/// system's locks would allow it.
 static HELD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 struct PosixLock {
-    identity: String,
-    // Closing it gives the system's lock back.
-    _file: std::fs::File,
+    identities: Vec<String>,
+    // Closing them gives the system's locks back.
+    _files: Vec<std::fs::File>,
 }
 
 impl Lock for PosixLock {}
 
 impl Drop for PosixLock {
     fn drop(&mut self) {
-        HELD.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.identity);
+        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        for identity in &self.identities {
+            held.remove(identity);
+        }
     }
 }
 
@@ -141,7 +144,11 @@ impl Vfs for PosixVfs {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let above = parent(folder).filter(|above| *above != folder).ok_or(error)?;
                 self.create_folders(above)?;
-                std::fs::create_dir(folder)?;
+                match std::fs::create_dir(folder) {
+                    // The path goes back on itself, or somebody else was faster.
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_folder(folder) => return Ok(()),
+                    made => made?,
+                }
             }
             Err(error) => return Err(error),
         }
@@ -201,24 +208,33 @@ impl Vfs for PosixVfs {
         platform::space(path)
     }
 
+    /// The lock file is what other programs know. Somebody may remove it for a stale one, and the next would make another
+    /// and have it locked: so the folder itself is locked too, where its file system can do that.
     fn lock(&self, path: &str) -> Result<Box<dyn Lock>, LockFailure> {
         let mut options = std::fs::OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         platform::never_wait(&mut options);
         let file = options.open(path).and_then(plain).map_err(LockFailure::Io)?;
-        let identity = platform::identity(&file, path).map_err(LockFailure::Io)?;
+        let mut identities = vec![platform::identity(&file, path).map_err(LockFailure::Io)?];
+        let above = parent(path).unwrap_or(".");
+        let folder = std::fs::File::open(above).ok();
+        if let Some(folder) = &folder {
+            identities.push(platform::identity(folder, above).map_err(LockFailure::Io)?);
+        }
         let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.contains(&identity) {
+        if identities.iter().any(|identity| held.contains(identity)) {
             return Err(LockFailure::HeldHere);
         }
         match platform::lock(&file) {
-            Ok(()) => {
-                held.insert(identity.clone());
-                Ok(Box::new(PosixLock { identity, _file: file }))
-            }
-            Err(platform::Refusal::Held { process }) => Err(LockFailure::HeldElsewhere { process }),
-            Err(platform::Refusal::Io(error)) => Err(LockFailure::Io(error)),
+            Ok(()) => {}
+            Err(platform::Refusal::Held { process }) => return Err(LockFailure::HeldElsewhere { process }),
+            Err(platform::Refusal::Io(error)) => return Err(LockFailure::Io(error)),
         }
+        if folder.as_ref().is_some_and(|folder| !platform::lock_folder(folder)) {
+            return Err(LockFailure::HeldElsewhere { process: None });
+        }
+        held.extend(identities.iter().cloned());
+        Ok(Box::new(PosixLock { identities, _files: std::iter::once(file).chain(folder).collect() }))
     }
 
     fn lock_holder(&self, path: &str) -> io::Result<Option<LockFailure>> {
@@ -288,6 +304,10 @@ impl File for PosixFile {
         platform::begin_writing(&self.file);
     }
 
+    fn begin_reading(&self, at: u64, length: u64) {
+        platform::begin_reading(&self.file, at, length);
+    }
+
     fn set_len(&self, length: u64) -> io::Result<()> {
         self.file.set_len(length)
     }
@@ -318,9 +338,41 @@ impl File for PosixFile {
     }
 }
 
+fn is_folder(path: &str) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.is_dir())
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_stays_locked_when_its_lock_file_is_removed() {
+        let folder = std::env::temp_dir().join(format!("odradek-lock-{}", std::process::id()));
+        std::fs::create_dir(&folder).expect("a new folder");
+        let path = folder.join(".lock");
+        let lock = || PosixVfs::default().lock(path.to_str().expect("a plain name"));
+        let held = lock().map_err(drop).expect("nobody has it");
+        std::fs::remove_file(&path).expect("it is there");
+        assert!(matches!(lock(), Err(LockFailure::HeldHere)));
+        // As another process would find it.
+        let mine = std::mem::take(&mut *HELD.lock().expect("no panic"));
+        std::fs::remove_file(&path).expect("it is there");
+        assert!(matches!(lock(), Err(LockFailure::HeldElsewhere { .. })));
+        HELD.lock().expect("no panic").extend(mine);
+        drop(held);
+        assert!(lock().is_ok());
+        std::fs::remove_dir_all(&folder).expect("it is there");
+    }
+
+    #[test]
+    fn folders_are_made_along_a_path_that_goes_back_on_itself() {
+        let root = std::env::temp_dir().join(format!("odradek-back-{}", std::process::id()));
+        let path = root.to_str().expect("a plain name");
+        PosixVfs::default().create_folders(&format!("{path}/a/../b/./c")).expect("nothing is in the way");
+        assert!(root.join("b/c").is_dir());
+        std::fs::remove_dir_all(&root).expect("it is there");
+    }
 
     #[test]
     fn a_file_whose_sync_failed_is_never_said_to_be_synced() {
