@@ -148,7 +148,7 @@ for (const [file, effect] of Object.entries(files)) {
   })
 }
 
-/** Files without which, or without whose content, a start is refused, or topic `odd` alone is offline: gone, and empty. */
+/** Without which, or without whose content, a start is refused, or topic `odd` alone is offline: gone, and empty. */
 const needed: Readonly<
   Record<string, readonly [gone: RegExp | 'offline' | 'served', empty: RegExp | 'offline' | 'served']>
 > = {
