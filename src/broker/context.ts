@@ -130,10 +130,11 @@ export interface RequestContext {
   /** The request counts as answered and nothing is sent (acks=0). */
   answerNothing(): void
   /**
-   * Writes an answer ahead, for an append to send. Its one unknown is the offset of the batch: `response` has
-   * `UNKNOWN_OFFSET` there and no handles. `answeredAhead` must follow when it has left, an answer when it has not.
+   * Writes an answer ahead, for an append to send, or its sync. Its one unknown is the offset of the batch: `response`
+   * has `UNKNOWN_OFFSET` there and no handles. `answeredAhead` must follow when it has left, an answer when it has not;
+   * one that comes before a sync is the only one.
    */
-  prepare(response: object): PreparedAnswer
+  prepare(response: object, untilSynced: boolean): PreparedAnswer
   /** What lies in the frame is needed after `handle` has returned: it stays until the returned function is called. */
   keepFrame(): () => void
   /** The prepared answer has left. */

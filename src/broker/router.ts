@@ -194,10 +194,10 @@ class Request implements RequestContext {
     this.connection.reply(this.#sequence, frame, [], { noAnswer: true })
   }
 
-  prepare(response: object): PreparedAnswer {
+  prepare(response: object, untilSynced: boolean): PreparedAnswer {
     const [bytes] = this.#router.encode(this.#route.api, this.version, this.correlationId, response)
     assert(bytes instanceof Uint8Array, 'a prepared answer is all bytes')
-    return this.connection.prepare(this.#sequence, bytes, unknownOffsetAt(bytes))
+    return this.connection.prepare(this.#sequence, bytes, unknownOffsetAt(bytes), untilSynced)
   }
 
   keepFrame(): () => void {

@@ -45,7 +45,7 @@ export interface Appended {
   oldestOpenTransaction: number
   closedTransactionFirst: number
   duplicate: boolean
-  /** The prepared answer has left: nobody needs to answer. */
+  /** Nobody needs to answer: the prepared answer has left, or leaves when `syncedEnd` reaches the batch's end. */
   answered: boolean
   recordErrors: { index: number; code: KafkaErrorCode }[]
   /** Why it was refused, for the answer's error message; undefined when accepted. */

@@ -197,17 +197,21 @@ export abstract class EngineCommands extends RuntimeCore {
     prepared?: PreparedAnswer | undefined,
   ): void {
     const ticket = this.#ticket({ form: 'appended', done })
-    if (prepared !== undefined) this.#prepare(ticket, prepared)
+    if (prepared !== undefined) this.#prepare(log, ticket, prepared)
     this.#append(log, batch, fields, ticket)
   }
 
   /** Stands before its append, so that it is there when that one completes. */
-  #prepare(ticket: number, { connection, sequence, bytes, offsetAt }: PreparedAnswer): void {
+  #prepare(log: LogHandle, ticket: number, prepared: PreparedAnswer): void {
     const out = this.outbox
+    const { connection, sequence, bytes, offsetAt, untilSynced } = prepared
     const { length } = bytes
-    out.begin(layout.PREPARE, 0, connection.slot, connection.generation, 20 + length)
+    const flags = untilSynced ? layout.PREPARE_UNTIL_SYNCED : 0
+    out.begin(layout.PREPARE, flags, connection.slot, connection.generation, 28 + length)
     out.u32(ticket)
     out.u32(sequence)
+    out.u32(log.slot)
+    out.u32(log.generation)
     out.u32(4 + offsetAt)
     out.u32(4 + length)
     out.lengthPrefix(length)

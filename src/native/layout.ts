@@ -55,8 +55,10 @@ export const DUE = 73
 /** The bytes are cut; the frame is held and the rest is copied out of it. */
 export const REQUEST_MORE = 1
 export const APPENDED_DUPLICATE = 1
-/** A prepared answer has left. */
+/** A prepared answer has left, or leaves with the sync that it awaits. */
 export const APPENDED_ANSWERED = 2
+/** The answer leaves when the batch is on disk. */
+export const PREPARE_UNTIL_SYNCED = 1
 export const OPENED_CREATED = 1
 export const CONNECTED_OUTGOING = 1
 export const REPLY_CLOSE_AFTER = 1

@@ -123,8 +123,8 @@ export interface AppendFields {
 }
 
 /**
- * The answer to a produce request that leaves as soon as its append is written, at the time its producer gave it and
- * not as a duplicate; otherwise it is forgotten. `bytes` are without the length and copied during the call.
+ * The answer to a produce request that leaves as soon as its append is written, or is on disk, at the time its producer
+ * gave it and not as a duplicate; otherwise it is forgotten. `bytes` are without the length and copied during the call.
  */
 export interface PreparedAnswer {
   readonly connection: ConnectionHandle
@@ -132,6 +132,8 @@ export interface PreparedAnswer {
   readonly bytes: Uint8Array
   /** Where in `bytes` the batch's first offset goes: 8 bytes. */
   readonly offsetAt: number
+  /** Being written is not enough. */
+  readonly untilSynced: boolean
 }
 
 export interface AppendedRecord extends Outcome {
@@ -143,7 +145,7 @@ export interface AppendedRecord extends Outcome {
   readonly oldestOpenTransaction: number
   readonly closedTransactionFirst: number
   readonly duplicate: boolean
-  /** The prepared answer has left. */
+  /** The prepared answer has left; one that awaits the sync leaves with it, or never if the log is cut or fails. */
   readonly answered: boolean
   /** `code` is the engine's, per refused record of the batch. */
   readonly recordErrors: readonly { readonly index: number; readonly code: number }[]

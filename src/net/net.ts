@@ -62,10 +62,10 @@ export interface Connection {
   /** Few requests are at hand: writing an answer ahead saves a wake-up, where many would share one. */
   readonly quiet: boolean
   /**
-   * Names an answer that leaves with the append it is given to; `bytes` as for `reply`, complete but for 8 at
-   * `offsetAt`. Whoever handles the append hears whether it has left; if not, `reply` is still due.
+   * Names an answer that leaves with the append it is given to, or with its sync; `bytes` as for `reply`, complete but
+   * for 8 at `offsetAt`. Whoever handles the append hears whether it has left, or will; if not, `reply` is still due.
    */
-  prepare(sequence: number, bytes: Uint8Array, offsetAt: number): PreparedAnswer
+  prepare(sequence: number, bytes: Uint8Array, offsetAt: number, untilSynced: boolean): PreparedAnswer
   /** Gives a held frame back before its reply (which then names frame 0): a request that waits holds no frame. */
   releaseFrame(frame: number): void
   close(reason: string): void

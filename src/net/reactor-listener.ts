@@ -179,8 +179,8 @@ class ReactorConnection implements Connection {
     return this.#runtime.requestsAtHand <= QUIET
   }
 
-  prepare(sequence: number, bytes: Uint8Array, offsetAt: number): PreparedAnswer {
-    return { connection: this.#handle, sequence, bytes, offsetAt }
+  prepare(sequence: number, bytes: Uint8Array, offsetAt: number, untilSynced: boolean): PreparedAnswer {
+    return { connection: this.#handle, sequence, bytes, offsetAt, untilSynced }
   }
 
   releaseFrame(frame: number): void {

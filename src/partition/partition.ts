@@ -3,10 +3,10 @@
  * them. The broker's handlers append and read through it; `broker/replicas.ts` gives it its log and its leadership.
  *
  * Invariants: log start <= last stable offset <= high watermark <= log end, asserted whenever one of them is set. The
- * high watermark never goes back within a leadership. This replica counts in it up to its synced end under `flush=group`
- * and up to its log end under `flush=os`, so that under `group` nothing is readable that a power cut can take back.
- * Offsets are learnt from completions, never computed. An append is completed exactly once, in the partition's epoch in
- * which it was made or with NOT_LEADER_OR_FOLLOWER.
+ * high watermark never goes back within a leadership. This replica counts in it up to its synced end under
+ * `flush=group` and up to its log end under `flush=os`, so that under `group` nothing is readable that a power cut can
+ * take back. Offsets are learnt from completions, never computed. An append is completed exactly once, in the
+ * partition's epoch in which it was made or with NOT_LEADER_OR_FOLLOWER.
  */
 import { assert } from '../base/assert.ts'
 import type {
@@ -206,18 +206,19 @@ export class Partition implements LogListener {
   }
 
   /**
-   * Whether an append that is accepted and written has nothing left to wait for and nothing unknown but its offset, so
-   * that its answer may be prepared.
+   * When an append that is accepted has nothing left to wait for and nothing unknown but its offset, so that its answer
+   * may be prepared; undefined: never.
    */
-  answersWhenWritten(requiredAcks: number): boolean {
-    if (this.#settings.timestampType === 'LogAppendTime' || !this.isLeader) return false
-    if (requiredAcks !== -1) return requiredAcks === 1
-    return !this.#countsToSyncedEnd && leadsAlone(this.#leadership, this.nodeId)
+  answersAhead(requiredAcks: number): 'written' | 'synced' | undefined {
+    if (this.#settings.timestampType === 'LogAppendTime' || !this.isLeader) return undefined
+    if (requiredAcks !== -1) return requiredAcks === 1 ? 'written' : undefined
+    if (!leadsAlone(this.#leadership, this.nodeId)) return undefined
+    return this.#countsToSyncedEnd ? 'synced' : 'written'
   }
 
   /**
    * Appends one batch. Completions reach `sink` in append order, except that acks=all (-1) ones wait for the high
-   * watermark. `prepared` is the answer, where `answersWhenWritten`.
+   * watermark. `prepared` is the answer, where `answersAhead`.
    * @returns 0 when it was accepted; otherwise Kafka's code, and `sink` hears nothing.
    */
   append(
@@ -237,15 +238,20 @@ export class Partition implements LogListener {
       return 0
     }
     this.#appendsInFlight++
+    const log = this.#log as Log
     const completed = (result: Appended) => {
       this.#completed(result)
-      const waits = all && result.code === 0 && !result.answered && result.end > this.highWatermark
+      const left = result.answered && prepared?.untilSynced === false
+      const waits = all && result.code === 0 && !left && result.end > this.highWatermark
       if (!waits) sink.appended(slot, result)
-      else if (this.unavailable !== 0) sink.appended(slot, { ...result, code: this.unavailable })
-      else this.#heard.awaitOffset(new DelayedAppend(result, sink, slot))
+      else if (this.unavailable !== 0) sink.appended(slot, { ...result, code: this.unavailable, answered: false })
+      else {
+        this.#heard.awaitOffset(new DelayedAppend(result, sink, slot, log, () => this.#log))
+        if (prepared !== undefined && !result.answered) this.#watch()
+      }
       this.#assumeNext()
     }
-    ;(this.#log as Log).append(batch, this.#appendOptions(requiredAcks, prepared !== undefined), completed, prepared)
+    log.append(batch, this.#appendOptions(requiredAcks, prepared !== undefined), completed, prepared)
     return 0
   }
 
@@ -269,9 +275,9 @@ export class Partition implements LogListener {
   }
 
   /**
-   * Appends a batch of the coordinator that lives here, in its epoch and where it expects the log to end. `sink` is told
-   * when the batch is written or refused; that it is readable, the tenant hears by `highWatermarkMoved`, as soon as an
-   * acks=all append would be answered.
+   * Appends a batch of the coordinator that lives here, in its epoch and where it expects the log to end. `sink` is
+   * told when the batch is written or refused; that it is readable, the tenant hears by `highWatermarkMoved`, as soon
+   * as an acks=all append would be answered.
    * @returns as `append`.
    */
   appendAsCoordinator(

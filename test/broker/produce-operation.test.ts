@@ -60,10 +60,10 @@ function broker(flush: 'group' | 'os' = 'group') {
       bytes: records,
       answer: ({ responses }: ProduceResponseInput) =>
         void said.push(`${name}[${responses[0]!.partitionResponses.map(each => each.errorCode)}]`),
-      prepare: ({ responses }: ProduceResponseInput) => {
+      prepare: ({ responses }: ProduceResponseInput, untilSynced: boolean) => {
         const { baseOffset } = responses[0]!.partitionResponses[0]!
         assert.is(baseOffset, UNKNOWN_OFFSET)
-        return name
+        return { name, untilSynced }
       },
       answeredAhead: () => void said.push(`${name}ahead`),
       answerNothing: () => void said.push(`${name}nothing`),
@@ -135,12 +135,12 @@ test('no answer is written ahead when many requests are at hand', () => {
   produce(-1, [0], 'busy', false)
   assert.is(logs[0]!.appends.at(-1)?.prepared, undefined)
   produce(-1, [0], 'quiet', true)
-  assert.is(logs[0]!.appends.at(-1)?.prepared as unknown, 'quiet')
+  assert.equal(logs[0]!.appends.at(-1)?.prepared as unknown, { name: 'quiet', untilSynced: false })
 })
 
 test('an answer is written ahead for one partition, and is given once, here or there', async () => {
   const { host, logs, said, produce } = broker('os')
-  const prepared = () => logs[0]!.appends.at(-1)?.prepared as unknown
+  const prepared = () => (logs[0]!.appends.at(-1)?.prepared as { name: string } | undefined)?.name
   produce(-1, [0], 'a')
   assert.is(prepared(), 'a')
   assert.is(host.nextTimerMs, undefined)
@@ -158,6 +158,23 @@ test('an answer is written ahead for one partition, and is given once, here or t
   logs[0]!.written()
   logs[1]!.written()
   assert.equal(said, ['aahead', 'b[2]', 'c[0]', 'd nothing', 'e[0,0]'])
+})
+
+test('an answer that awaits the sync is written ahead even where many requests are at hand, and has a deadline', async () => {
+  const { host, logs, said, produce } = broker()
+  for (const name of ['a', 'b', 'c']) produce(-1, [0], name, false)
+  assert.equal(
+    logs[0]!.appends.map(append => append.prepared as unknown),
+    ['a', 'b', 'c'].map(name => ({ name, untilSynced: true })),
+  )
+  for (let index = 0; index < 3; index++) logs[0]!.written(1, { answered: true })
+  assert.equal(said, [])
+  logs[0]!.synced(1)
+  assert.equal(said, ['aahead'])
+  await host.advance(TIMEOUT_MS)
+  assert.equal(said, ['aahead', 'b[7]', 'c[7]'])
+  logs[0]!.synced()
+  assert.equal(said, ['aahead', 'b[7]', 'c[7]'])
 })
 
 test('a code that stays inside the broker is never told to a client', () => {

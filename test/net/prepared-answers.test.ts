@@ -22,17 +22,19 @@ let listener: Listener
 let socket: TestSocket
 let closeDisk: () => Promise<void>
 let log: Log
+let untilSynced: boolean
 /** The results of the appends, in their order, and what the request behind them saw. */
 let results: Appended[]
 
-/** Key 0: the batch behind the head is appended, its answer prepared. Any other: answered with the log's end. */
+/** Key 0: the batch behind the head is appended, its answer prepared. Any other: told how far the log counts. */
 function serve({ connection, sequence, frame, bytes }: IncomingRequest): void {
   if (bytes[1] !== 0) {
-    connection.reply(sequence, frame, [Uint8Array.of(9, log.endOffset >> 8, log.endOffset & 255)])
+    const counts = untilSynced ? log.syncedEnd : log.endOffset
+    connection.reply(sequence, frame, [Uint8Array.of(9, counts >> 8, counts & 255)])
     return
   }
   const answer = Uint8Array.of(1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 4)
-  const prepared = connection.prepare(sequence, answer, 3)
+  const prepared = connection.prepare(sequence, answer, 3, untilSynced)
   const done = (result: Appended) => {
     results.push(result)
     if (!result.answered) connection.reply(sequence, 0, [Uint8Array.of(7, result.code, result.base)])
@@ -44,6 +46,7 @@ function serve({ connection, sequence, frame, bytes }: IncomingRequest): void {
 async function openLog(changed: Partial<LogConfig> = {}): Promise<void> {
   const directory = openEngineDirectory(runtime, '/data', { memory: runtime.createMemoryDisk() })
   log = await directory.open('t-0', { config: { ...config, ...changed } })
+  untilSynced = changed.flush === 'group'
   closeDisk = async () => {
     await log.close(true)
     await directory.close({ clean: true, brokerEpoch: -1 })
@@ -80,6 +83,15 @@ const end = () => request(1, 0, [])
 
 test('leave with the offset of their batch, in order, and the request behind them finds the batch', async () => {
   await openLog()
+  await pipeline()
+})
+
+test('leave when their batch is synced, in order, and the request behind them finds it synced', async () => {
+  await openLog({ flush: 'group' })
+  await pipeline()
+})
+
+async function pipeline(): Promise<void> {
   const count = 1000
   for (let index = 0; index < count; index++) {
     socket.send(produced())
@@ -91,10 +103,19 @@ test('leave with the offset of their batch, in order, and the request behind the
   }
   assert.is(results.length, count)
   assert.ok(results.every(result => result.answered))
-})
+}
 
 test('one after another, the completion is known before the next request is handled', async () => {
   await openLog()
+  await oneByOne()
+})
+
+test('one after another, the sync is known before the next request is handled', async () => {
+  await openLog({ flush: 'group' })
+  await oneByOne()
+})
+
+async function oneByOne(): Promise<void> {
   // A test build of the addon loses one wake-up in a thousand.
   for (let index = 0; runtime.counters().wakeUps < 1200; index++) {
     socket.send(produced())
@@ -102,7 +123,7 @@ test('one after another, the completion is known before the next request is hand
     socket.send(end())
     assert.equal(await socket.receive(), Uint8Array.of(9, (index + 1) >> 8, (index + 1) & 255))
   }
-})
+}
 
 test('are forgotten when the batch is refused, and the ones around it leave', async () => {
   await openLog()
@@ -119,6 +140,16 @@ test('are forgotten when the batch is refused, and the ones around it leave', as
     results.map(result => result.answered),
     [true, false, true],
   )
+})
+
+test('that await the sync are forgotten when the batch is refused, and the ones around it leave', async () => {
+  await openLog({ flush: 'group' })
+  const damaged = produced()
+  damaged[damaged.length - 1]! ^= 1
+  socket.send(produced(), damaged, produced())
+  assert.equal(await socket.receive(), withOffset(0))
+  assert.equal(await socket.receive(), Uint8Array.of(7, ErrorCode.CORRUPT_MESSAGE, 0))
+  assert.equal(await socket.receive(), withOffset(1))
 })
 
 test('are forgotten for a duplicate, which is told with its first offset', async () => {

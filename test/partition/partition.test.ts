@@ -71,30 +71,33 @@ test('with flush=os what is written is readable and acks=all is answered at once
   assert.is(partition.highWatermark, 2)
 })
 
-test('an answer may be prepared where being written is all that an append waits for', () => {
-  const answers = (partition: Partition) => [-1, 0, 1].map(acks => partition.answersWhenWritten(acks))
+test('an answer may be prepared where an append waits for its write or its sync alone', () => {
+  const answers = (partition: Partition) => [-1, 0, 1].map(acks => partition.answersAhead(acks))
   const os = opened(new HandLog(), 'os')
-  assert.equal(answers(os), [true, false, true])
-  assert.equal(answers(opened(new HandLog())), [false, false, true])
+  assert.equal(answers(os), ['written', undefined, 'written'])
+  assert.equal(answers(opened(new HandLog())), ['synced', undefined, 'written'])
   os.configure({ flush: 'os', minInSyncReplicas: 1, timestampType: 'LogAppendTime' })
-  assert.equal(answers(os), [false, false, false])
+  assert.equal(answers(os), [undefined, undefined, undefined])
   os.configure({ flush: 'os', minInSyncReplicas: 1, timestampType: 'CreateTime' })
   os.lead({ leader: NODE, leaderEpoch: 0, isr: [NODE, 2], replicas: [NODE, 2] })
-  assert.equal(answers(os), [false, false, true])
+  assert.equal(answers(os), [undefined, undefined, 'written'])
   os.lead(leadership(1, 2))
-  assert.equal(answers(os), [false, false, false])
+  assert.equal(answers(os), [undefined, undefined, undefined])
+})
+
+const preparedAnswer = (untilSynced: boolean): PreparedAnswer => ({
+  connection: { slot: 1, generation: 1 },
+  sequence: 0,
+  bytes: new Uint8Array(8),
+  offsetAt: 0,
+  untilSynced,
 })
 
 test('a prepared answer goes with its append, which wakes nobody, and moves the limits when it has left', () => {
   const log = new HandLog()
   const partition = opened(log, 'os')
   const sink = new Sink()
-  const prepared: PreparedAnswer = {
-    connection: { slot: 1, generation: 1 },
-    sequence: 0,
-    bytes: new Uint8Array(8),
-    offsetAt: 0,
-  }
+  const prepared = preparedAnswer(false)
   partition.append(batch, -1, sink, 7, prepared)
   assert.is(log.appends[0]?.prepared, prepared)
   assert.is(log.appends[0]?.options.wake, Wake.never)
@@ -106,6 +109,68 @@ test('a prepared answer goes with its append, which wakes nobody, and moves the 
   partition.configure({ flush: 'group', minInSyncReplicas: 1, timestampType: 'CreateTime' })
   log.written(2, { answered: true })
   assert.equal(sink.results, ['7@0', '8@2'])
+})
+
+/** How the answers of the appends 1, 2, … of a fresh partition are given, `(ahead)` or by its sink. */
+function awaitingSync() {
+  const log = new HandLog()
+  const partition = opened(log)
+  const told: string[] = []
+  const sink = {
+    appended: (slot: number, { code, answered }: Appended) =>
+      void told.push(`${slot}:${code}${answered ? ' ahead' : ''}`),
+  }
+  let slots = 0
+  const append = (result: Partial<Appended> = { answered: true }) => {
+    assert.is(partition.append(batch, -1, sink, ++slots, preparedAnswer(true)), 0)
+    assert.is(log.appends.at(-1)?.options.wake, Wake.never)
+    log.written(1, result)
+  }
+  return { log, partition, told, append }
+}
+
+test('a prepared answer that awaits the sync has left when the sync is told, and moves the high watermark', () => {
+  const { log, partition, told, append } = awaitingSync()
+  append()
+  append()
+  assert.equal(told, [])
+  log.synced(1)
+  assert.equal(told, ['1:0 ahead'])
+  log.synced()
+  assert.equal(told, ['1:0 ahead', '2:0 ahead'])
+  assert.is(partition.highWatermark, 2)
+})
+
+test('a sync that is told before its append leaves nothing to wait for', () => {
+  const { log, told, append } = awaitingSync()
+  log.synced(1)
+  append()
+  assert.equal(told, ['1:0 ahead'])
+})
+
+test('a prepared answer that no sync will send is given here', () => {
+  const { partition, told, append } = awaitingSync()
+  append()
+  partition.fail(ErrorCode.KAFKA_STORAGE_ERROR)
+  assert.equal(told, [`1:${ErrorCode.KAFKA_STORAGE_ERROR}`])
+})
+
+test('a prepared answer that its append forgot is given here, as soon as the sync is told', () => {
+  const { log, told, append } = awaitingSync()
+  append()
+  append({ duplicate: true, base: 0, end: 1 })
+  assert.equal(log.calls.slice(-1), ['watch 0 synced'])
+  log.synced(1)
+  assert.equal(told, ['1:0 ahead', '2:0'])
+})
+
+test('with another log in the place of the one that would have sent them, answers are given here', async () => {
+  const { log, partition, told, append } = awaitingSync()
+  append()
+  await partition.pause()
+  const other = new HandLog(log.endOffset)
+  partition.resume(other as unknown as Log)
+  assert.equal(told, ['1:0'])
 })
 
 test('a duplicate waits for the end of the original batch and moves nothing', () => {

@@ -123,6 +123,8 @@ impl<'a> Inbox<'a> {
             Completion::Synced { log, synced_end } => {
                 self.record(SYNCED, 0, (log.slot, log.generation), 8, |record| record.f64(number(*synced_end)))
             }
+            // Of prepared answers alone.
+            Completion::NeverSynced { .. } => true,
             Completion::ReadDone { log, ticket, outcome } => self.encode_read(*log, *ticket, outcome),
             Completion::Answered { ticket, outcome } => self.encode_answer(*ticket, outcome),
             Completion::DirectoryFailed { directory, code, errno, text } => {

@@ -60,6 +60,7 @@ pub const REQUEST_MORE: u16 = 1;
 pub const APPENDED_DUPLICATE: u16 = 1;
 /// A prepared answer has left.
 pub const APPENDED_ANSWERED: u16 = 2;
+pub const PREPARE_UNTIL_SYNCED: u16 = 1;
 pub const OPENED_CREATED: u16 = 1;
 pub const CONNECTED_OUTGOING: u16 = 1;
 pub const REPLY_CLOSE_AFTER: u16 = 1;

@@ -137,12 +137,14 @@ fn decode_record(kind: u16, flags: u16, record: &[u8], held: &mut HeldTable, ord
         RELEASE => held.release(r.u32()?),
         PREPARE => {
             let (ticket, sequence) = (r.u32()?, r.u32()?);
+            let log = LogRef { slot: r.u32()?, generation: r.u32()? };
+            let awaits_sync = (flags & PREPARE_UNTIL_SYNCED != 0).then_some(log);
             let (offset_at, length) = (r.u32()? as usize, r.u32()? as usize);
             if offset_at.checked_add(8)? > length {
                 return None;
             }
             let bytes = r.bytes(length)?.to_vec();
-            orders.prepared.push((ticket, Prepared { connection, sequence, bytes, offset_at }));
+            orders.prepared.push((ticket, Prepared { connection, sequence, bytes, offset_at, awaits_sync }));
         }
         APPEND => decode_append(log, r, held, orders)?,
         READ => {

@@ -69,21 +69,26 @@ struct EngineSink {
 }
 
 impl EngineSink {
-    fn settle(&self, completions: impl Iterator<Item = Completion>, urgent: bool) {
+    /// `at_once`: an answer or two may be written to their sockets here.
+    fn settle(&self, completions: impl Iterator<Item = Completion>, urgent: bool, at_once: bool) {
         let settled = self.prepared.settle(completions);
         // Listed first, sent then: what their readers send next is handled behind them.
         self.news.push(settled.items.into_iter(), urgent || settled.dropped);
-        self.prepared.send(settled.answers);
+        self.prepared.send(settled.answers, at_once);
     }
 }
 
 impl Sink for EngineSink {
     fn complete(&self, completion: Completion, urgent: bool) {
-        self.settle(std::iter::once(completion), urgent);
+        self.settle(std::iter::once(completion), urgent, true);
+    }
+
+    fn complete_in_passing(&self, completion: Completion, urgent: bool) {
+        self.settle(std::iter::once(completion), urgent, false);
     }
 
     fn complete_all(&self, completions: Vec<Completion>, urgent: bool) {
-        self.settle(completions.into_iter(), urgent);
+        self.settle(completions.into_iter(), urgent, true);
     }
 }
 
@@ -209,7 +214,7 @@ impl Runtime {
             self.engine.submit(std::mem::take(&mut self.orders.engine));
         }
         if !self.orders.refused.is_empty() {
-            self.sink.settle(self.orders.refused.drain(..), true);
+            self.sink.settle(self.orders.refused.drain(..), true, true);
         }
         decoded.map_err(|BadRecord(kind)| format!("a record of kind {kind} in the outbox is malformed"))
     }

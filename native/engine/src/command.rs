@@ -185,8 +185,8 @@ pub enum Command {
         ticket: u32,
         now_ms: i64,
     },
-    /// Moves the start past the segments that the config's retention no longer keeps, below the high watermark; answered
-    /// with marks at once. Their files go in the background.
+    /// Moves the start past the segments that the config's retention no longer keeps, below the high watermark;
+    /// answered with marks at once. Their files go in the background.
     Retain {
         log: LogRef,
         ticket: u32,
@@ -201,8 +201,8 @@ pub enum Command {
         now_ms: i64,
     },
     /// One pass of compaction, in the background; answered when it is over by `Answer::Cleaned`. Refused with
-    /// `Code::Locked` while another one runs, with `Code::StaleLog` when the log changed meanwhile, with `Code::Damaged`
-    /// when a batch can't be read: then it will fail again.
+    /// `Code::Locked` while another one runs, with `Code::StaleLog` when the log changed meanwhile, with
+    /// `Code::Damaged` when a batch can't be read: then it will fail again.
     Clean(Box<CleanLog>),
     Lookup {
         log: LogRef,
@@ -244,8 +244,8 @@ pub enum Command {
         folder: String,
         name: String,
     },
-    /// Syncs the logs whose `flush_ms` is over. `sweep`: moves recovery points and writes the checkpoint files, where there
-    /// is anything new.
+    /// Syncs the logs whose `flush_ms` is over. `sweep`: moves recovery points and writes the checkpoint files, where
+    /// there is anything new.
     Look {
         directory: DirectoryId,
         ticket: u32,
@@ -386,6 +386,12 @@ pub enum Completion {
         log: LogRef,
         synced_end: i64,
     },
+    /// What was appended above this offset and is not on disk never will be: it was cut off, or the log came to its
+    /// end.
+    NeverSynced {
+        log: LogRef,
+        above: i64,
+    },
     ReadDone {
         log: LogRef,
         ticket: u32,
@@ -420,7 +426,13 @@ pub trait Sink: Send + Sync {
     /// `urgent`: someone waits for this one; otherwise it may ride along with later news.
     fn complete(&self, completion: Completion, urgent: bool);
 
-    /// Several at once, in order; `urgent`: someone waits for one of them. One hand-over costs what one completion does.
+    /// As `complete`, on a thread that has the next sync to begin: whatever takes long is left to another.
+    fn complete_in_passing(&self, completion: Completion, urgent: bool) {
+        self.complete(completion, urgent);
+    }
+
+    /// Several at once, in order; `urgent`: someone waits for one of them. One hand-over costs what one completion
+    /// does.
     fn complete_all(&self, completions: Vec<Completion>, urgent: bool) {
         for completion in completions {
             self.complete(completion, urgent);

@@ -86,7 +86,13 @@ impl Directory {
         if directory.is_empty() {
             return Err(Failure { code: Code::BadName, text: "the directory's path is empty".to_string() });
         }
-        vfs.create_folders(directory).map_err(|error| failed("creating the directory", error))?;
+        vfs.create_folders(directory).map_err(|error| match (error.kind(), error.raw_os_error()) {
+            // Of one that is only read: whoever can make folders is told by the system what is in the way.
+            (io::ErrorKind::NotFound, None) => {
+                Failure { code: Code::NotFound, text: format!("there is no directory {directory}") }
+            }
+            _ => failed("creating the directory", error),
+        })?;
         let held = vfs.lock(&path(directory, ".lock")).map_err(|refused| match refused {
             LockFailure::HeldHere => Failure {
                 code: Code::Locked,

@@ -1,37 +1,34 @@
-//! Runs the engine: on threads, or stepped by hand. The only file of the crate that spawns or sleeps.
+//! Runs the engine: on threads, or stepped by hand. Nothing else of the crate spawns or sleeps.
 //!
-//! Threads: for each directory its lane and up to four more (syncs, its small files, openings; more for openings where
-//! that is asked for), two for reads, one for deletions, one for batches that take long to judge, and for compaction as
-//! many as passes were asked for at once. Each runs one task at a time and catches its panic: the directories go offline,
-//! the host lives on.
+//! Threads: for each directory two that are its lane in turn and up to four more (syncs, its small files, openings;
+//! more for openings where that is asked for), two for reads, one for deletions, one for batches that take long to
+//! judge, and for compaction as many as passes were asked for at once. Each runs one task at a time and catches its
+//! panic: the directories go offline, the host lives on.
 
-use crate::cleaner::Cleaning;
-use crate::command::{Answer, Command, Completion, DirectoryId, Failure, LogRef, Sink};
-use crate::directory::Directory;
-use crate::error::Code;
-use crate::hub::{Deletion, Hub, LaneItem, Queue, ReadTask, SYNC_THREADS, Site, Task, Tasks};
-use crate::journal::HALF_BYTES;
+mod directories;
+mod lent;
+mod threads;
+
+use crate::command::{Command, Completion, DirectoryId, Sink};
+use crate::hub::{Hub, LaneItem, ReadTask, Site, Task, Tasks};
 use crate::lock::{lock, read, write};
-use crate::log::{Log, LogShared};
-use crate::mapped::Piece;
-use crate::vfs::{self, Space, VfsKind};
+use crate::vfs::{self, Space};
 use crate::view::{Patience, ReadRequest};
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+/// One is the lane; it syncs what it wrote itself if the other sleeps, which is the lane then.
+const LANE_THREADS: usize = 2;
 const READ_THREADS: usize = 2;
 /// Passes of compaction at once, whoever asks for how many.
 const CLEANER_THREADS: usize = 16;
 /// Active files that are open at once, unless it is said how many.
 const FEWEST_FILES: usize = 16;
 const MOST_FILES: usize = 4096;
-/// A fifth of a second, as fast as memory is read and checked; each recovery point costs some syncs, and so moves a log by
-/// half a megabyte at least where a thousand are written to.
+/// A fifth of a second, as fast as memory is read and checked; each recovery point costs some syncs, and so moves a log
+/// by half a megabyte at least where a thousand are written to.
 const RECOVERY_BYTES: u64 = 1 << 30;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -166,104 +163,6 @@ impl Engine {
         }
     }
 
-    /// Creates the directory where it is missing, locks it, reads its checkpoints and its clean-shutdown file. That file
-    /// goes with the first command that changes anything.
-    pub fn open_directory(&self, path: &str, vfs: VfsKind) -> Result<OpenedDirectory, Failure> {
-        let hub = &self.inner.hub;
-        let id = self.inner.next_directory.fetch_add(1, Ordering::Relaxed);
-        let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
-        let half_bytes = match self.inner.journal {
-            JournalSize::Usual => HALF_BYTES,
-            JournalSize::Bytes(bytes) => bytes,
-            JournalSize::None => 0,
-        };
-        let (directory, found) = Directory::open(id, path, vfs.open(), half_bytes, hub.sink.clone())?;
-        let directory = Arc::new(directory);
-        let tasks = Tasks::new(half_bytes > 0 && directory.vfs.has_disk());
-        let site = Arc::new(Site::new(directory.clone(), tasks));
-        write(&hub.sites).insert(id, site.clone());
-        if !self.inner.manual {
-            let of_lane = site.clone();
-            self.spawn("lane", Of::Lane(id), move |inner| {
-                while let Some(item) = inner.wait(&of_lane.lane) {
-                    inner.guard(|| lock(&of_lane.owner).run(item, &inner.hub));
-                }
-            });
-            for _ in 0..SYNC_THREADS {
-                let site = site.clone();
-                self.spawn("sync", Of::Directory(id), move |inner| {
-                    while let Some(task) = inner.wait_for_task(&site, &site.filled, Tasks::next) {
-                        inner.guard(|| inner.hub.run(&site, task));
-                    }
-                });
-            }
-        }
-        Ok(OpenedDirectory { id, clean: found.clean, broker_epoch: found.broker_epoch, folders: found.folders })
-    }
-
-    /// How many threads open logs of the directory at once: what has to be recovered is recovered by so many.
-    pub fn set_recovery_threads(&self, id: DirectoryId, threads: usize) -> Result<(), Failure> {
-        let site = self.inner.hub.site(id)?;
-        let more = lock(&site.tasks).set_recovery_threads(threads);
-        site.filled.notify_all();
-        site.opens_filled.notify_all();
-        for _ in 0..if self.inner.manual { 0 } else { more } {
-            let site = site.clone();
-            self.spawn("recovery", Of::Directory(id), move |inner| {
-                while let Some(task) = inner.wait_for_task(&site, &site.opens_filled, Tasks::next_open) {
-                    inner.guard(|| inner.hub.run(&site, task));
-                }
-            });
-        }
-        Ok(())
-    }
-
-    /// All logs of it must be closed before. Writes the checkpoints, the clean-shutdown file (carrying
-    /// `broker_epoch`) if `clean`, and gives the lock back. Where nothing was changed since it was opened, nothing is
-    /// written.
-    pub fn close_directory(&self, id: DirectoryId, clean: bool, broker_epoch: i64) -> Result<(), Failure> {
-        let hub = &self.inner.hub;
-        let site = hub.site(id)?;
-        let open = read(&hub.logs).values().filter(|shared| shared.directory.id == id).count();
-        if open > 0 && clean {
-            let text = format!("{open} logs of {} are still open", site.directory.path);
-            return Err(Failure { code: Code::Locked, text });
-        }
-        lock(&site.tasks).closing = true;
-        site.filled.notify_all();
-        site.opens_filled.notify_all();
-        if self.inner.manual {
-            while let Some(task) = next_of(&site, Tasks::next_sync) {
-                hub.run(&site, task);
-            }
-        }
-        self.join(|of| of == Of::Directory(id));
-        // What has been handed to the lane is answered; from here on nothing is.
-        write(&hub.sites).remove(&id);
-        site.lane.close();
-        while self.inner.manual && self.inner.step_lane(&site) {}
-        self.join(|of| of == Of::Lane(id));
-        lock(&site.owner).abandon_held(hub);
-        site.directory.close(clean, broker_epoch)
-    }
-
-    /// What the open logs of a directory hold, from memory, and the room on its volume.
-    pub fn directory_use(&self, id: DirectoryId) -> Result<DirectoryUse, Failure> {
-        let hub = &self.inner.hub;
-        let directory = hub.site(id)?.directory.clone();
-        directory.check()?;
-        let logs = read(&hub.logs)
-            .values()
-            .filter(|shared| shared.directory.id == id)
-            .map(|shared| (shared.name.to_string(), shared.view.state().size()))
-            .collect();
-        let space = directory.vfs.space(&directory.path).map_err(|error| Failure {
-            code: Code::Io,
-            text: format!("asking for the room in {}: {error}", directory.path),
-        })?;
-        Ok(DirectoryUse { logs, space })
-    }
-
     /// Hands the commands over, in order. A `Read` whose range is hot and whose index is in memory is planned here, on
     /// the caller's thread: its completion is with the sink before this returns.
     pub fn submit(&self, mut commands: Vec<Command>) {
@@ -362,79 +261,6 @@ impl Engine {
         settled() && !hub.any_offline()
     }
 
-    /// Takes a log out of its lane's hands: from now on the caller alone changes it. None: it isn't open.
-    pub(crate) fn lend(&self, log: LogRef) -> Option<Box<Log>> {
-        let (to, lent) = sync_channel(1);
-        let hub = &self.inner.hub;
-        hub.to_lane(hub.directory_of_log(log)?, LaneItem::Lend { log, to });
-        if self.inner.manual {
-            while self.step(Role::Lane) {}
-            return lent.try_recv().ok().flatten();
-        }
-        // An end of the engine drops the item, and the sender with it.
-        lent.recv().ok().flatten()
-    }
-
-    /// Fills the piece on another thread, which is started by the first one. Without threads nobody does: whoever needs it
-    /// fills it.
-    pub(crate) fn fill(&self, piece: Arc<Piece>) {
-        if self.inner.manual {
-            return;
-        }
-        if !self.inner.filling.swap(true, Ordering::Relaxed) {
-            self.spawn("fill", Of::All, |inner| {
-                while let Some(piece) = inner.wait(&inner.hub.pieces) {
-                    // Who needs it meets the same outcome.
-                    inner.guard(|| drop(piece.fill()));
-                }
-            });
-        }
-        self.inner.hub.pieces.push(piece);
-    }
-
-    pub(crate) fn take_back(&self, log: Box<Log>) {
-        self.inner.hub.to_lane(log.shared().directory.id, LaneItem::TakeBack(log));
-    }
-
-    /// A pass of compaction over a lent log takes its next steps.
-    pub(crate) fn begin_pass(&self, cleaning: Box<Cleaning>) {
-        self.have_cleaner();
-        self.inner.hub.cleanings.push(cleaning);
-    }
-
-    pub(crate) fn answer(&self, ticket: u32, outcome: Result<Answer, Failure>) {
-        self.inner.hub.answer(ticket, outcome);
-    }
-
-    pub(crate) fn errand(&self, log: LogRef) -> Option<Box<Cleaning>> {
-        self.inner.hub.errand(log)
-    }
-
-    pub(crate) fn queue_sync(&self, shared: &Arc<LogShared>) {
-        self.inner.hub.queue_sync(shared);
-    }
-
-    pub(crate) fn delete(&self, deletion: Deletion) {
-        self.inner.hub.deletions.push(deletion);
-    }
-
-    /// Brings a log to disk on the caller's thread, or waits for the thread that is at it.
-    pub(crate) fn sync_here(&self, shared: &Arc<LogShared>) -> Result<(), Failure> {
-        let hub = &self.inner.hub;
-        loop {
-            shared.directory.check()?;
-            shared.sync.request(None);
-            self.inner.guard(|| hub.sync(shared));
-            if let Some(outcome) = shared.sync.outcome() {
-                return outcome;
-            }
-            let waiting = lock(&hub.settling);
-            if shared.sync.outcome().is_none() && !self.inner.manual {
-                drop(hub.settled.wait_timeout(waiting, Duration::from_millis(100)));
-            }
-        }
-    }
-
     /// Manual mode: runs one task of the role; false if it had none.
     pub fn step(&self, role: Role) -> bool {
         let (inner, hub) = (&self.inner, &self.inner.hub);
@@ -509,73 +335,4 @@ impl Engine {
 
 fn next_of(site: &Site, take: fn(&mut Tasks) -> Option<Task>) -> Option<Task> {
     take(&mut lock(&site.tasks))
-}
-
-impl Inner {
-    fn wait<T>(&self, queue: &Queue<T>) -> Option<T> {
-        let mut items = lock(&queue.items);
-        loop {
-            if self.stopping.load(Ordering::Acquire) {
-                return None;
-            }
-            if let Some(item) = items.queue.pop_front() {
-                return Some(item);
-            }
-            if items.closed {
-                return None;
-            }
-            items.sleeping += 1;
-            items = queue.filled.wait(items).unwrap_or_else(PoisonError::into_inner);
-            items.sleeping -= 1;
-        }
-    }
-
-    /// Runs one item of the directory's lane, if there is one.
-    fn step_lane(&self, site: &Site) -> bool {
-        site.lane.pop().map(|item| self.guard(|| lock(&site.owner).run(item, &self.hub))).is_some()
-    }
-
-    fn wait_for_task(&self, site: &Site, filled: &Condvar, next: fn(&mut Tasks) -> Option<Task>) -> Option<Task> {
-        let mut tasks = lock(&site.tasks);
-        loop {
-            if self.stopping.load(Ordering::Acquire) {
-                return None;
-            }
-            if let Some(task) = next(&mut tasks) {
-                return Some(task);
-            }
-            if tasks.closing {
-                return None;
-            }
-            tasks = filled.wait(tasks).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// One step of a pass, and the wait that keeps it below its ceiling. None: it is the lane's, or all ends.
-    fn clean(&self, cleaning: Box<Cleaning>) -> Option<Box<Cleaning>> {
-        let per_second = cleaning.request.bytes_per_second;
-        let (cleaning, bytes) = self.hub.run_cleaning(cleaning)?;
-        let mut left_ms = if per_second > 0.0 { (bytes as f64 * 1000.0 / per_second) as u64 } else { 0 };
-        while left_ms > 0 && !self.stopping.load(Ordering::Acquire) {
-            let slice_ms = left_ms.min(100);
-            std::thread::sleep(Duration::from_millis(slice_ms));
-            left_ms -= slice_ms;
-        }
-        (!self.stopping.load(Ordering::Acquire)).then_some(cleaning)
-    }
-
-    /// Runs a task; its panic takes the directories offline and is told, it goes no further.
-    fn guard(&self, task: impl FnOnce()) {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(task)) {
-            self.hub.panicked(format!("the engine panicked: {}", text_of(&*panic)));
-        }
-    }
-}
-
-fn text_of(panic: &(dyn Any + Send)) -> &str {
-    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-        (Some(text), _) => text,
-        (_, Some(text)) => text,
-        _ => "no message",
-    }
 }

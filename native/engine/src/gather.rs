@@ -63,6 +63,11 @@ impl Gather {
         self.waiting.is_empty() && self.alone.is_empty()
     }
 
+    /// Nobody waits, and who comes is synced by itself.
+    pub fn is_idle(&self) -> bool {
+        self.is_empty() && self.drains.is_empty() && matches!(self.way, Way::Each | Way::Never)
+    }
+
     pub fn add(&mut self, shared: Arc<LogShared>) {
         self.waiting.push_back(shared);
     }

@@ -5,6 +5,10 @@
 //! another. Syncs come before openings, and one thread always stays free of openings, so that a long recovery holds up
 //! no acknowledgement. A condition variable is notified here and waited on in the driver alone.
 
+mod tasks;
+
+pub use tasks::{SYNC_THREADS, Site, Task, Tasks};
+
 use crate::cleaner::{Cleaning, Progress};
 use crate::command::{Answer, Command, Completion, DirectoryId, Failure, LogRef, Lookup, OpenInfo, OpenLog, Sink};
 use crate::config::Flush;
@@ -12,8 +16,7 @@ use crate::create::create_folders;
 use crate::directory::Directory;
 use crate::error::Code;
 use crate::files::{self, FileCommand};
-use crate::gather::{Gather, Sync};
-use crate::lane::{Due, Judging, Lane};
+use crate::lane::{Due, Judging};
 use crate::lock::{lock, read};
 use crate::log::{Log, LogShared};
 use crate::mapped::Piece;
@@ -24,17 +27,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 
-/// Sync threads of one directory.
-pub const SYNC_THREADS: usize = 4;
-/// Syncs after which a checkpoint that waits comes first.
-const CHECKPOINT_AFTER: u32 = 64;
-
-/// Threads that open logs at once in one directory, unless it is said how many.
-const RECOVERY_THREADS: usize = 2;
-const MOST_RECOVERY_THREADS: usize = 128;
-
-/// Logs that are opened by one task: new ones share their syncs.
-const OPENS_TOGETHER: usize = 64;
 /// So many that need a sync of what they are found to hold get one for everything.
 const CATCH_UP: usize = 16;
 
@@ -51,12 +43,14 @@ pub struct Items<T> {
     /// Threads that sleep for want of an item. While there are none nobody is notified: that is a system call, heard or
     /// not.
     pub sleeping: usize,
+    /// A queue whose items go one after another: somebody carries one out, and takes the next by himself.
+    pub busy: bool,
 }
 
 impl<T> Queue<T> {
     fn new() -> Queue<T> {
         Queue {
-            items: Mutex::new(Items { queue: VecDeque::new(), closed: false, sleeping: 0 }),
+            items: Mutex::new(Items { queue: VecDeque::new(), closed: false, sleeping: 0, busy: false }),
             filled: Condvar::new(),
         }
     }
@@ -77,15 +71,15 @@ impl<T> Queue<T> {
     fn add(&self, add: impl FnOnce(&mut VecDeque<T>)) {
         let mut items = lock(&self.items);
         add(&mut items.queue);
-        if items.sleeping > 0 {
+        if items.sleeping > 0 && !items.busy {
             self.filled.notify_one();
         }
     }
 }
 
 impl Queue<LaneItem> {
-    /// Commands that the lane has not begun yet go with these in one drain, so that it writes in larger groups the later
-    /// it is.
+    /// Commands that the lane has not begun yet go with these in one drain, so that it writes in larger groups the
+    /// later it is.
     pub fn push_commands(&self, commands: Vec<Command>) {
         self.add(|queue| match queue.back_mut() {
             Some(LaneItem::Commands(waiting)) => waiting.extend(commands),
@@ -141,133 +135,6 @@ pub enum Deletion {
     },
 }
 
-/// One directory and the work that its threads do.
-pub struct Site {
-    pub directory: Arc<Directory>,
-    pub lane: Queue<LaneItem>,
-    /// Locked while it runs an item, by the one thread that does.
-    pub owner: Mutex<Lane>,
-    /// More active files are open than may be, and wait for their syncs.
-    pub too_many_files: AtomicBool,
-    pub tasks: Mutex<Tasks>,
-    pub filled: Condvar,
-    /// For the threads that do nothing but open logs.
-    pub opens_filled: Condvar,
-}
-
-impl Site {
-    pub fn new(directory: Arc<Directory>, tasks: Tasks) -> Site {
-        Site {
-            lane: Queue::new(),
-            owner: Mutex::new(Lane::new(directory.id)),
-            too_many_files: AtomicBool::new(false),
-            directory,
-            tasks: Mutex::new(tasks),
-            filled: Condvar::new(),
-            opens_filled: Condvar::new(),
-        }
-    }
-
-    pub fn want_checkpoint(&self) {
-        lock(&self.tasks).checkpoint_wanted = true;
-        self.filled.notify_one();
-    }
-}
-
-pub struct Tasks {
-    pub syncs: Gather,
-    syncing: usize,
-    files: VecDeque<(u32, FileCommand)>,
-    files_running: bool,
-    opens: VecDeque<OpenLog>,
-    opening: usize,
-    /// Tasks that open logs may be so many at once.
-    most_opening: usize,
-    /// Threads that do nothing else.
-    pub openers: usize,
-    checkpoint_wanted: bool,
-    checkpoint_running: bool,
-    syncs_since: u32,
-    /// No task comes any more: the threads end when the queues are empty.
-    pub closing: bool,
-}
-
-pub enum Task {
-    Sync(Sync),
-    Files(u32, FileCommand),
-    Checkpoint,
-    Open(Vec<OpenLog>),
-}
-
-impl Tasks {
-    pub fn new(journal: bool) -> Tasks {
-        Tasks {
-            syncs: Gather::new(journal),
-            syncing: 0,
-            files: VecDeque::new(),
-            files_running: false,
-            opens: VecDeque::new(),
-            opening: 0,
-            most_opening: RECOVERY_THREADS,
-            openers: 0,
-            checkpoint_wanted: false,
-            checkpoint_running: false,
-            syncs_since: 0,
-            closing: false,
-        }
-    }
-
-    /// What a thread of the directory does next.
-    pub fn next(&mut self) -> Option<Task> {
-        if let Some(task) = self.next_sync() {
-            return Some(task);
-        }
-        // One thread stays free of openings.
-        if self.opening + 1 < SYNC_THREADS { self.next_open() } else { None }
-    }
-
-    /// Logs are recovered by so many threads. How many more are needed than there are: those that sync help.
-    pub fn set_recovery_threads(&mut self, threads: usize) -> usize {
-        self.most_opening = threads.clamp(1, MOST_RECOVERY_THREADS);
-        let more = (self.most_opening + 1).saturating_sub(SYNC_THREADS + self.openers);
-        self.openers += more;
-        more
-    }
-
-    pub fn next_sync(&mut self) -> Option<Task> {
-        if !self.files_running
-            && let Some((ticket, command)) = self.files.pop_front()
-        {
-            self.files_running = true;
-            return Some(Task::Files(ticket, command));
-        }
-        let due = self.syncs.is_empty() || self.syncs_since >= CHECKPOINT_AFTER;
-        if self.checkpoint_wanted && !self.checkpoint_running && due {
-            self.checkpoint_wanted = false;
-            self.checkpoint_running = true;
-            self.syncs_since = 0;
-            return Some(Task::Checkpoint);
-        }
-        let sync = self.syncs.next()?;
-        self.syncs_since += 1;
-        self.syncing += 1;
-        Some(Task::Sync(sync))
-    }
-
-    pub fn next_open(&mut self) -> Option<Task> {
-        if self.opens.is_empty() || self.opening >= self.most_opening {
-            return None;
-        }
-        let together = self.opens.len().div_ceil(self.most_opening * 2).min(OPENS_TOGETHER);
-        self.opening += 1;
-        Some(Task::Open(self.opens.drain(..together).collect()))
-    }
-
-    fn is_settled(&self) -> bool {
-        self.syncs.is_empty() && self.syncing == 0
-    }
-}
-
 pub struct Hub {
     pub sink: Arc<dyn Sink>,
     pub sites: RwLock<BTreeMap<DirectoryId, Arc<Site>>>,
@@ -288,7 +155,8 @@ pub struct Hub {
     pub settling: Mutex<()>,
     /// Active files that may be open at once.
     open_files: usize,
-    /// Bytes above the recovery points of one directory's logs, under `flush=group`; half as many again while syncs are slow.
+    /// Bytes above the recovery points of one directory's logs, under `flush=group`; half as many again while syncs are
+    /// slow.
     pub recovery_bytes: u64,
 }
 
@@ -363,20 +231,8 @@ impl Hub {
         let directory = &site.directory;
         match task {
             Task::Sync(sync) => {
+                let _under_way = UnderWay { hub: self, site };
                 self.run_sync(site, sync);
-                if !directory.is_offline() && directory.recovery_points_changed() {
-                    site.want_checkpoint();
-                }
-                let ended = {
-                    let mut tasks = lock(&site.tasks);
-                    tasks.syncing -= 1;
-                    tasks.is_settled()
-                };
-                if ended && site.too_many_files.swap(false, Ordering::AcqRel) {
-                    site.lane.push(LaneItem::CloseFiles);
-                }
-                drop(lock(&self.settling));
-                self.settled.notify_all();
             }
             Task::Files(ticket, command) => {
                 let claimed = if command.only_reads() { directory.check() } else { self.claim(directory) };
@@ -410,6 +266,18 @@ impl Hub {
                 lock(&site.tasks).opening -= 1;
                 site.filled.notify_one();
                 site.opens_filled.notify_one();
+            }
+        }
+    }
+
+    /// Runs the log's sync on this thread, and again as long as more was written meanwhile and nobody else waits for
+    /// one. `Tasks::begin_here` said that it may.
+    pub fn sync_on_lane(&self, site: &Site, shared: &Arc<LogShared>) {
+        let under_way = UnderWay { hub: self, site };
+        while self.sync(shared) {
+            under_way.tell();
+            if !lock(&site.tasks).goes_on_here() {
+                return self.queue_sync(shared);
             }
         }
     }
@@ -488,6 +356,38 @@ impl Hub {
             site.directory.fail_with(0, format!("log directory {} is offline: {text}", site.directory.path));
         }
         self.sink.complete(Completion::Fatal { text }, true);
+    }
+}
+
+/// A task that syncs; it ends with this, also by a panic.
+struct UnderWay<'a> {
+    hub: &'a Hub,
+    site: &'a Site,
+}
+
+impl UnderWay<'_> {
+    /// A sync is over: who waits for one looks again.
+    fn tell(&self) {
+        let directory = &self.site.directory;
+        if !directory.is_offline() && directory.recovery_points_changed() {
+            self.site.want_checkpoint();
+        }
+        drop(lock(&self.hub.settling));
+        self.hub.settled.notify_all();
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let ended = {
+            let mut tasks = lock(&self.site.tasks);
+            tasks.syncing -= 1;
+            tasks.is_settled()
+        };
+        if ended && self.site.too_many_files.swap(false, Ordering::AcqRel) {
+            self.site.lane.push(LaneItem::CloseFiles);
+        }
+        self.tell();
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Lane {
     swept_ms: Option<i64>,
     /// The latest time that a command carried.
     now_ms: i64,
+    /// Logs whose appends ask for a sync, which the driver sees to behind this item.
+    asked: Vec<Arc<LogShared>>,
     /// Bytes appended since it was last looked how much lies above the recovery points.
     grown: u64,
 }
@@ -75,6 +77,11 @@ type Groups = Vec<(LogRef, Vec<Pending>)>;
 impl Lane {
     pub fn new(directory: DirectoryId) -> Lane {
         Lane { directory, ..Lane::default() }
+    }
+
+    /// Logs whose sync is due since the last item.
+    pub fn take_asked(&mut self) -> Vec<Arc<LogShared>> {
+        std::mem::take(&mut self.asked)
     }
 
     pub fn run(&mut self, item: LaneItem, hub: &Hub) {
@@ -205,7 +212,8 @@ impl Lane {
         hub.sink.complete_all(outcomes.into_iter().map(appended).collect(), urgent);
         // Listed first, queued then: no `Synced` overtakes the `Appended` that it covers.
         if queue {
-            hub.queue_sync(owned.shared());
+            let shared = owned.shared().clone();
+            self.asked.push(shared);
         }
         if many {
             self.close_files(hub);
@@ -216,8 +224,8 @@ impl Lane {
         }
     }
 
-    /// Too many files are open: those that were not written to for the longest time are closed, if they are on disk, and
-    /// brought there otherwise.
+    /// Too many files are open: those that were not written to for the longest time are closed, if they are on disk,
+    /// and brought there otherwise.
     fn close_files(&mut self, hub: &Hub) {
         let logs = &self.logs;
         let too_many = self.open_files.close(hub.files_each(), |slot, must| {
@@ -227,8 +235,8 @@ impl Lane {
                 if shared.sync.request(None) {
                     hub.queue_sync(shared);
                 }
-                if must {
-                    hub.sync(shared);
+                if must && hub.sync(shared) {
+                    hub.queue_sync(shared);
                 }
             }
             let clean = shared.sync.is_clean();

@@ -16,7 +16,11 @@ use std::sync::Arc;
 impl Hub {
     pub fn run_sync(&self, site: &Site, sync: Sync) {
         match sync {
-            Sync::One(shared) => self.sync(&shared),
+            Sync::One(shared) => {
+                if self.sync(&shared) {
+                    self.queue_sync(&shared);
+                }
+            }
             Sync::Prepare => {
                 let ready = site.directory.journal.prepare(&site.directory).unwrap_or(false);
                 lock(&site.tasks).syncs.prepared(ready);
@@ -28,7 +32,11 @@ impl Hub {
                 for shared in &logs {
                     shared.sync.journaled().iter().for_each(|file| file.begin_writing());
                 }
-                logs.iter().for_each(|shared| self.sync(shared));
+                for shared in &logs {
+                    if self.sync(shared) {
+                        self.queue_sync(shared);
+                    }
+                }
                 lock(&site.tasks).syncs.drained();
                 site.filled.notify_one();
             }
@@ -57,10 +65,11 @@ impl Hub {
         }
     }
 
-    /// Runs the log's sync if it is queued; otherwise somebody is at it, or has been.
-    pub fn sync(&self, shared: &Arc<LogShared>) {
+    /// Runs the log's sync if it is queued; otherwise somebody is at it, or has been. True: it has to be queued again.
+    #[must_use]
+    pub fn sync(&self, shared: &Arc<LogShared>) -> bool {
         let directory = &shared.directory;
-        let Some(mut job) = shared.sync.begin() else { return };
+        let Some(mut job) = shared.sync.begin() else { return false };
         let run = || {
             let mut complete = job.run(&*directory.vfs, &shared.folder)?;
             if let Some(sealed) = shared.sync.overtaken() {
@@ -93,12 +102,10 @@ impl Hub {
         });
         let boundary = (job.retired && !job.retire.bases.is_empty()).then_some(job.retire.boundary);
         let again = shared.sync.finish(job, outcome, |offset| directory.set_recovery_point(&shared.name, offset));
-        if again {
-            self.queue_sync(shared);
-        }
         if let Some(boundary) = boundary.filter(|_| !shared.sync.is_retiring()) {
             directory.settle_start(&shared.name, boundary);
         }
+        again
     }
 
     /// Gives the files of retired segments their last names. False: there was no room for the checkpoints.

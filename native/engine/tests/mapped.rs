@@ -380,3 +380,81 @@ fn syncs_between_appends_make_no_more_room_than_is_used() {
         }
     }
 }
+
+/// One that stores nothing through a map.
+fn writing(vfs: MemoryVfs, config: LogConfig) -> Bench {
+    let mut bench = Bench::start(vfs, config);
+    bench.log.take().unwrap().give_back();
+    bench.rig.settle();
+    bench.log = MappedLog::take(&bench.rig.engine, log(0), Writer::Write);
+    bench
+}
+
+fn file_bytes(vfs: &MemoryVfs) -> u64 {
+    let file = odradek_engine::vfs::read_file(vfs, "/data/t-0/00000000000000000000.log").unwrap();
+    file.unwrap().len() as u64
+}
+
+#[test]
+fn appends_that_each_wait_for_the_disk_are_written_over_zeros_which_a_close_cuts_off() {
+    let mut bench = writing(MemoryVfs::new(), config());
+    let mut lengths = std::collections::BTreeSet::new();
+    for index in 0..200 {
+        bench.put(&value(index)).unwrap();
+        bench.log().sync_now().unwrap();
+        let bytes = bench.log().marks().bytes;
+        let length = file_bytes(&bench.vfs);
+        assert!(length >= bytes && length <= bytes + (128 << 10), "{length} for {bytes}");
+        lengths.insert(length);
+    }
+    assert!(lengths.len() < 5, "a file that gets longer with each append has its length to sync: {lengths:?}");
+    let bytes = bench.log().marks().bytes;
+    let vfs = bench.close();
+    assert_eq!(file_bytes(&vfs), bytes);
+    let mut again = Bench::start(vfs, config());
+    assert!((0..200).all(|index| again.values()[index] == value(index)));
+}
+
+#[test]
+fn one_sync_now_and_then_makes_no_zeros() {
+    let mut bench = writing(MemoryVfs::new(), config());
+    bench.put(&[7; 100]).unwrap();
+    bench.log().sync_now().unwrap();
+    bench.put(&[7; 100]).unwrap();
+    assert_eq!(file_bytes(&bench.vfs), bench.log().marks().bytes);
+}
+
+#[test]
+fn no_room_for_zeros_refuses_nothing() {
+    let vfs = MemoryVfs::new();
+    let mut bench = writing(vfs.clone(), config());
+    for index in 0..2 {
+        bench.put(&value(index)).unwrap();
+        bench.log().sync_now().unwrap();
+    }
+    vfs.set_capacity(vfs.used() + 10_000);
+    for index in 2..20 {
+        assert_eq!(bench.put(&value(index)), Ok(index as i64));
+        bench.log().sync_now().unwrap();
+    }
+    let values = bench.values();
+    assert!((0..20).all(|index| values[index] == value(index)));
+}
+
+#[test]
+fn zeros_behind_durable_appends_are_nothing_to_a_start_after_a_power_cut_or_the_end_of_the_process() {
+    let vfs = MemoryVfs::tracked();
+    let mut bench = writing(vfs.clone(), LogConfig { segment_bytes: 9_000, ..config() });
+    for index in 0..60 {
+        bench.put(&value(index)).unwrap();
+        bench.log().sync_now().unwrap();
+        bench.put(&value(index)).unwrap();
+        for (seed, keep) in [(0, Keep::All), (1, Keep::None), (2, Keep::Some), (3, Keep::Torn)] {
+            let mut again = Bench::start(vfs.crash(seed, keep), config());
+            let found = again.values();
+            assert!(found.len() > 2 * index, "{} at {index}, {keep:?}", found.len());
+            assert!(found.iter().enumerate().all(|(at, found)| *found == value(at / 2)));
+            assert_eq!(again.put(b"on"), Ok(found.len() as i64));
+        }
+    }
+}

@@ -47,6 +47,7 @@ impl Sink for Ear {
                 heard.synced.insert(log.slot, *synced_end);
                 return;
             }
+            Completion::NeverSynced { .. } => return,
             Completion::DirectoryFailed { text, .. } | Completion::Fatal { text } => {
                 heard.broken.get_or_insert(text.clone());
                 return;

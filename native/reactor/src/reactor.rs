@@ -101,6 +101,13 @@ impl Handle {
             return;
         }
         if !self.shared.answer_now(commands) {
+            self.submit_to_thread(commands);
+        }
+    }
+
+    /// As `submit`; writes nothing itself.
+    pub fn submit_to_thread(&self, commands: &mut Vec<Command>) {
+        if !commands.is_empty() {
             lock(&self.shared.mailbox).commands.append(commands);
             self.shared.wake();
         }

@@ -8,8 +8,9 @@
  * engine's. Versions below 10 have no room for the current leader, below 8 for record errors. acks=0 is never answered:
  * an error closes the connection.
  *
- * Where the answer depends on one append being written and on nothing else, it is written ahead and leaves without
- * another turn here; its deadline is the append, which nobody waits for longer than Kafka does for its own.
+ * Where the answer depends on one append being written, or on disk, and on nothing else, it is written ahead and leaves
+ * without another turn here. The deadline of one that waits for no disk is the append, which nobody waits for longer
+ * than Kafka does for its own.
  *
  * Nothing awaits between the arrival of a request and its appends, or the connection's next Produce would overtake it.
  */
@@ -123,7 +124,7 @@ class ProduceOperation extends Deadline implements AppendSink {
             else {
               this.#left++
               const prepared = this.#prepare(partition)
-              if (prepared !== undefined) deadline = false
+              if (prepared !== undefined && !prepared.untilSynced) deadline = false
               code = partition.append(this.#batch(records as RecordsRef), acks, this, slot, prepared)
               if (code === 0) continue
               this.#left--
@@ -142,10 +143,11 @@ class ProduceOperation extends Deadline implements AppendSink {
     const { topicData, acks } = this.#request
     const [topic] = topicData
     if (topicData.length !== 1 || topic === undefined || topic.partitionData.length !== 1) return undefined
-    if (!this.#context.connection.quiet || !partition.answersWhenWritten(acks)) return undefined
+    const answers = partition.answersAhead(acks)
+    if (answers === undefined || (answers === 'written' && !this.#context.connection.quiet)) return undefined
     const answer = written(partition.index, UNKNOWN_OFFSET, -1, partition.logStartOffset)
     const responses = [{ name: topic.name, topicId: topic.topicId, partitionResponses: [answer] }]
-    return this.#context.prepare({ responses, nodeEndpoints: [] })
+    return this.#context.prepare({ responses, nodeEndpoints: [] }, answers === 'synced')
   }
 
   #batch(records: RecordsRef): BatchSource {
@@ -163,6 +165,7 @@ class ProduceOperation extends Deadline implements AppendSink {
     if (this.#done) return
     if (result.answered) {
       this.#done = true
+      this.#context.broker.deadlines.remove(this)
       this.#context.answeredAhead()
       return
     }

@@ -5,14 +5,14 @@
 //! could not be written is cut off again, and the log stays usable when only room was missing.
 
 use super::frame::{self, Packed, Records, Single};
-use super::window::Window;
+use super::window::{self, Window};
 use super::{MappedLog, Writer};
 use crate::append::{Appended, Pending};
 use crate::batch::{HEADER_BYTES, LOG_OVERHEAD};
 use crate::command::{Failure, Origin, Wake};
 use crate::error::Code;
 use crate::segment::Largest;
-use crate::vfs::write_all_at;
+use crate::vfs::{File, is_no_space, write_all_at};
 use bytes::Bytes;
 use std::io;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// Batches of at least this many bytes are written: there a map costs as much or more.
 const WRITE_FROM: usize = 64 << 10;
 /// After a sync this many bytes are written before stores begin again.
-const WRITE_AFTER_SYNC: u64 = 256 << 10;
+pub(super) const WRITE_AFTER_SYNC: u64 = 256 << 10;
 /// Segments that may wait for the disk: who fills them faster waits for it too, before descriptors run out.
 const WAITING_FILES: usize = 128;
 /// Bytes that a batch of packed values has at most.
@@ -224,7 +224,7 @@ impl MappedLog {
             Err(error) => {
                 // A write says what is wrong, if anything is.
                 self.window = None;
-                if crate::vfs::is_no_space(&error) { Err(self.log.write_failed(&error)) } else { Ok(false) }
+                if is_no_space(&error) { Err(self.log.write_failed(&error)) } else { Ok(false) }
             }
         }
     }
@@ -257,9 +257,11 @@ impl MappedLog {
         if let (Ok(()), Some(window)) = (&written, &mut self.window) {
             window.written(at + bytes as u64);
         }
+        let written = written.and_then(|()| self.write_zeros(&*file, at + bytes as u64));
         written.map_err(|error| {
             self.window = None;
             self.log.reserved = 0;
+            self.zeros = 0;
             match file.set_len(at) {
                 Ok(()) => self.log.write_failed(&error),
                 Err(worse) => self.log.write_failed(&io::Error::other(format!(
@@ -267,6 +269,30 @@ impl MappedLog {
                 ))),
             }
         })
+    }
+
+    /// While each few bytes are waited for, they are written over zeros that are there already: a sync that neither
+    /// makes the file longer nor gives it blocks has no metadata to write (measured: two thirds of the time, and half
+    /// for 64 KiB).
+    fn write_zeros(&mut self, file: &dyn File, end: u64) -> io::Result<()> {
+        if !self.durable || self.window.is_some() || end <= self.zeros {
+            return Ok(());
+        }
+        let upto = window::reach_of_zeros(end, u64::from(self.log.config.segment_bytes));
+        if upto <= end {
+            return Ok(());
+        }
+        self.log.reserved = u64::MAX;
+        match window::write_zeros(file, end, upto) {
+            Ok(()) => self.zeros = upto,
+            // Nothing but zeros lacks it.
+            Err(error) if is_no_space(&error) => {
+                self.durable = false;
+                file.set_len(end)?;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     #[inline]

@@ -42,6 +42,10 @@ pub struct MappedLog {
     writer: Writer,
     /// Bytes since somebody asked for the disk: soon after it, maps cost more than they save.
     since_sync: u64,
+    /// The disk was asked for twice with few bytes in between.
+    durable: bool,
+    /// Zeros were written behind the batches up to here.
+    zeros: u64,
     swept_ms: Option<i64>,
     /// A pass of compaction whose errand is done.
     pass: Option<Box<Cleaning>>,
@@ -90,6 +94,8 @@ impl MappedLog {
             index_room: 0,
             writer,
             since_sync: u64::MAX,
+            durable: false,
+            zeros: 0,
             swept_ms: None,
             pass: None,
         };
@@ -164,8 +170,7 @@ impl MappedLog {
     /// Asks for everything to be on disk; the ticket is answered after it.
     pub fn sync(&mut self, ticket: u32) {
         self.settle();
-        self.since_sync = 0;
-        self.forget_window();
+        self.note_sync();
         let queue = self.log.shared.sync.request(Some(ticket));
         self.queue_if(queue);
     }
@@ -173,8 +178,7 @@ impl MappedLog {
     /// The same, on this thread.
     pub fn sync_now(&mut self) -> Result<(), Failure> {
         self.settle();
-        self.since_sync = 0;
-        self.forget_window();
+        self.note_sync();
         self.engine.sync_here(self.log.shared())
     }
 
@@ -233,12 +237,15 @@ impl MappedLog {
     /// The active segment is another one, or has another file.
     fn new_segment(&mut self) {
         self.window = None;
+        self.zeros = 0;
         self.index_room = self.index_room();
     }
 
     /// A map's dirty pages are far larger than what was stored: while somebody waits for the disk, none are made.
-    fn forget_window(&mut self) {
+    fn note_sync(&mut self) {
         self.window = None;
+        self.durable = self.since_sync < append::WRITE_AFTER_SYNC;
+        self.since_sync = 0;
     }
 
     fn index_room(&self) -> usize {

@@ -33,19 +33,24 @@ impl Piece {
     pub fn fill(&self) -> io::Result<()> {
         let mut outcome = lock(&self.outcome);
         let done = outcome.get_or_insert_with(|| {
-            let fill = || {
-                let mut at = self.from;
-                while at < self.upto {
-                    let bytes = (self.upto - at).min(PIECE_MOST);
-                    write_all_at(&*self.file, &ZEROS[..bytes as usize], at)?;
-                    at += bytes;
-                }
-                Ok(())
-            };
-            fill().map_err(|error: io::Error| (error.kind(), error.to_string()))
+            write_zeros(&*self.file, self.from, self.upto).map_err(|error| (error.kind(), error.to_string()))
         });
         done.clone().map_err(|(kind, text)| io::Error::new(kind, text))
     }
+}
+
+pub fn write_zeros(file: &dyn File, mut at: u64, upto: u64) -> io::Result<()> {
+    while at < upto {
+        let bytes = (upto - at).min(PIECE_MOST);
+        write_all_at(file, &ZEROS[..bytes as usize], at)?;
+        at += bytes;
+    }
+    Ok(())
+}
+
+/// How far zeros go behind the `end` of the batches, in a file of `length` bytes at most.
+pub fn reach_of_zeros(end: u64, length: u64) -> u64 {
+    (end + (end / 2).clamp(PIECE_LEAST, PIECE_MOST)).next_multiple_of(PAGE_BYTES).min(length)
 }
 
 pub struct Window {
@@ -115,8 +120,7 @@ impl Window {
 
     /// What is to be filled next, and at least up to `need`.
     fn piece(&self, need: u64) -> Piece {
-        let bytes = (self.filled / 2).clamp(PIECE_LEAST, PIECE_MOST);
-        let upto = (self.filled + bytes).max(need).next_multiple_of(PAGE_BYTES).min(self.length);
+        let upto = reach_of_zeros(self.filled, self.length).max(need).min(self.length);
         Piece { file: self.file.clone(), from: self.filled, upto, outcome: Mutex::new(None) }
     }
 
