@@ -52,7 +52,8 @@ pub struct Directory {
     /// Held while checkpoint files are written.
     writing: Mutex<()>,
     pub journal: Journal,
-    /// Whether what a dead process left in the system's cache has been brought to the disk as a whole; None: nobody asked yet.
+    /// Whether what a dead process left in the system's cache has been brought to the disk as a
+    /// whole; None: nobody asked yet.
     caught_up: Mutex<Option<bool>>,
     /// What taking possession has to do; None once that is done.
     unclaimed: Mutex<Option<Unclaimed>>,
@@ -113,9 +114,9 @@ impl Directory {
         let clean =
             vfs::read_file(&*vfs, &clean_file).map_err(|error| failed("reading the clean-shutdown file of", error))?;
         let mut points = Points::default();
-        // Apache Kafka begins with empty files. We never write one: an empty one is lost where a later one is ours. Without
-        // starts deleted records come back, without recovery points what was aborted by transactions that began in deleted
-        // records is forgotten.
+        // Apache Kafka begins with empty files. We never write one: an empty one is lost where a later one is ours.
+        // Without starts deleted records come back, without recovery points what was aborted by transactions that began
+        // in deleted records is forgotten.
         let mut ours = false;
         for (name, kind) in CHECKPOINTS.into_iter().rev() {
             let file = path(directory, name);
@@ -199,8 +200,8 @@ impl Directory {
         Ok(unclaimed.take().map_or_else(Vec::new, |found| found.deleted))
     }
 
-    /// One sync instead of two for each log: brings to the disk what the last process wrote and no longer could sync. Done once,
-    /// where the file system can; after a failed sync it proves nothing, and is not tried.
+    /// One sync instead of two for each log: brings to the disk what the last process wrote and no longer could sync.
+    /// Done once, where the file system can; after a failed sync it proves nothing, and is not tried.
     pub fn catch_up(&self) -> Result<(), Failure> {
         let mut caught_up = lock(&self.caught_up);
         if caught_up.is_none() {

@@ -1,8 +1,8 @@
 //! Loads what a log's folder holds: trusted segments by their files, those above the recovery point by a walk.
 //!
-//! Invariants: what is reported as synced is on disk. Index files of sealed segments that are missing, make no sense or are
-//! others than `odradek-sums` says are built anew; a snapshot, an epoch or an index entry above the recovery point is not
-//! believed.
+//! Invariants: what is reported as synced is on disk. Index files of sealed segments that are missing, make no
+//! sense or are others than `odradek-sums` says are built anew; a snapshot, an epoch or an index entry above the
+//! recovery point is not believed.
 
 use crate::command::Failure;
 use crate::config::Flush;
@@ -194,7 +194,8 @@ impl Opening<'_> {
                 self.folder
             )));
         }
-        // A clean close moves the recovery point to the end. A log without one, as Apache Kafka's of the metadata, can't tell.
+        // A clean close moves the recovery point to the end. A log without one, as Apache Kafka's of
+        // the metadata, can't tell.
         if clean && self.points.recovery > 0 && end != self.points.recovery {
             return Ok(None);
         }
@@ -337,8 +338,8 @@ impl Opening<'_> {
     }
 }
 
-/// Writes what can be read once more, so that the next sync has it to do: after one that failed the system may take bytes
-/// for clean that are in its cache alone.
+/// Writes what can be read once more, so that the next sync has it to do: after one that failed the system may take
+/// bytes for clean that are in its cache alone.
 fn write_again(file: &dyn File, mut at: u64, end: u64) -> io::Result<()> {
     let mut window = vec![0; WINDOW.min(end.saturating_sub(at) as usize)];
     while at < end {

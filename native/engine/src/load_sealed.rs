@@ -1,8 +1,8 @@
 //! Loads a sealed segment below the recovery point by its index files, which take no walk as long as they are what they
 //! have to be.
 //!
-//! Invariant: index files that are missing, make no sense or are others than `odradek-sums` says are built anew from the
-//! batches; so is the list of aborted transactions, from the sums. A segment that lost bytes is damage.
+//! Invariant: index files that are missing, make no sense or are others than `odradek-sums` says are built anew from
+//! the batches; so is the list of aborted transactions, from the sums. A segment that lost bytes is damage.
 
 use crate::command::Failure;
 use crate::leader_epochs::LeaderEpochs;
@@ -116,9 +116,9 @@ impl Opening<'_> {
         })
     }
 
-    /// The last entry of the offset index points at the batch that it names, and that of the time index is of a batch in the
-    /// segment. What a cut takes off index files is not synced: where the next segment and the recovery point are at the cut,
-    /// a power cut brings back the entries of what was cut, or half of one.
+    /// The last entry of the offset index points at the batch that it names, and that of the time index is of a batch
+    /// in the segment. What a cut takes off index files is not synced: where the next segment and the recovery point
+    /// are at the cut, a power cut brings back the entries of what was cut, or half of one.
     fn fits(&self, segment: &Segment, indexes: &Indexes, next_base: i64) -> io::Result<bool> {
         let inside = |relative: u32| segment.base + (relative as i64) < next_base;
         let largest = indexes.times.last();

@@ -2,10 +2,10 @@
 //! producers from it, and cuts what a crash has torn.
 //!
 //! Invariants: below the recovery point everything was on disk, so a bad batch there is damage: nothing is cut and the
-//! error names file and byte. Above it the log ends at the first bad batch; when whole batches follow, the bytes cut are
-//! kept beside the segment. Snapshots and index entries above the recovery point are not trusted. A gap between two
-//! segments is believed only of a compacted log, and only when a producer snapshot says that everything below the later one
-//! was on disk.
+//! error names file and byte. Above it the log ends at the first bad batch; when whole batches follow, the bytes cut
+//! are kept beside the segment. Snapshots and index entries above the recovery point are not trusted. A gap between
+//! two segments is believed only of a compacted log, and only when a producer snapshot says that everything below
+//! the later one was on disk.
 
 use crate::batch::{HEADER_BYTES, Header};
 use crate::command::Failure;
@@ -70,8 +70,8 @@ pub struct Bad {
 }
 
 impl Recovery<'_> {
-    /// Walks one segment; the next one has base `next_base`, and is `next` where it is to be looked at. Its indexes are in
-    /// memory afterwards.
+    /// Walks one segment; the next one has base `next_base`, and is `next` where it is to be looked at. Its indexes
+    /// are in memory afterwards.
     pub fn walk(
         &mut self,
         at: usize,
@@ -124,7 +124,7 @@ impl Recovery<'_> {
             _ => Order { dense: begin == 0, exact: begin == 0 },
         };
         let mut due = (begin == 0).then_some(segment.base);
-        let mut scan = Scan::new(&*file, begin, size, WINDOW).reading_ahead();
+        let mut scan = Scan::new(&*file, begin, size, WINDOW);
         let bad = loop {
             let entry = match scan.next()? {
                 Step::Batch(entry) => entry,
@@ -175,8 +175,8 @@ impl Recovery<'_> {
         Ok(bad.map(|why| Bad { at, position: begin, why }))
     }
 
-    /// What was known of the segment's order, if that still counts. Index entries and aborted transactions that are others than they
-    /// were go; if both are, somebody else has changed them.
+    /// What was known of the segment's order, if that still counts. Index entries and aborted transactions that are
+    /// others than they were go; if both are, somebody else has changed them.
     fn kept(
         &mut self,
         segment: &Segment,
@@ -203,7 +203,8 @@ impl Recovery<'_> {
         Some(kept.order)
     }
 
-    /// `due`: where the batch has to begin, unless offsets are missing; `sure`: what is known of those below the sums' end.
+    /// `due`: where the batch has to begin, unless offsets are missing; `sure`: what is known of
+    /// those below the sums' end.
     fn judge(
         &self,
         segment: &Segment,
@@ -243,8 +244,8 @@ impl Recovery<'_> {
         None
     }
 
-    /// Of a batch above the recovery point whose offset or leader epoch leaves something out: whether the next one belongs
-    /// there. Both stand outside the checksum.
+    /// Of a batch above the recovery point whose offset or leader epoch leaves something out: whether the next one
+    /// belongs there. Both stand outside the checksum.
     fn outruns(
         &self,
         segment: &Segment,

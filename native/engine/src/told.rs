@@ -1,9 +1,9 @@
 //! How far a log was on disk by what lies in its folder alone: for one without a recovery point, as when the folder was
 //! copied out of its directory. Bytes that decayed there are damage then, and not a torn tail that may be cut.
 //!
-//! Invariants: `odradek-sums` gets its name when all that it speaks of is synced, and loses it before anything of that is
-//! cut. Segments that are missing, shorter, or have other index files than it says were changed by somebody else, or not
-//! copied as a whole: from there on it tells nothing.
+//! Invariants: `odradek-sums` gets its name when all that it speaks of is synced, and loses it before anything of that
+//! is cut. Segments that are missing, shorter, or have other index files than it says were changed by somebody else, or
+//! not copied as a whole: from there on it tells nothing.
 
 use crate::offset_index::OffsetIndex;
 use crate::segment::{Indexes, file_name};

@@ -1,5 +1,5 @@
-//! Passes of compaction that something comes between: the log is cut, closed or deleted, a file is damaged, the disk fails or
-//! has no room, or the power fails at any operation.
+//! Passes of compaction that something comes between: the log is cut, closed or deleted, a file is damaged, the disk
+//! fails or has no room, or the power fails at any operation.
 
 mod common;
 #[path = "common/keyed.rs"]

@@ -1,5 +1,5 @@
-//! What a power cut can leave of records that were cut before it, where the cut was at the end of a segment and the next one
-//! had begun: index files of longer ago. Found by enumerating crash images.
+//! What a power cut can leave of records that were cut before it, where the cut was at the end of a segment and the
+//! next one had begun: index files of longer ago. Found by enumerating crash images.
 
 mod common;
 

@@ -1,5 +1,5 @@
-//! Many logs that share one sync through the directory's journal: power cuts at every operation, and failing syncs. What was
-//! reported as synced is there, what was cut or deleted stays away, and a clean stop leaves no journal.
+//! Many logs that share one sync through the directory's journal: power cuts at every operation, and failing syncs.
+//! What was reported as synced is there, what was cut or deleted stays away, and a clean stop leaves no journal.
 
 mod common;
 #[path = "common/journaled.rs"]

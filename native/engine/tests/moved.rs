@@ -1,5 +1,5 @@
-//! Partition folders that were copied out of their directory, without its recovery points: what the folder itself tells of
-//! having been on disk is not cut when it decayed, and what it can't tell of is recovered as after a power cut.
+//! Partition folders that were copied out of their directory, without its recovery points: what the folder itself tells
+//! of having been on disk is not cut when it decayed, and what it can't tell of is recovered as after a power cut.
 
 mod common;
 

@@ -108,7 +108,8 @@ impl Directory {
     }
 
     /// Lowers recovery point and log start on disk to `offset` before bytes above it are cut. A log without a
-    /// recovery point gets one, so that what its folder tells of the bytes of before doesn't count for those that follow.
+    /// recovery point gets one, so that what its folder tells of the bytes of before doesn't
+    /// count for those that follow.
     pub fn lower_points(&self, folder: &str, offset: i64) -> Result<(), Failure> {
         let higher = {
             let points = &mut *lock(&self.points);
@@ -128,8 +129,8 @@ impl Directory {
         if higher { self.write_checkpoints() } else { Ok(()) }
     }
 
-    /// Writes the three files; the starts first, because a recovery point may be past segments that only a start on disk
-    /// has let go of. No room is an answer; any other failure takes the directory offline.
+    /// Writes the three files; the starts first, because a recovery point may be past segments that only a start on
+    /// disk has let go of. No room is an answer; any other failure takes the directory offline.
     pub fn write_checkpoints(&self) -> Result<(), Failure> {
         let _turn = lock(&self.writing);
         self.check()?;

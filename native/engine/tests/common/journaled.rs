@@ -1,5 +1,5 @@
-//! Many logs that share one sync through the directory's journal: a script that knows what each holds, and what an image of it
-//! may have lost.
+//! Many logs that share one sync through the directory's journal: a script that knows what each holds, and what an
+//! image of it may have lost.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
