@@ -36,9 +36,6 @@ const exceptions: readonly (readonly [rule: string, file: string, why: string])[
   ['rust unsafe', 'native/reactor/src/memory.rs', 'the memory of a large frame is mapped and moved by pages'],
   ['rust unsafe', 'native/reactor/src/transport.rs', 'a buffer is read into before it is initialised'],
   ['rust unsafe', 'native/addon/src/', 'N-API is a C interface'],
-  ['wide comment', 'native/engine/', 'older than the rule'],
-  ['wide comment', 'src/broker/replicas.ts', 'older than the rule'],
-  ['wide comment', 'src/partition/partition.ts', 'older than the rule'],
 ]
 
 const readSources = (): Sources => {

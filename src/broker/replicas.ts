@@ -1,10 +1,11 @@
 /**
- * The partitions that this broker holds: follows the metadata image, opens, configures and deletes their logs, and hands
- * leadership down.
+ * The partitions that this broker holds: follows the metadata image, opens, configures and deletes their logs,
+ * and hands leadership down.
  *
  * Invariants: one `Partition` for each replica of this broker in the image; it exists from the moment the image has it,
- * and gets its log when that is open. Logs are opened and closed many at once, but not all. What lies in a directory and
- * is not in the image is renamed, never deleted. A deletion that arrives while its log is being opened happens after it.
+ * and gets its log when that is open. Logs are opened and closed many at once, but not all. What lies in a
+ * directory and is not in the image is renamed, never deleted. A deletion that arrives while its log is being
+ * opened happens after it.
  */
 import { assert } from '../base/assert.ts'
 import type { Logger } from '../base/logger.ts'
@@ -146,8 +147,8 @@ export class Replicas implements ReplicaPort {
   }
 
   /**
-   * After the first image: renames the folders on disk that no partition of it belongs to, as Kafka does, so that a topic
-   * that takes the name later finds it free. Nothing is deleted. @returns their new names.
+   * After the first image: renames the folders on disk that no partition of it belongs to, as Kafka does, so that a
+   * topic that takes the name later finds it free. Nothing is deleted. @returns their new names.
    */
   async setStraysAside(): Promise<string[]> {
     const names: string[] = []

@@ -15,7 +15,7 @@ import { NativeRuntime } from '../native/runtime.ts'
 import { ExitCode } from './exit-codes.ts'
 import { createLogger, logSettings } from './logging.ts'
 import { type ServeFlags, serveConfig } from './serve-config.ts'
-import { addressWarnings, reportLines, startedLine, startFailure } from './start-up.ts'
+import { addressWarnings, cutWarnings, reportLines, startedLine, startFailure } from './start-up.ts'
 
 const STDOUT = 1
 const STDERR = 2
@@ -113,6 +113,7 @@ function announce(broker: Broker, config: BrokerConfig, memory: boolean, logger:
   const dir = memory ? undefined : config.list('log.dirs').join(', ')
   const { topics, partitions } = broker.report
   for (const line of reportLines(broker, dir)) logger.info(line)
+  for (const warning of cutWarnings(broker)) logger.warn(warning)
   for (const listener of broker.listeners) {
     for (const warning of addressWarnings(config, listener.host, listener.port)) logger.warn(warning)
   }

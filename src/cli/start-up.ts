@@ -79,11 +79,19 @@ export function reportLines(
   const lines: string[] = []
   if (formatted && dir !== undefined) lines.push(`formatted ${dir}: cluster ${broker.clusterId}, node ${broker.nodeId}`)
   if (recovered.logs > 0) {
-    const { logs, cutRecords, cutBytes } = recovered
-    const cut = cutBytes === 0 ? 'nothing was cut' : `cut ${count(cutRecords, 'torn record')} (${cutBytes} bytes)`
+    const { logs, cutBytes } = recovered
+    const cut = cutBytes === 0 ? 'nothing was cut' : `cut ${cutBytes} torn bytes`
     lines.push(`recovered ${count(logs, 'partition')} after an unclean stop, ${cut}`)
   }
   return lines
+}
+
+/** Records that were set aside because something before them can't be read, or is gone. */
+export function cutWarnings({ report }: Pick<Broker, 'report'>): string[] {
+  const { cutRecords } = report.recovered
+  if (cutRecords === 0) return []
+  const what = `${count(cutRecords, 'record')} that could be read, behind what was torn or missing`
+  return [`taken out of the logs: ${what}; kept beside the segments, in files *.odradek-cut`]
 }
 
 /** Why the start failed and what helps; undefined for an error that nothing here foresaw. */

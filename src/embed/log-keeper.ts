@@ -3,8 +3,8 @@
  * after it; what takes long is done in the background.
  *
  * Invariants: retention and recovery points are seen to at once, and then again every five minutes. One pass
- * of compaction at a time; a log that can't be read is left alone until it is opened anew. Nothing here
- * keeps the process alive.
+ * of compaction at a time; a log that can't be read is left alone until it is opened anew, which is told once.
+ * Nothing here keeps the process alive.
  */
 import type { Host, TimerId } from '../host/host.ts'
 import type { CleanOptions } from '../log/log.ts'
@@ -28,14 +28,23 @@ export class LogKeeper {
   readonly #host: Host
   readonly #owned: OwnedLog
   readonly #compaction: Compaction | undefined
+  readonly #onStopped: (text: string) => void
   #tending: TimerId
   #cleaning: TimerId = 0
 
-  /** @throws EngineError when retention fails at once. */
-  constructor(host: Host, owned: OwnedLog, compaction: Compaction | undefined) {
+  /**
+   * `onStopped`: why the log is not compacted any more.
+   * @throws EngineError when retention fails at once.
+   */
+  constructor(
+    { host, compaction }: { readonly host: Host; readonly compaction: Compaction | undefined },
+    owned: OwnedLog,
+    onStopped: (text: string) => void,
+  ) {
     this.#host = host
     this.#owned = owned
     this.#compaction = compaction
+    this.#onStopped = onStopped
     this.#tending = this.#tend()
     if (compaction !== undefined) this.#lookAfter(0)
   }
@@ -67,16 +76,20 @@ export class LogKeeper {
   #look(): void {
     const compaction = this.#compaction
     if (compaction === undefined) return
-    const { code, cleanBytes, dirtyBytes, overdueMs } = this.#owned.dirt(this.#host.clock.wallMs())
-    if (code !== Code.ok) return
+    const { code, text, cleanBytes, dirtyBytes, overdueMs } = this.#owned.dirt(this.#host.clock.wallMs())
+    if (code !== Code.ok) {
+      this.#onStopped(text)
+      return
+    }
     const due = dirtyBytes > 0 && (overdueMs > 0 || dirtyBytes / (cleanBytes + dirtyBytes) > compaction.minDirtyRatio)
     if (!due) {
       this.#lookAfter(compaction.backoffMs)
       return
     }
-    this.#owned.clean(this.#host.clock.wallMs(), compaction, ({ code, readBytes }) => {
+    this.#owned.clean(this.#host.clock.wallMs(), compaction, ({ code, text, readBytes }) => {
       if (code === Code.ok) this.#lookAfter(readBytes > 0 ? 0 : AGAIN_MS)
       else if (code === Code.staleLog || code === Code.noSpace) this.#lookAfter(compaction.backoffMs)
+      else this.#onStopped(text)
     })
   }
 }

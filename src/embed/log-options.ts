@@ -1,5 +1,6 @@
 /** What `openLog` and the calls of a log take. */
 import { assert } from '../base/assert.ts'
+import type { Logger } from '../base/logger.ts'
 import { resolveConfig } from '../config/resolve.ts'
 import { logConfigFor, topicValue, validateTopicConfig, validateTopicConfigs } from '../config/topic-config.ts'
 import type { LogConfig } from '../log/log.ts'
@@ -25,6 +26,11 @@ export interface LogOptions {
   readOnly?: boolean
   /** Kafka's topic settings by Kafka's names. For reading alone they mean nothing. */
   config?: Record<string, string | number | boolean>
+  /**
+   * pino's shape; hears what no call can tell of, as that compaction has met damage and goes no further. Default:
+   * warnings and errors to the console; false: nothing.
+   */
+  logger?: Logger | false
 }
 
 export interface AppendOptions {

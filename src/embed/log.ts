@@ -5,6 +5,7 @@
  * and `flush` resolve when they are on disk. Arrays that are handed out are copies, but for a cursor's. An open log
  * doesn't keep the process alive; what it is asked to wait for does.
  */
+import type { Logger } from '../base/logger.ts'
 import type { Host } from '../host/host.ts'
 import type { EngineDirectory } from '../log/engine-directory.ts'
 import type { EngineLog } from '../log/engine-log.ts'
@@ -84,6 +85,7 @@ interface Parts {
   readonly directory: EngineDirectory
   readonly readOnly: boolean
   readonly compaction: Compaction | undefined
+  readonly logger: Logger
   /** The log is closed. */
   readonly leave: () => Promise<void>
 }
@@ -109,7 +111,7 @@ export class OpenLog implements Log {
     this.#refuses = parts.readOnly
     this.#keeper = parts.readOnly
       ? undefined
-      : this.#engine(() => new LogKeeper(parts.host, this.owned, parts.compaction))
+      : this.#engine(() => new LogKeeper(parts, this.owned, text => this.#stopsCompaction(text)))
   }
 
   get owned(): OwnedLog {
@@ -323,6 +325,11 @@ export class OpenLog implements Log {
     } catch (error) {
       throw error instanceof EngineError ? failed(this, error) : error
     }
+  }
+
+  #stopsCompaction(text: string): void {
+    const { dir } = this
+    this.#parts.logger.error({ dir }, `the log is not compacted any further until it is opened anew: ${text}`)
   }
 
   #wakeFollowers(): void {

@@ -5,6 +5,7 @@
  * there; those that are opened to be read alone take no lock, and share nothing. What was opened is closed
  * again when anything fails.
  */
+import { silentLogger, warningLogger } from '../base/logger.ts'
 import { drawJitter } from '../config/topic-config.ts'
 import { systemHost } from '../host/system.ts'
 import { type EngineDirectory, openEngineDirectory } from '../log/engine-directory.ts'
@@ -17,7 +18,7 @@ import { checkBoolean, checkOptions, checkPath } from './options.ts'
 /** Directories with open logs of this thread. */
 const directories = new Map<string, { readonly directory: EngineDirectory; logs: number }>()
 
-const optionNames = ['dir', 'readOnly', 'config'] satisfies (keyof LogOptions)[]
+const optionNames = ['dir', 'readOnly', 'config', 'logger'] satisfies (keyof LogOptions)[]
 
 /**
  * @throws ConfigError for a bad setting or a folder name that is not NAME-NUMBER; StorageError when the parent
@@ -29,6 +30,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
   checkBoolean('readOnly', options.readOnly)
   const { dir, readOnly = false } = options
   const { parent, name } = split(dir)
+  const logger = options.logger === false ? silentLogger : (options.logger ?? warningLogger)
   const host = systemHost()
   const { log: config, compaction } = settings(options)
   const runtime = NativeRuntime.open({ host })
@@ -41,7 +43,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
       config: drawJitter(config, () => host.random.u32()),
       mustExist: readOnly,
     })
-    const opened = new OpenLog(dir, { host, log, runtime, directory, readOnly, compaction, leave })
+    const opened = new OpenLog(dir, { host, log, runtime, directory, readOnly, compaction, logger, leave })
     runtime.unref()
     return opened
   } catch (error) {

@@ -313,7 +313,9 @@ export class Partition implements LogListener {
     })
   }
 
-  /** Carries out what waited; in `log`, if there is one: it has the same records and takes the place of the paused one. */
+  /**
+   * Carries out what waited; in `log`, if there is one: it has the same records and takes the place of the paused one.
+   */
   resume(log?: Log): void {
     const held = this.#held
     this.#held = undefined

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert'
 import { version } from '../../src/base/version.ts'
 import { createLogger, logSettings } from '../../src/cli/logging.ts'
 import { serveConfig } from '../../src/cli/serve-config.ts'
-import { addressWarnings, reportLines, startedLine, startFailure } from '../../src/cli/start-up.ts'
+import { addressWarnings, cutWarnings, reportLines, startedLine, startFailure } from '../../src/cli/start-up.ts'
 import { resolveConfig } from '../../src/config/resolve.ts'
 import { ListenError } from '../../src/native/runtime.ts'
 import { inRepository } from '../support/paths.ts'
@@ -63,10 +63,12 @@ startUp('formatting and recovery are told when they happened', () => {
   }
   assert.equal(reportLines({ clusterId: 'c', nodeId: 1, report }, 'd'), [
     'formatted d: cluster c, node 1',
-    'recovered 2 partitions after an unclean stop, cut 1 torn record (70 bytes)',
+    'recovered 2 partitions after an unclean stop, cut 70 torn bytes',
   ])
+  assert.match(cutWarnings({ report })[0] ?? '', /: 1 record that could be read, behind .*odradek-cut$/)
   const quiet = { ...report, formatted: false, recovered: { logs: 0, cutRecords: 0, cutBytes: 0 } }
   assert.equal(reportLines({ clusterId: 'c', nodeId: 1, report: quiet }, 'd'), [])
+  assert.equal(cutWarnings({ report: quiet }), [])
 })
 
 startUp('a failure says what helps when it was foreseen', () => {

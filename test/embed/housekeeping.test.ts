@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Log, openLog } from '../../src/index.ts'
@@ -78,6 +80,28 @@ test('a log that is closed in the midst of a pass is there again', async () => {
   assert.is(found.size, 50)
   for (let index = 2950; index < 3000; index++) assert.is(found.get(`key ${index % 50}`), `value ${index}`)
   await log.close()
+})
+
+test('a compacted log says where it is damaged when compaction can go no further, and is served as far as it goes', async () => {
+  const dir = folder()
+  const first = await openLog({ dir, config: { ...compacted, 'min.cleanable.dirty.ratio': 1 } })
+  for (let index = 0; index < 2000; index++) first.append(`value ${index}`, { key: `key ${index % 20}` })
+  await first.close()
+  const file = join(dir, '00000000000000000000.log')
+  const bytes = readFileSync(file)
+  bytes[bytes.length >> 1] = bytes[bytes.length >> 1]! ^ 4
+  writeFileSync(file, bytes)
+  const heard: { fields: object; text: string }[] = []
+  const quiet = () => {}
+  const error = (fields: object | string, text = '') => heard.push({ fields: fields as object, text })
+  const log = await openLog({ dir, config: compacted, logger: { debug: quiet, info: quiet, warn: quiet, error } })
+  await until(() => heard.length > 0)
+  assert.equal(heard[0]?.fields, { dir })
+  assert.match(heard[0]?.text ?? '', /is not compacted any further until it is opened anew: .*0{20}\.log .*byte \d+/)
+  assert.is(text(log.read(0)?.value ?? null), 'value 0')
+  assert.is(log.append('more', { key: 'key 0' }), 2000)
+  await log.close()
+  assert.is(heard.length, 1)
 })
 
 test('a record without a key is a TypeError in a compacted log', async () => {

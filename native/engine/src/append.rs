@@ -1,5 +1,5 @@
-//! Appends to a log: judges each batch, gives it its offset, writes what came together in one write, and only then takes
-//! it into account.
+//! Appends to a log: judges each batch, gives it its offset, writes what came together in one write, and only
+//! then takes it into account.
 //!
 //! Invariants: an outcome for every append, in the order in which they came. A batch sees what the ones before it left,
 //! so one that depends on a staged one (same producer, a roll) waits for its write. A failed write refuses all that it

@@ -14,6 +14,7 @@ use crate::recovery::measure;
 use crate::recovery_producers::load_producers;
 use crate::scan::{Scan, Step};
 use crate::segment::{Largest, Segment, file_name, find_batch, parse_name};
+use crate::sums::SUMS;
 use crate::vfs::{Vfs, path, remove_if_there};
 use std::io;
 use std::sync::Arc;
@@ -93,6 +94,7 @@ impl Log {
 
     fn cut_files(&self, segment: &Segment, position: u64, removed: &[i64], end: i64) -> io::Result<()> {
         let (vfs, folder) = (&*self.shared.directory.vfs, &*self.shared.folder);
+        forget_sums(vfs, folder)?;
         for base in removed.iter().rev() {
             remove_segment(vfs, folder, *base)?;
             vfs.sync_folder(folder)?;
@@ -137,6 +139,7 @@ impl Log {
         self.publish(true);
         let cut = || -> io::Result<()> {
             let (vfs, folder) = (&*self.shared.directory.vfs, &*self.shared.folder);
+            forget_sums(vfs, folder)?;
             for old in state.segments.iter().rev() {
                 remove_segment(vfs, folder, old.base)?;
                 vfs.sync_folder(folder)?;
@@ -232,6 +235,11 @@ impl Log {
         self.note_start();
         Ok(())
     }
+}
+
+/// What a folder tells of bytes that go does not outlive them: whoever copies it later would believe it.
+fn forget_sums(vfs: &dyn Vfs, folder: &str) -> io::Result<()> {
+    if remove_if_there(vfs, &path(folder, SUMS))? { vfs.sync_folder(folder) } else { Ok(()) }
 }
 
 /// Removes a segment's files, the log itself last; its folder's sync is the caller's.

@@ -52,7 +52,8 @@ pub struct Directory {
     /// Held while checkpoint files are written.
     writing: Mutex<()>,
     pub journal: Journal,
-    /// Whether what a dead process left in the system's cache has been brought to the disk as a whole; None: nobody asked yet.
+    /// Whether what a dead process left in the system's cache has been brought to the disk as a
+    /// whole; None: nobody asked yet.
     caught_up: Mutex<Option<bool>>,
     /// What taking possession has to do; None once that is done.
     unclaimed: Mutex<Option<Unclaimed>>,
@@ -86,7 +87,13 @@ impl Directory {
         if directory.is_empty() {
             return Err(Failure { code: Code::BadName, text: "the directory's path is empty".to_string() });
         }
-        vfs.create_folders(directory).map_err(|error| failed("creating the directory", error))?;
+        vfs.create_folders(directory).map_err(|error| match (error.kind(), error.raw_os_error()) {
+            // Of one that is only read: whoever can make folders is told by the system what is in the way.
+            (io::ErrorKind::NotFound, None) => {
+                Failure { code: Code::NotFound, text: format!("there is no directory {directory}") }
+            }
+            _ => failed("creating the directory", error),
+        })?;
         let held = vfs.lock(&path(directory, ".lock")).map_err(|refused| match refused {
             LockFailure::HeldHere => Failure {
                 code: Code::Locked,
@@ -107,9 +114,9 @@ impl Directory {
         let clean =
             vfs::read_file(&*vfs, &clean_file).map_err(|error| failed("reading the clean-shutdown file of", error))?;
         let mut points = Points::default();
-        // Apache Kafka begins with empty files. We never write one: an empty one is lost where a later one is ours. Without
-        // starts deleted records come back, without recovery points what was aborted by transactions that began in deleted
-        // records is forgotten.
+        // Apache Kafka begins with empty files. We never write one: an empty one is lost where a later one is ours.
+        // Without starts deleted records come back, without recovery points what was aborted by transactions that began
+        // in deleted records is forgotten.
         let mut ours = false;
         for (name, kind) in CHECKPOINTS.into_iter().rev() {
             let file = path(directory, name);
@@ -193,8 +200,8 @@ impl Directory {
         Ok(unclaimed.take().map_or_else(Vec::new, |found| found.deleted))
     }
 
-    /// One sync instead of two for each log: brings to the disk what the last process wrote and no longer could sync. Done once,
-    /// where the file system can; after a failed sync it proves nothing, and is not tried.
+    /// One sync instead of two for each log: brings to the disk what the last process wrote and no longer could sync.
+    /// Done once, where the file system can; after a failed sync it proves nothing, and is not tried.
     pub fn catch_up(&self) -> Result<(), Failure> {
         let mut caught_up = lock(&self.caught_up);
         if caught_up.is_none() {

@@ -49,6 +49,7 @@ mod sync_job;
 mod sync_run;
 mod tidy;
 mod time_index;
+mod told;
 mod txn_index;
 pub mod validate;
 mod verify;

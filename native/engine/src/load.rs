@@ -1,8 +1,8 @@
 //! Loads what a log's folder holds: trusted segments by their files, those above the recovery point by a walk.
 //!
-//! Invariants: what is reported as synced is on disk. Index files of sealed segments that are missing, make no sense or are
-//! others than `odradek-sums` says are built anew; a snapshot, an epoch or an index entry above the recovery point is not
-//! believed.
+//! Invariants: what is reported as synced is on disk. Index files of sealed segments that are missing, make no
+//! sense or are others than `odradek-sums` says are built anew; a snapshot, an epoch or an index entry above the
+//! recovery point is not believed.
 
 use crate::command::Failure;
 use crate::config::Flush;
@@ -15,9 +15,10 @@ use crate::recovery::{Bad, Recovery, Report, damaged};
 use crate::recovery_producers::{ProducersAt, load_producers};
 use crate::scan::{Scan, Step};
 use crate::segment::{Largest, Segment, file_name, parse_name};
-use crate::sums::Sums;
+use crate::sums::{SUMS, Sums};
 use crate::sync_job::Failed;
 use crate::tidy::tidy;
+use crate::told::told;
 use crate::vfs::{DirectoryEntry, File, OpenMode, is_no_space, path, read_exact_at, remove_if_there, write_all_at};
 use crate::view::ViewState;
 use std::io;
@@ -156,6 +157,7 @@ impl Opening<'_> {
             vfs: &*self.vfs,
             folder: &self.folder,
             recovery_point,
+            told: if clean || self.points.listed { 0 } else { self.told(&segments, sizes, sums)? },
             verify: !clean,
             producers,
             sums,
@@ -192,9 +194,16 @@ impl Opening<'_> {
                 self.folder
             )));
         }
-        // A clean close moves the recovery point to the end. A log without one, as Apache Kafka's of the metadata, can't tell.
+        // A clean close moves the recovery point to the end. A log without one, as Apache Kafka's of
+        // the metadata, can't tell.
         if clean && self.points.recovery > 0 && end != self.points.recovery {
             return Ok(None);
+        }
+        if !clean && end < sums.upto && !self.points.listed {
+            // What is appended from here on is not what they speak of.
+            remove_if_there(&*self.vfs, &path(&self.folder, SUMS))
+                .and_then(|_| self.vfs.sync_folder(&self.folder))
+                .map_err(|error| self.broken("removing the sums of", error))?;
         }
         let mut epochs = std::mem::take(&mut recovery.epochs);
         epochs.truncate_from_end(end);
@@ -236,6 +245,12 @@ impl Opening<'_> {
             first_timestamp,
             unsynced,
         }))
+    }
+
+    fn told(&self, segments: &[Arc<Segment>], sizes: &[u64], sums: &Sums) -> Result<i64, Failure> {
+        let segments: Vec<(i64, u64)> =
+            segments.iter().zip(sizes).map(|(segment, size)| (segment.base, *size)).collect();
+        told(&*self.vfs, &self.folder, sums, &segments).map_err(|error| self.failed("reading the indexes of", error))
     }
 
     /// Snapshots above the recovery point may tell of records that a crash took away. Those at the base of a segment
@@ -323,8 +338,8 @@ impl Opening<'_> {
     }
 }
 
-/// Writes what can be read once more, so that the next sync has it to do: after one that failed the system may take bytes
-/// for clean that are in its cache alone.
+/// Writes what can be read once more, so that the next sync has it to do: after one that failed the system may take
+/// bytes for clean that are in its cache alone.
 fn write_again(file: &dyn File, mut at: u64, end: u64) -> io::Result<()> {
     let mut window = vec![0; WINDOW.min(end.saturating_sub(at) as usize)];
     while at < end {

@@ -1,8 +1,8 @@
 //! Loads a sealed segment below the recovery point by its index files, which take no walk as long as they are what they
 //! have to be.
 //!
-//! Invariant: index files that are missing, make no sense or are others than `odradek-sums` says are built anew from the
-//! batches; so is the list of aborted transactions, from the sums. A segment that lost bytes is damage.
+//! Invariant: index files that are missing, make no sense or are others than `odradek-sums` says are built anew from
+//! the batches; so is the list of aborted transactions, from the sums. A segment that lost bytes is damage.
 
 use crate::command::Failure;
 use crate::leader_epochs::LeaderEpochs;
@@ -11,7 +11,7 @@ use crate::open::Opening;
 use crate::planted::{Bug, planted};
 use crate::recovery::{Recovery, Report, damaged, read_aborted};
 use crate::scan::{Scan, Step};
-use crate::segment::{Indexes, Largest, Segment};
+use crate::segment::{Indexes, Largest, Segment, find_batch};
 use crate::sums::{IndexSums, Order, SegmentSums, Sums};
 use crate::sync_job::Failed;
 use crate::time_index::{self, TimeIndex};
@@ -26,6 +26,9 @@ impl Opening<'_> {
             let failed = |error| Failed { what: format!("reading a segment of {}", self.folder), error };
             let size = segment.size();
             let mut aborted = read_aborted(&*self.vfs, segment).map_err(failed)?;
+            let listed_before = aborted.len();
+            aborted.retain(|gone| gone.last_offset < next_base);
+            let outlived = aborted.len() < listed_before;
             let of_it = sums.segments.get(&segment.base).filter(|_| !planted(Bug::TrustTheFiles));
             let mut kept = of_it.filter(|kept| kept.bytes == size);
             // Only compaction takes from a sealed segment.
@@ -49,15 +52,20 @@ impl Opening<'_> {
                 }
                 // Of one that was active then, the closing entry is not known.
                 let as_told = kept.is_none_or(|kept| kept.sealed && vouched && listed);
-                let Indexes { offsets, times } = indexes;
+                // A pass may have made another one of the same length since.
+                kept = kept.filter(|_| vouched || !self.is_compacted(segment.base));
                 // Zeros behind the entries are room that nobody has filled, or entries that a crash took.
                 let filled = planted(Bug::TrustZeros)
-                    || lengths == (offsets.len() * offset_index::ENTRY_BYTES, times.len() * time_index::ENTRY_BYTES);
+                    || lengths
+                        == (
+                            indexes.offsets.len() * offset_index::ENTRY_BYTES,
+                            indexes.times.len() * time_index::ENTRY_BYTES,
+                        );
                 // A sealed segment with timestamps has its largest in the index.
-                let timed = size == 0 || times.len() > 0;
-                let sound = sound && times_sound && filled && timed && as_told && !short;
-                if sound && self.fits(segment, &offsets, next_base).map_err(failed)? {
-                    let largest = times.last().map_or(Largest { timestamp: -1, offset: -1 }, |entry| Largest {
+                let timed = size == 0 || indexes.times.len() > 0;
+                let sound = sound && times_sound && filled && timed && as_told && !short && !outlived;
+                if sound && self.fits(segment, &indexes, next_base).map_err(failed)? {
+                    let largest = indexes.times.last().map_or(Largest { timestamp: -1, offset: -1 }, |entry| Largest {
                         timestamp: entry.timestamp,
                         offset: segment.base + entry.relative as i64,
                     });
@@ -71,6 +79,7 @@ impl Opening<'_> {
                 folder: &self.folder,
                 // No entry of the old index counts.
                 recovery_point: segment.base,
+                told: 0,
                 verify: false,
                 producers: None,
                 sums: &Sums::default(),
@@ -107,12 +116,25 @@ impl Opening<'_> {
         })
     }
 
-    /// The last entry points at the batch that it names.
-    fn fits(&self, segment: &Segment, offsets: &OffsetIndex, next_base: i64) -> io::Result<bool> {
-        let Some(last) = offsets.last() else { return Ok(segment.base < next_base) };
+    /// The last entry of the offset index points at the batch that it names, and that of the time index is of a batch
+    /// in the segment. What a cut takes off index files is not synced: where the next segment and the recovery point
+    /// are at the cut, a power cut brings back the entries of what was cut, or half of one.
+    fn fits(&self, segment: &Segment, indexes: &Indexes, next_base: i64) -> io::Result<bool> {
+        let inside = |relative: u32| segment.base + (relative as i64) < next_base;
+        let largest = indexes.times.last();
+        if largest.is_some_and(|largest| !inside(largest.relative)) {
+            return Ok(false);
+        }
+        let Some(last) = indexes.offsets.last() else { return Ok(segment.base < next_base) };
         let file = segment.file()?;
         let step = Scan::new(&*file, last.position as u64, segment.size(), 0).next()?;
-        Ok(segment.base + (last.relative as i64) < next_base
-            && matches!(step, Step::Batch(entry) if segment.relative(entry.header.last_offset()) == last.relative))
+        let named = matches!(step, Step::Batch(entry) if segment.relative(entry.header.last_offset()) == last.relative);
+        let Some(largest) = largest.filter(|_| next_base == self.points.recovery) else {
+            return Ok(named && inside(last.relative));
+        };
+        let begin = indexes.offsets.floor(largest.relative) as u64;
+        let entry = find_batch(&*file, begin, segment.size(), segment.base + largest.relative as i64)?;
+        let reached = entry.is_some_and(|entry| entry.header.max_timestamp == largest.timestamp);
+        Ok(named && inside(last.relative) && reached)
     }
 }

@@ -196,8 +196,8 @@ impl Log {
         due && self.advance(now_ms)
     }
 
-    /// Under `flush=os`: whether messages or their age have come to the bound at which the log is synced. True if the log has
-    /// to be queued.
+    /// Under `flush=os`: whether messages or their age have come to the bound at which the log is synced. True if
+    /// the log has to be queued.
     pub fn flush_if_due(&mut self, now_ms: i64) -> bool {
         let (upto, since_ms) = &mut self.flushed;
         if self.config.flush == Flush::Group || *upto == self.end {

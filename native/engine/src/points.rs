@@ -131,7 +131,7 @@ impl Points {
     }
 
     pub fn recovery_on_disk(&self, folder: &str) -> Option<i64> {
-        some(self.logs.get(folder)?.recovery_on_disk)
+        some(self.logs.get(key(folder))?.recovery_on_disk)
     }
 
     /// True if the files on disk have a recovery point or a start for which `is` holds.

@@ -2,10 +2,10 @@
 //! producers from it, and cuts what a crash has torn.
 //!
 //! Invariants: below the recovery point everything was on disk, so a bad batch there is damage: nothing is cut and the
-//! error names file and byte. Above it the log ends at the first bad batch; when whole batches follow, the bytes cut are
-//! kept beside the segment. Snapshots and index entries above the recovery point are not trusted. A gap between two
-//! segments is believed only of a compacted log, and only when a producer snapshot says that everything below the later one
-//! was on disk.
+//! error names file and byte. Above it the log ends at the first bad batch; when whole batches follow, the bytes cut
+//! are kept beside the segment. Snapshots and index entries above the recovery point are not trusted. A gap between
+//! two segments is believed only of a compacted log, and only when a producer snapshot says that everything below
+//! the later one was on disk.
 
 use crate::batch::{HEADER_BYTES, Header};
 use crate::command::Failure;
@@ -16,7 +16,7 @@ use crate::planted::{Bug, planted};
 use crate::recovery_producers::ProducersAt;
 use crate::scan::{Entry, Scan, Step};
 use crate::segment::{Indexes, Largest, Segment, file_name, parse_name};
-use crate::sums::{Order, Sums};
+use crate::sums::{Order, SUMS, Sums};
 use crate::txn_index::{self, AbortedTransaction};
 use crate::vfs::{self, File, OpenMode, Vfs, path, read_exact_at};
 use std::io;
@@ -35,6 +35,8 @@ pub struct Recovery<'a> {
     pub folder: &'a str,
     /// Everything below is trusted.
     pub recovery_point: i64,
+    /// Everything below was on disk, though it is not trusted.
+    pub told: i64,
     /// Check sums and order above the recovery point; otherwise only find the end.
     pub verify: bool,
     /// What the producers are as of a snapshot, to be gone on with in the walk. None: nobody asks, or it can't.
@@ -68,8 +70,8 @@ pub struct Bad {
 }
 
 impl Recovery<'_> {
-    /// Walks one segment; the next one has base `next_base`, and is `next` where it is to be looked at. Its indexes are in
-    /// memory afterwards.
+    /// Walks one segment; the next one has base `next_base`, and is `next` where it is to be looked at. Its indexes
+    /// are in memory afterwards.
     pub fn walk(
         &mut self,
         at: usize,
@@ -83,7 +85,7 @@ impl Recovery<'_> {
             let why = format!("the segment begins below offset {}, where the one before it ends", self.next_offset);
             return Ok(Some(Bad { at, position: 0, why }));
         }
-        let gap = segment.base > self.next_offset && segment.base > self.recovery_point;
+        let gap = segment.base > self.next_offset && segment.base > self.recovery_point.max(self.told);
         if gap && self.verify && at > 0 && !(self.compacted && self.has_snapshot(segment.base)?) {
             let why = format!("the segment before it ends at offset {}", self.next_offset);
             return Ok(Some(Bad { at, position: 0, why }));
@@ -122,7 +124,7 @@ impl Recovery<'_> {
             _ => Order { dense: begin == 0, exact: begin == 0 },
         };
         let mut due = (begin == 0).then_some(segment.base);
-        let mut scan = Scan::new(&*file, begin, size, WINDOW).reading_ahead();
+        let mut scan = Scan::new(&*file, begin, size, WINDOW);
         let bad = loop {
             let entry = match scan.next()? {
                 Step::Batch(entry) => entry,
@@ -173,8 +175,8 @@ impl Recovery<'_> {
         Ok(bad.map(|why| Bad { at, position: begin, why }))
     }
 
-    /// What was known of the segment's order, if that still counts. Index entries and aborted transactions that are others than they
-    /// were go; if both are, somebody else has changed them.
+    /// What was known of the segment's order, if that still counts. Index entries and aborted transactions that are
+    /// others than they were go; if both are, somebody else has changed them.
     fn kept(
         &mut self,
         segment: &Segment,
@@ -201,7 +203,8 @@ impl Recovery<'_> {
         Some(kept.order)
     }
 
-    /// `due`: where the batch has to begin, unless offsets are missing; `sure`: what is known of those below the sums' end.
+    /// `due`: where the batch has to begin, unless offsets are missing; `sure`: what is known of
+    /// those below the sums' end.
     fn judge(
         &self,
         segment: &Segment,
@@ -217,7 +220,7 @@ impl Recovery<'_> {
         let known = last < self.recovery_point.min(self.sums.upto);
         let unknown = self.verify && last >= self.recovery_point;
         if let Some(due) = due.filter(|due| base > *due)
-            && (known && sure.dense || unknown && !self.compacted)
+            && (known && sure.dense || unknown && !self.compacted && (last >= self.told || sure.dense))
         {
             return Some(format!("offset {base} where {due} is due"));
         }
@@ -241,8 +244,8 @@ impl Recovery<'_> {
         None
     }
 
-    /// Of a batch above the recovery point whose offset or leader epoch leaves something out: whether the next one belongs
-    /// there. Both stand outside the checksum.
+    /// Of a batch above the recovery point whose offset or leader epoch leaves something out: whether the next one
+    /// belongs there. Both stand outside the checksum.
     fn outruns(
         &self,
         segment: &Segment,
@@ -283,11 +286,17 @@ impl Recovery<'_> {
     /// Ends the log at the bad batch. The segments from `bad.at` on lose what stands behind it.
     pub fn cut(&mut self, segments: &mut Vec<Arc<Segment>>, sizes: &[u64], bad: &Bad) -> Result<(), Failure> {
         let path_of_bad = segments[bad.at].path(".log");
-        if self.next_offset < self.recovery_point && !planted(Bug::CutDamage) {
+        // Where segments that were there are gone, as after compaction, the next one begins behind what was told of.
+        let told = if segments[bad.at].base < self.told { self.told } else { 0 };
+        let known = match self.recovery_point > 0 {
+            true => format!("below the recovery point {}", self.recovery_point),
+            false => format!("below offset {told}, up to which it was on disk as {SUMS} tells"),
+        };
+        if self.next_offset < self.recovery_point.max(told) && !planted(Bug::CutDamage) {
             return Err(damaged(format!(
-                "{path_of_bad} is damaged at byte {}, below the recovery point {}: {}. Nothing was changed; restore the \
-                 partition from a replica or a backup, or delete its recovery point to have it cut there",
-                bad.position, self.recovery_point, bad.why
+                "{path_of_bad} is damaged at byte {}, {known}: {}. Nothing was changed; restore the partition from a replica \
+                 or a backup, or delete its recovery point and its {SUMS} to have it cut there",
+                bad.position, bad.why
             )));
         }
         self.cut_files(segments, sizes, bad).map_err(|error| Failure {

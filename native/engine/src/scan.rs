@@ -13,8 +13,6 @@ use std::io;
 const OVERHEAD: u64 = 12;
 /// Where the range of a v2 batch's CRC begins.
 const CRC_FROM: u64 = 21;
-/// Bytes that the system is asked for ahead of a walk.
-const AHEAD: u64 = 4 << 20;
 /// Least total bytes of a v0 message with neither key nor value.
 const LEAST_LEGACY_BYTES: u64 = 26;
 
@@ -48,33 +46,12 @@ pub struct Scan<'a> {
     window: usize,
     buffer: Vec<u8>,
     buffer_at: u64,
-    /// Up to where the system was asked to read ahead; None: it isn't.
-    asked_to: Option<u64>,
 }
 
 impl<'a> Scan<'a> {
     /// From a batch boundary up to `end`. `window`: bytes to read at once; small for a look-up, large for a recovery.
     pub fn new(file: &'a dyn File, from: u64, end: u64, window: usize) -> Scan<'a> {
-        let window = window.max(HEADER_BYTES);
-        Scan { file, position: from, end, window, buffer: Vec::new(), buffer_at: 0, asked_to: None }
-    }
-
-    /// For a walk to the end, of bytes that may have to come from the disk.
-    pub fn reading_ahead(mut self) -> Scan<'a> {
-        self.asked_to = Some(self.position);
-        self
-    }
-
-    /// Asks again when half of what was asked for is used up.
-    fn ask_ahead(&mut self, at: u64) {
-        if let Some(asked_to) = self.asked_to
-            && asked_to < self.end
-            && at + AHEAD / 2 >= asked_to
-        {
-            let to = (at + AHEAD).min(self.end);
-            self.file.begin_reading(asked_to, to - asked_to);
-            self.asked_to = Some(to);
-        }
+        Scan { file, position: from, end, window: window.max(HEADER_BYTES), buffer: Vec::new(), buffer_at: 0 }
     }
 
     pub fn position(&self) -> u64 {
@@ -148,7 +125,6 @@ impl<'a> Scan<'a> {
         let length = length.min(self.end.saturating_sub(at) as usize);
         let inside = at >= self.buffer_at && at + length as u64 <= self.buffer_at + self.buffer.len() as u64;
         if !inside {
-            self.ask_ahead(at);
             let want = self.window.max(length).min(self.end.saturating_sub(at) as usize);
             self.buffer.resize(want, 0);
             self.buffer_at = at;

@@ -92,12 +92,16 @@ impl SyncJob {
         Ok(complete)
     }
 
-    /// A truncation to `offset` has overtaken this job: snapshots that it wrote above must go again.
+    /// A truncation to `offset` has overtaken this job: snapshots and sums that it wrote above must go again.
     pub fn take_back(&self, vfs: &dyn Vfs, folder: &str, offset: i64) -> Result<(), Failed> {
         let snapshots =
             self.snapshots.iter().map(|(at, _)| *at).chain(self.advance.iter().map(|advance| advance.offset));
         for above in snapshots.filter(|at| *at > offset && !planted(Bug::KeepSnapshotAboveCut)) {
             let path = path(folder, &file_name(above, ".snapshot"));
+            remove_if_there(vfs, &path).map_err(|error| Failed { what: format!("removing {path}"), error })?;
+        }
+        if self.advance.as_ref().is_some_and(|advance| advance.offset > offset) {
+            let path = path(folder, SUMS);
             remove_if_there(vfs, &path).map_err(|error| Failed { what: format!("removing {path}"), error })?;
         }
         vfs.sync_folder(folder).map_err(|error| Failed { what: format!("syncing {folder}"), error })

@@ -5,6 +5,7 @@ mod common;
 
 use common::*;
 use odradek_engine::config::{Flush, LogConfig};
+use odradek_engine::error::Code;
 use odradek_engine::mapped::{MappedLog, Writer};
 use odradek_engine::vfs::{MemoryVfs, OpenMode, Vfs, VfsKind, read_file, remove_if_there, write_all_at};
 
@@ -120,7 +121,8 @@ fn who_writes_goes_on_and_a_reader_keeps_what_it_found() {
 #[test]
 fn a_log_that_is_not_there_is_not_made() {
     let vfs = MemoryVfs::new();
-    assert!(found(&vfs).is_err());
+    let missing = Rig::manual().engine.open_directory("/data", read_only(&vfs)).map(|_| ()).unwrap_err();
+    assert_eq!((missing.code, missing.text.as_str()), (Code::NotFound, "there is no directory /data"));
     vfs.create_folders("/data").unwrap();
     let rig = Rig::manual();
     let opened = rig.directory("/data", read_only(&vfs));

@@ -1,7 +1,7 @@
 //! Runs scripts and checks their images, alone or on several threads, until there were enough. A failure says which
 //! script, seed, moment and variant it was, and that one can be run alone.
 
-use crate::check::{Depth, check};
+use crate::check::{Depth, check, moved};
 use crate::image::{Variant, fingerprint, variants};
 use crate::random::Random;
 use crate::rig::lock;
@@ -65,7 +65,8 @@ pub fn run(named: &Named, seed: u64, only: Option<usize>) -> Result<Tally, Faile
                 1..=3 => Depth::Closed,
                 _ => Depth::Plain,
             };
-            match check(&image, cut, depth, random.draw()) {
+            let without = if random.one_in(8) { moved(&image, cut) } else { Ok(0) };
+            match without.and_then(|more| Ok(more + check(&image, cut, depth, random.draw())?)) {
                 Ok(images) => tally.images += images,
                 Err(why) => return Err(fail(Some((at, variant)), why)),
             }

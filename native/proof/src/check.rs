@@ -11,9 +11,11 @@ use odradek_engine::batch::{BatchBuilder, Header, Records, attributes, verify_cr
 use odradek_engine::command::*;
 use odradek_engine::config::Flush;
 use odradek_engine::error::Code;
-use odradek_engine::vfs::{Keep, MemoryVfs};
+use odradek_engine::vfs::{Keep, MemoryVfs, Vfs, path, remove_if_there};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+
+const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 
 /// How much is tried with one image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +123,29 @@ fn nested(forks: &[MemoryVfs], cut: &Cut, random: &mut Random) -> Result<u64, St
         }
     }
     Ok(images)
+}
+
+/// The recovery points are lost, as for a folder that is copied out of its directory: what the folders themselves tell
+/// takes no whole log for a damaged one. Returns how many images that were.
+pub fn moved(image: &MemoryVfs, cut: &Cut) -> Result<u64, String> {
+    let image = image.crash(0, Keep::All);
+    let found = image.list(DIRECTORY).unwrap_or_default();
+    // What is in the journal alone is not in the folder.
+    let journaled = found.iter().any(|entry| entry.name.starts_with("odradek-journal."));
+    if journaled || !remove_if_there(&image, &path(DIRECTORY, RECOVERY_POINTS)).map_err(|error| error.to_string())? {
+        return Ok(0);
+    }
+    let rig = Rig::new();
+    let opened = Opened::open(&rig, &image, cut).map_err(|why| format!("without recovery points: {why}"))?;
+    for (slot, info) in &opened.logs {
+        let known = &cut.logs[*slot as usize];
+        // Producers and transactions are those of the batches that are left.
+        if (known.start_asked, known.cleaned) == (0, 0) {
+            compare(&rig, *slot, known, info)
+                .map_err(|why| format!("without recovery points: {}: {why}", known.name))?;
+        }
+    }
+    Ok(1)
 }
 
 /// What an opening reports is on disk: it opens the same after another power cut.

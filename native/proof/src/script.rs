@@ -157,6 +157,10 @@ impl Script {
         if info.end != end || !(least..=end).contains(&info.synced_end) {
             return Err(format!("{name} ended at {end} and opens with {info:?}"));
         }
+        let (start, start_asked) = self.known(slot, |known| (known.start, known.start_asked.max(known.start)));
+        if !(start..=start_asked).contains(&info.start) || clean && info.start != start_asked {
+            return Err(format!("{name} starts at {start} to {start_asked} and opens with {info:?}"));
+        }
         if info.created != (there == Presence::Asked) {
             return Err(format!("{name} was {there:?} and opens with {info:?}"));
         }
@@ -166,6 +170,8 @@ impl Script {
         self.known(slot, |known| {
             known.presence = Presence::There;
             known.synced = known.synced.max(info.synced_end);
+            // A start that was not yet on disk went with the process.
+            known.start_asked = info.start;
         });
         Ok(())
     }

@@ -72,12 +72,18 @@ fn truncate(s: &mut Script) -> Outcome {
         s.append_plain(a, 6)?;
         s.append(a, Content::Idempotent { producer: 7 })?;
         if round < 2 {
+            s.append(a, Content::Transactional { producer: 20 + round })?;
+            s.append_plain(a, 1)?;
+            s.append(a, Content::Marker { producer: 20 + round, commit: false })?;
             s.now_ms += 61_000;
             s.append_plain(a, 1)?;
         }
         let end = s.end(a);
         let offset = s.random.within(end / 2, end);
         s.truncate(a, offset)?;
+        if s.random.one_in(2) {
+            s.roll(a)?;
+        }
         s.append_plain(a, 1)?;
     }
     s.truncate(a, 0)?;

@@ -4,9 +4,9 @@ use super::walk::{Walk, WalkError};
 use super::{HEADER_BYTES, Header};
 use crate::codec::{Codec, Inflater};
 
-/// A batch that inflates to more than this is refused, and so never stands in a log of ours. It is as much as gzip, snappy
-/// or lz4 can reach from the default `max.message.bytes`, and bounds what a crafted zstd batch (which can reach 30,000
-/// times its size) costs. Kafka has no such bound but its heap.
+/// A batch that inflates to more than this is refused, and so never stands in a log of ours. It is as much as gzip,
+/// snappy or lz4 can reach from the default `max.message.bytes`, and bounds what a crafted zstd batch (which can reach
+/// 30,000 times its size) costs. Kafka has no such bound but its heap.
 pub const INFLATED_MAX_BYTES: u64 = 1 << 30;
 
 /// Where a record stands and when.

@@ -1,7 +1,8 @@
 //! One pass over one log, step by step.
 //!
-//! Invariants: a step reads about `buffer_bytes` and then returns. The lane answers an errand before the next step. What was
-//! written and not adopted is removed when the pass ends early, unless the folder belongs to somebody else by then.
+//! Invariants: a step reads about `buffer_bytes` and then returns. The lane answers an errand before the
+//! next step. What was written and not adopted is removed when the pass ends early, unless the folder
+//! belongs to somebody else by then.
 
 use super::batches::{Batches, body};
 use super::filter::Filter;

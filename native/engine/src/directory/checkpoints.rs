@@ -17,6 +17,8 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogPoints {
     pub recovery: i64,
+    /// The file has a recovery point of it, were it 0.
+    pub listed: bool,
     pub start: Option<i64>,
     pub high_watermark: i64,
 }
@@ -26,6 +28,7 @@ impl Directory {
         let points = lock(&self.points);
         LogPoints {
             recovery: points.get(Kind::Recovery, folder).unwrap_or(0),
+            listed: points.get(Kind::Recovery, folder).is_some(),
             start: points.get(Kind::Start, folder),
             high_watermark: points.get(Kind::HighWatermark, folder).unwrap_or(-1),
         }
@@ -104,11 +107,17 @@ impl Directory {
         lock(&self.points).recovery_changed
     }
 
-    /// Lowers recovery point and log start on disk to `offset` before bytes above it are cut.
+    /// Lowers recovery point and log start on disk to `offset` before bytes above it are cut. A log without a
+    /// recovery point gets one, so that what its folder tells of the bytes of before doesn't
+    /// count for those that follow.
     pub fn lower_points(&self, folder: &str, offset: i64) -> Result<(), Failure> {
         let higher = {
             let points = &mut *lock(&self.points);
-            let higher = points.on_disk(folder, |known| known > offset);
+            let unlisted = points.recovery_on_disk(folder).is_none();
+            let higher = unlisted || points.on_disk(folder, |known| known > offset);
+            if points.get(Kind::Recovery, folder).is_none() {
+                points.set(Kind::Recovery, folder, Some(0));
+            }
             let cleaned_further = points.get(Kind::Cleaned, folder).is_some_and(|known| known > offset);
             for kind in [Kind::Recovery, Kind::Start, Kind::Cleaned] {
                 if points.get(kind, folder).is_some_and(|known| known > offset) {
@@ -120,8 +129,8 @@ impl Directory {
         if higher { self.write_checkpoints() } else { Ok(()) }
     }
 
-    /// Writes the three files; the starts first, because a recovery point may be past segments that only a start on disk
-    /// has let go of. No room is an answer; any other failure takes the directory offline.
+    /// Writes the three files; the starts first, because a recovery point may be past segments that only a start on
+    /// disk has let go of. No room is an answer; any other failure takes the directory offline.
     pub fn write_checkpoints(&self) -> Result<(), Failure> {
         let _turn = lock(&self.writing);
         self.check()?;

@@ -69,7 +69,7 @@ impl Checkpoints {
     fn of(&self, folder: &str) -> Points {
         let offset = |name: &str| self.files.get(name).and_then(|offsets| offsets.get(folder)).copied();
         Points {
-            recovery: offset(RECOVERY_POINTS).unwrap_or(0),
+            recovery: offset(RECOVERY_POINTS),
             start: offset(LOG_STARTS),
             high_watermark: offset(HIGH_WATERMARKS),
             cleaned: offset(CLEANED).unwrap_or(0),

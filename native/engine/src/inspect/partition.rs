@@ -9,6 +9,8 @@ use crate::batch::control_record;
 use crate::checkpoint::{LEADER_EPOCHS, PARTITION_METADATA};
 use crate::scan::{Scan, Step};
 use crate::segment::{file_name, parse_name};
+use crate::sums::{SUMS, Sums};
+use crate::told::told;
 use crate::vfs::{self, File, OpenMode, path};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use std::sync::Arc;
 /// What the root's checkpoints say of a partition.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Points {
-    pub recovery: i64,
+    pub recovery: Option<i64>,
     pub start: Option<i64>,
     pub high_watermark: Option<i64>,
     pub cleaned: i64,
@@ -48,16 +50,16 @@ pub fn verify(check: &mut Check<'_>, folder: &str, points: Points) -> Result<Opt
     let names: BTreeSet<String> = entries.into_iter().filter(|entry| !entry.folder).map(|entry| entry.name).collect();
     let bases: Vec<i64> = names.iter().filter_map(|name| parse_name(name, ".log")).collect();
     let mut course = Course::new(folder);
-    (course.recovery, course.cleaned) = (points.recovery, points.cleaned);
+    course.believe(points, on_disk(check, folder, &bases, points));
+    let recovery = course.recovery;
     for (at, base) in bases.iter().enumerate() {
         segment(check, &mut course, *base, bases.get(at + 1).copied(), &names)?;
     }
     let end = course.next.unwrap_or(points.start.unwrap_or(0));
     let whole = !course.broken;
-    if whole && end < points.recovery {
+    if let Some(recovery) = points.recovery.filter(|recovery| whole && end < *recovery) {
         let what = format!(
-            "the log ends at offset {end}, below its recovery point {}: bytes that were on disk are missing",
-            points.recovery
+            "the log ends at offset {end}, below its recovery point {recovery}: bytes that were on disk are missing"
         );
         let base = bases.last().copied().unwrap_or(0);
         let fix = Fix::Cut { folder: folder.to_string(), base, position: u64::MAX, next: end, loses: true };
@@ -93,7 +95,7 @@ pub fn verify(check: &mut Check<'_>, folder: &str, points: Points) -> Result<Opt
         }
     } else if !course.epochs.seen.is_empty() {
         // A start reads them from the batches above the recovery point, Apache Kafka from no others.
-        let severity = if points.recovery < end { Severity::Note } else { Severity::Warning };
+        let severity = if recovery < end { Severity::Note } else { Severity::Warning };
         let fix = Some(Fix::Epochs { folder: folder.to_string() });
         check.say(severity, &file, None, "missing", REPAIR, fix)?;
     }
@@ -107,6 +109,17 @@ pub fn verify(check: &mut Check<'_>, folder: &str, points: Points) -> Result<Opt
         check.say(Severity::Warning, &file, None, what, "a start of Odradek writes it", None)?;
     }
     Ok(None)
+}
+
+/// Up to where the partition was on disk: as the root says, or else the folder itself.
+fn on_disk(check: &Check<'_>, folder: &str, bases: &[i64], points: Points) -> i64 {
+    let size = |base: i64| check.vfs.open(&path(folder, &file_name(base, ".log")), OpenMode::Read)?.len();
+    points.recovery.unwrap_or_else(|| {
+        let sums = vfs::read_file(check.vfs, &path(folder, SUMS)).ok().flatten();
+        let sums = Sums::decode(&sums.unwrap_or_default()).unwrap_or_default();
+        let segments: Vec<(i64, u64)> = bases.iter().filter_map(|base| Some((*base, size(*base).ok()?))).collect();
+        told(check.vfs, folder, &sums, &segments).unwrap_or(0)
+    })
 }
 
 /// Files that no segment's walk has met.
@@ -226,7 +239,7 @@ pub fn file(check: &mut Check<'_>, file: &str, points: Points) -> Result<(), Hal
     match kind(name) {
         Some(Kind::Log(base)) => {
             let mut course = Course::new(folder);
-            (course.recovery, course.cleaned) = (points.recovery, points.cleaned);
+            course.believe(points, on_disk(check, folder, &[base], points));
             let Some((log, size)) = open(check, file)? else { return Ok(()) };
             course.walk(check, &Walked { name: file, base, next_base: None, size, file: &*log }, &mut [], None)
         }

@@ -6,6 +6,7 @@
 use super::entries::{only_zeros, read_up_to};
 use super::epochs::EpochCheck;
 use super::indexes::{Checker, Transactions, TxnCheck};
+use super::partition::Points;
 use super::{Check, Fix, Halt, LOSE, REPAIR, RESTORE, Severity};
 use crate::batch::{HEADER_BYTES, Header, Records, control_record};
 use crate::scan::{Entry, Scan, Step};
@@ -26,6 +27,8 @@ pub struct Course {
     pub folder: String,
     /// What lies below was on disk: damage there is no torn tail.
     pub recovery: i64,
+    /// Who says so.
+    teller: &'static str,
     /// Below it the cleaner has been at work, and holes are what it leaves.
     pub cleaned: i64,
     /// The offset that is due; None before the first segment.
@@ -70,6 +73,7 @@ impl Course {
         Course {
             folder: folder.to_string(),
             recovery: i64::MAX,
+            teller: "the recovery point",
             cleaned: 0,
             next: None,
             epochs: EpochCheck::default(),
@@ -81,6 +85,14 @@ impl Course {
             jump: None,
             overrun: false,
             alone: false,
+        }
+    }
+
+    /// `recovery`: as the root's points say or, where they say nothing, the folder.
+    pub fn believe(&mut self, points: Points, recovery: i64) {
+        (self.recovery, self.cleaned) = (recovery, points.cleaned);
+        if points.recovery.is_none() && recovery > 0 {
+            self.teller = "what odradek-sums tells of,";
         }
     }
 
@@ -302,9 +314,9 @@ impl Course {
             what += &format!("; whole batches with {records} records follow from byte {first} on");
         }
         what += &match (torn, self.recovery) {
-            (true, recovery) => format!(" (offset {due}, at or above the recovery point {recovery}: a torn tail)"),
+            (true, recovery) => format!(" (offset {due}, at or above {} {recovery}: a torn tail)", self.teller),
             (false, i64::MAX) => format!(" (offset {due})"),
-            (false, recovery) => format!(" (offset {due}, below the recovery point {recovery}: it was on disk)"),
+            (false, recovery) => format!(" (offset {due}, below {} {recovery}: it was on disk)", self.teller),
         };
         let severity = if torn && records == 0 { Severity::Warning } else { Severity::Error };
         let fix = Fix::Cut { folder: self.folder.clone(), base: log.base, position: at, next: due, loses: !torn };

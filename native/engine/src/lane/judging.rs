@@ -1,7 +1,7 @@
 //! Batches whose records take long to look at: another thread judges them, and the lane goes on with other logs.
 //!
-//! Invariants: what comes for the log of such a batch meanwhile waits here, in its order, and is carried out behind it. The
-//! rules are those of the moment when its turn came: a command that changes them waits too.
+//! Invariants: what comes for the log of such a batch meanwhile waits here, in its order, and is carried out behind it.
+//! The rules are those of the moment when its turn came: a command that changes them waits too.
 
 use super::Lane;
 use crate::append::Pending;

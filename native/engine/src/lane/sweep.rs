@@ -1,7 +1,8 @@
-//! What the lane looks for by itself: recovery points that are due, logs that rest, segments that nobody needs any more.
+//! What the lane looks for by itself: recovery points that are due, logs that rest, segments
+//! that nobody needs any more.
 //!
-//! Invariants: a sweep looks at the logs that were used since the last one, and no others. What looks at every log does so
-//! piece by piece, and whatever else waits for the lane comes in between.
+//! Invariants: a sweep looks at the logs that were used since the last one, and no others. What looks at every log does
+//! so piece by piece, and whatever else waits for the lane comes in between.
 
 use super::{Lane, Slot};
 use crate::command::{Answer, DirectoryId};
@@ -9,8 +10,8 @@ use crate::hub::{Deletion, Hub, LaneItem};
 use crate::log::ADVANCE_MS;
 use std::collections::BTreeSet;
 
-/// Logs whose recovery points one sweep moves: each costs several syncs, and who appends to it waits for them. What a log
-/// with few bytes above its recovery point costs at a restart is little.
+/// Logs whose recovery points one sweep moves: each costs several syncs, and who appends to it waits for them. What a
+/// log with few bytes above its recovery point costs at a restart is little.
 const SWEEP_LOGS: usize = 512;
 
 /// Logs that one piece of a look at all of them takes.
@@ -113,8 +114,8 @@ impl Lane {
         }
     }
 
-    /// Bytes came to a log under `flush=group`. When those above the recovery points of the directory's logs get many, the logs
-    /// that have most of them get new ones: a start after a crash reads what is above.
+    /// Bytes came to a log under `flush=group`. When those above the recovery points of the directory's logs get many,
+    /// the logs that have most of them get new ones: a start after a crash reads what is above.
     pub(super) fn grown(&mut self, bytes: u64, hub: &Hub) {
         self.grown += bytes;
         if self.grown < hub.recovery_bytes / 2 {

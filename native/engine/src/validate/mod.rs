@@ -21,8 +21,8 @@ use frame::{bad_crc, check_envelope, check_header, single_batch, too_large};
 use records::{Judge, inflater, too_much};
 
 const NO_TIMESTAMP: i64 = -1;
-/// Inflated bytes that are looked at quickly: some milliseconds for the slowest codec at most, and of few compressed bytes
-/// only as many as clients usually make of them.
+/// Inflated bytes that are looked at quickly: some milliseconds for the slowest codec at most, and of few compressed
+/// bytes only as many as clients usually make of them.
 const QUICK_BYTES: u64 = 4 << 20;
 const QUICK_BYTES_OF_FEW: u64 = 256 << 10;
 const QUICK_RATIO: u64 = 16;

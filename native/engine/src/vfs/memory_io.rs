@@ -240,8 +240,6 @@ impl File for MemoryFile {
 
     fn begin_writing(&self) {}
 
-    fn begin_reading(&self, _at: u64, _length: u64) {}
-
     fn set_len(&self, length: u64) -> io::Result<()> {
         self.shared.enter(Operation::SetLen, &self.inode.path)?;
         let mut content = lock(&self.inode.content);

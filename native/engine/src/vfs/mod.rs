@@ -141,8 +141,6 @@ pub trait File: Send + Sync {
     fn sync_data(&self) -> io::Result<()>;
     /// Lets the system begin to write what is dirty, without waiting; a sync that follows has less to do.
     fn begin_writing(&self);
-    /// A hint: the range will be read soon. Nobody waits for it.
-    fn begin_reading(&self, at: u64, length: u64);
     fn set_len(&self, length: u64) -> io::Result<()>;
     /// The first `length` bytes for stores, more than the file need have. `Unsupported` where stores could fail.
     fn map(&self, length: u64) -> io::Result<Box<dyn Map>>;
@@ -222,7 +220,8 @@ pub fn write_all_at(file: &dyn File, mut bytes: &[u8], mut at: u64) -> io::Resul
 /// Bytes read at once where zeros are passed over.
 const SPARSE_WINDOW: usize = 1 << 20;
 
-/// Where something else than zeros stands first in `at..end`, or `end`. What a sparse file has no bytes for is not read.
+/// Where something else than zeros stands first in `at..end`, or `end`. What a sparse file has
+/// no bytes for is not read.
 pub fn skip_zeros(file: &dyn File, mut at: u64, end: u64) -> io::Result<u64> {
     let mut buffer = Vec::new();
     loop {

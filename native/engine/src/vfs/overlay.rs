@@ -149,9 +149,12 @@ impl Vfs for OverlayVfs {
         Ok(())
     }
 
-    /// Whoever wants to read a directory has one.
+    /// Whoever wants to read a directory has one. That there is none is no error of the system's.
     fn create_folders(&self, path: &str) -> io::Result<()> {
-        self.below.list(path).map(drop)
+        match self.below.list(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(io::ErrorKind::NotFound.into()),
+            listed => listed.map(drop),
+        }
     }
 
     fn remove_file(&self, path: &str) -> io::Result<()> {

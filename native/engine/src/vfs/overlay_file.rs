@@ -131,12 +131,6 @@ impl File for OverlayFile {
 
     fn begin_writing(&self) {}
 
-    fn begin_reading(&self, at: u64, length: u64) {
-        if let Some(below) = &self.below {
-            below.begin_reading(at, length);
-        }
-    }
-
     fn set_len(&self, length: u64) -> io::Result<()> {
         let content = &mut *self.change();
         if length < content.length {

@@ -86,21 +86,15 @@ pub fn resident(_file: &File, _at: u64, length: u64) -> bool {
     length == 0
 }
 
-/// Has the system read the range ahead.
-#[cfg(target_os = "linux")]
-pub fn begin_reading(file: &File, at: u64, length: u64) {
-    use std::os::fd::AsRawFd;
-    // SAFETY: takes no pointer; advice only, its failure changes nothing.
-    unsafe { libc::posix_fadvise(file.as_raw_fd(), at as i64, length as i64, libc::POSIX_FADV_WILLNEED) };
-}
-
-#[cfg(not(target_os = "linux"))]
-pub fn begin_reading(_file: &File, _at: u64, _length: u64) {}
-
 /// Brings the range into the page cache by reading it through.
 pub fn warm(file: &File, mut at: u64, length: u64) -> io::Result<()> {
     let end = at + length;
-    begin_reading(file, at, length);
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::fd::AsRawFd;
+        // SAFETY: takes no pointer; advice only, its failure changes nothing.
+        unsafe { libc::posix_fadvise(file.as_raw_fd(), at as i64, length as i64, libc::POSIX_FADV_WILLNEED) };
+    }
     let mut buffer = vec![0; length.min(256 * 1024) as usize];
     while at < end {
         let want = (end - at).min(buffer.len() as u64) as usize;

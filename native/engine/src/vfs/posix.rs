@@ -208,8 +208,8 @@ impl Vfs for PosixVfs {
         platform::space(path)
     }
 
-    /// The lock file is what other programs know. Somebody may remove it for a stale one, and the next would make another
-    /// and have it locked: so the folder itself is locked too, where its file system can do that.
+    /// The lock file is what other programs know. Somebody may remove it for a stale one, and the next would make
+    /// another and have it locked: so the folder itself is locked too, where its file system can do that.
     fn lock(&self, path: &str) -> Result<Box<dyn Lock>, LockFailure> {
         let mut options = std::fs::OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -302,10 +302,6 @@ impl File for PosixFile {
 
     fn begin_writing(&self) {
         platform::begin_writing(&self.file);
-    }
-
-    fn begin_reading(&self, at: u64, length: u64) {
-        platform::begin_reading(&self.file, at, length);
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
