@@ -75,7 +75,9 @@ function synonymsOf(name: string, config: BrokerConfig, sensitive: boolean): Con
   }
   for (const each of names) {
     const definition = brokerConfigs.get(each)
-    const value = definition && defaultValue(definition).text
+    // What can only be set while a broker runs has no default to tell.
+    const apart = definition?.internal && definition.update !== 'read-only'
+    const value = definition && !apart ? defaultValue(definition).text : undefined
     if (typeof value === 'string') {
       found.push({ name: each, value: sensitive ? null : value, source: ConfigSource.default })
     }

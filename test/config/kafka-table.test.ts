@@ -228,6 +228,27 @@ table('describing a broker gives the keys, sources and synonyms of Kafka when st
   assert.equal(described.map(shape), ours)
 })
 
+table('describing a broker tells of throttles and of keys of listeners only when they are set', () => {
+  const own = new Map([
+    ['leader.replication.throttled.rate', '1000'],
+    ['listener.name.plaintext.max.connections', '7'],
+    ['listener.name.plaintext.ssl.key.password', 'secret'],
+  ])
+  const config = recordedBroker().withDynamic(new Map(), own)
+  const found = (name: string) => describeBroker(config).find(each => each.name === name)
+  const [rate, limit, password] = [...own.keys()].map(found)
+  assert.equal([rate?.value, rate?.synonyms.length, rate?.source], ['1000', 1, ConfigSource.dynamicBroker])
+  assert.equal(
+    limit?.synonyms.map(each => [each.name, each.value]),
+    [
+      ['listener.name.plaintext.max.connections', '7'],
+      ['max.connections', '2147483647'],
+    ],
+  )
+  assert.equal([limit?.value, limit?.type, password?.value, password?.sensitive], ['7', 3, null, true])
+  assert.is(found('follower.replication.throttled.rate'), undefined)
+})
+
 table('describing a topic gives the keys, sources and synonyms of Kafka when started alike', () => {
   assert.equal(describeTopic(new Map(), recordedBroker()).map(shape), kafka.describeTopic.map(expectedShape))
 })

@@ -148,6 +148,39 @@ for (const [file, effect] of Object.entries(files)) {
   })
 }
 
+/** Without which, or without whose content, a start is refused, or topic `odd` alone is offline: gone, and empty. */
+const needed: Readonly<
+  Record<string, readonly [gone: RegExp | 'offline' | 'served', empty: RegExp | 'offline' | 'served']>
+> = {
+  'meta.properties': [/holds a metadata log .* but no meta\.properties/, /meta\.properties has no version/],
+  'recovery-point-offset-checkpoint': ['served', /recovery-point-offset-checkpoint can't be read: it is empty/],
+  'log-start-offset-checkpoint': ['served', /log-start-offset-checkpoint can't be read: it is empty/],
+  '__cluster_metadata-0/quorum-state': ['served', /quorum-state cannot be read: it is not JSON/],
+  '__cluster_metadata-0/00000000000000000000.log': [
+    /holds no segment, although/,
+    /ends at offset 0, below its recovery/,
+  ],
+  [LOG]: ['offline', 'offline'],
+}
+
+test('files that are gone or empty are made anew, refused, or take their log alone offline', async () => {
+  const dir = await used()
+  const copy = join(dir, '..', 'copy')
+  for (const file of Object.keys(files)) {
+    for (const [at, kind] of ['gone', 'empty'].entries()) {
+      cpSync(dir, copy, { recursive: true })
+      rmSync(join(copy, file), { force: true })
+      if (kind === 'empty') writeFileSync(join(copy, file), '')
+      const expected = needed[file]?.[at] ?? 'served'
+      const found = await outcome(copy)
+      if (expected === 'served') assert.equal(found, SERVED, `${file} ${kind}`)
+      else if (expected === 'offline') assert.equal(found, { kept: ['kept'], odd: `the end of odd: ${OFFLINE}` }, file)
+      else assert.match(found as string, expected)
+      rmSync(copy, { recursive: true })
+    }
+  }
+})
+
 test('names that are no topic are left alone, and a folder of a topic that is gone is renamed', async () => {
   const dir = await used()
   const odd = [
