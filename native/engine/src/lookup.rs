@@ -140,7 +140,7 @@ impl ViewState {
 
     /// A walk from that position to the end of the segment.
     fn scan<'a>(&'a self, at: usize, file: &'a dyn File, begin: u64) -> CheckedScan<'a> {
-        let next_base = self.segments.get(at + 1).map(|next| next.base);
+        let next_base = self.segments.get(at + 1).map_or(self.end, |next| next.base);
         CheckedScan::new(&self.segments[at], file, (begin, self.size_of(at)), &self.epochs, next_base)
     }
 

@@ -23,8 +23,8 @@ pub struct CheckedScan<'a> {
     order: Order,
     /// Where the next batch has to begin, as far as that is known.
     due: Option<i64>,
-    /// The base of the next segment.
-    next_base: Option<i64>,
+    /// The base of the next segment, or the log's end.
+    next_base: i64,
 }
 
 impl<'a> CheckedScan<'a> {
@@ -33,7 +33,7 @@ impl<'a> CheckedScan<'a> {
         file: &'a dyn File,
         (from, to): (u64, u64),
         epochs: &'a LeaderEpochs,
-        next_base: Option<i64>,
+        next_base: i64,
     ) -> CheckedScan<'a> {
         let due = (from == 0).then_some(segment.base);
         CheckedScan { scan: Scan::new(file, from, to, WINDOW), segment, epochs, order: segment.order(), due, next_base }
@@ -77,8 +77,8 @@ impl<'a> CheckedScan<'a> {
         if base < due || self.order.dense && self.due.is_some() && base > due {
             return Some(format!("offset {base} where {due} is due"));
         }
-        if self.next_base.is_some_and(|next_base| last >= next_base) {
-            return Some(format!("offset {last} belongs to the next segment"));
+        if last >= self.next_base {
+            return Some(format!("offset {last} belongs behind the segment"));
         }
         let epoch = self.epochs.at(last).filter(|epoch| self.order.exact && *epoch != header.leader_epoch);
         epoch.map(|epoch| format!("leader epoch {} where {epoch} is due", header.leader_epoch))

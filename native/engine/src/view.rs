@@ -255,7 +255,7 @@ impl ViewState {
     /// The same, and every batch from `begin` on is checked: those on the way say where it begins.
     fn checked(&self, place: &Place<'_>, file: &Arc<dyn File>, request: &ReadRequest) -> io::Result<Option<Range>> {
         let &Place { segment, begin, size, next_base } = place;
-        let mut scan = CheckedScan::new(segment, &**file, (begin, size), &self.epochs, next_base);
+        let mut scan = CheckedScan::new(segment, &**file, (begin, size), &self.epochs, next_base.unwrap_or(self.end));
         let first = loop {
             match scan.next()? {
                 Some(entry) if entry.header.last_offset() >= request.from => break entry,

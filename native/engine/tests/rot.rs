@@ -263,3 +263,18 @@ fn a_recovery_point_that_a_roll_overtakes_leaves_the_sealed_index_files_whole() 
         assert_eq!(first_indexes(Some(operations)), due, "the roll comes after {operations} operations");
     }
 }
+
+#[test]
+fn an_offset_that_decayed_to_one_behind_the_logs_end_is_refused_and_not_waited_for() {
+    let vfs = closed();
+    let last = segments(&vfs).pop().unwrap();
+    let found = batches(&vfs, last);
+    let (position, header) = found[found.len() - 2];
+    flip(&vfs, &name(last, ".log"), position as u64 + 6);
+    let (rig, info) = opened(&vfs);
+    assert_eq!(info.unwrap().end, 30);
+    let failure = rig.read(0, header.base_offset, 30, 1 << 20).unwrap_err();
+    assert_eq!(failure.code, Code::Corrupt, "{failure:?}");
+    assert!(failure.text.contains(&format!("{last:020}.log is damaged at byte {position}")), "{failure:?}");
+    assert_eq!(headers(&memory(&rig.read(0, 29, 30, 1 << 20).unwrap()))[0].base_offset, 29);
+}
