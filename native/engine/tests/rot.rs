@@ -6,6 +6,7 @@ mod common;
 use common::*;
 use odradek_engine::batch::Header;
 use odradek_engine::command::*;
+use odradek_engine::config::LogConfig;
 use odradek_engine::driver::Role;
 use odradek_engine::error::Code;
 use odradek_engine::vfs::{Keep, MemoryVfs, OpenMode, Vfs, VfsKind, read_file, write_all_at};
@@ -146,6 +147,54 @@ fn a_sealed_segment_that_lost_its_last_batches_takes_the_log_offline() {
         assert_eq!(failure.code, Code::Damaged, "{}", failure.text);
         assert!(failure.text.contains(&name(second, ".log")), "{}", failure.text);
     }
+}
+
+#[test]
+fn a_segment_that_was_sealed_after_its_sums_and_lost_its_last_batches_takes_the_log_offline() {
+    let bases = segments(&closed());
+    let vfs = MemoryVfs::tracked();
+    let rig = Rig::manual();
+    let directory = rig.directory("/data", VfsKind::Memory(vfs.clone())).id;
+    rig.open(directory, 0, "t-0", small_segments(), false).unwrap();
+    for mark in 0..=bases[2] as u64 {
+        if mark == bases[2] as u64 {
+            // The recovery point is where the next segment will begin.
+            let look = |ticket| Command::Look { directory, ticket, now_ms: NOW, sweep: true };
+            rig.answer(look).unwrap();
+            rig.settle();
+        }
+        assert_eq!(rig.append(0, batch(1, 60, mark)).0, Code::Ok);
+    }
+    let site = vfs.crash(0, Keep::None);
+    assert_eq!(segments(&site)[..3], bases[..3]);
+    assert_eq!(opened(&site).1.unwrap().end, bases[2] + 1);
+    let site = vfs.crash(0, Keep::None);
+    let (at, _) = *batches(&site, bases[1]).last().unwrap();
+    site.open(&name(bases[1], ".log"), OpenMode::Write).unwrap().set_len(at as u64).unwrap();
+    assert_eq!(opened(&site).1.unwrap_err().code, Code::Damaged);
+}
+
+#[test]
+fn a_length_that_decayed_right_below_the_recovery_point_cuts_nothing_behind_it() {
+    let vfs = MemoryVfs::tracked();
+    let rig = Rig::manual();
+    let directory = rig.directory("/data", VfsKind::Memory(vfs.clone())).id;
+    rig.open(directory, 0, "t-0", LogConfig::default(), false).unwrap();
+    for mark in 0..6 {
+        if mark == 3 {
+            rig.answer(|ticket| Command::Look { directory, ticket, now_ms: NOW, sweep: true }).unwrap();
+            rig.settle();
+        }
+        assert_eq!(rig.append(0, batch(1, 60, mark)).0, Code::Ok);
+    }
+    let site = vfs.crash(0, Keep::None);
+    let (at, _) = batches(&site, 0)[2];
+    // The last byte of its length.
+    flip(&site, &name(0, ".log"), at as u64 + 11);
+    let before = read_file(&site, &name(0, ".log")).unwrap();
+    let failure = opened(&site).1.unwrap_err();
+    assert_eq!(failure.code, Code::Damaged, "{}", failure.text);
+    assert_eq!(read_file(&site, &name(0, ".log")).unwrap(), before);
 }
 
 #[test]

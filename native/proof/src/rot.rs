@@ -189,7 +189,7 @@ fn decay(site: &Site, damage: &Damage, seed: u64) -> Result<Option<Verdict>, Str
         let hit = damage.file.contains(&format!("/{}/", known.name));
         let verdict = match rig.open(request)? {
             Err(failure) => refused(site, damage, known, &image, &failure)?,
-            Ok(info) => held(&rig, slot, known, &info, (&before, &image), &mut random)?,
+            Ok(info) => held(&rig, slot, known, &info, opened.clean, (&before, &image), &mut random)?,
         };
         let of_another = damage.file.contains("-0/") && !hit;
         if of_another && verdict != Verdict::Harmless {
@@ -224,6 +224,7 @@ fn held(
     slot: u32,
     known: &Known,
     info: &OpenInfo,
+    clean: bool,
     (before, image): (&MemoryVfs, &MemoryVfs),
     random: &mut Random,
 ) -> Result<Verdict, String> {
@@ -248,6 +249,9 @@ fn held(
             if due[..] != *whole {
                 if is_fenced(rig, slot, known, info, &header, (&due, whole))? {
                     return Ok(Verdict::Fenced);
+                }
+                if !clean && is_a_neighbours_epoch(known, &header, (&due, whole)) {
+                    return Ok(Verdict::Harmless);
                 }
                 return Err(format!("{header:?} is served where {from} is due"));
             }
@@ -284,6 +288,16 @@ fn is_fenced(
     let (epoch, offset) = (known.epoch + 1, info.end);
     let begun = rig.answer(|ticket| Command::StartEpoch { log: log(slot), ticket, epoch, offset });
     Ok(begun.is_err_and(|why| why.contains("EpochFenced")))
+}
+
+/// The last batch of an epoch has that of the next one, or the first that of the one before, and is otherwise what it was.
+/// Where epochs are found anew from the batches, as above a recovery point, nothing contradicts it.
+fn is_a_neighbours_epoch(known: &Known, header: &Header, (due, is): (&[u8], &[u8])) -> bool {
+    let epoch = 12..16;
+    let same = due.len() == is.len() && due[..12] == is[..12] && due[epoch.end..] == is[epoch.end..];
+    let beside = |batch: &&Batch| batch.base() == header.next_offset() || batch.end() == header.base_offset;
+    let epoch_of = |batch: &Batch| Header::read(&batch.bytes).map(|header| header.leader_epoch);
+    same && known.line(0).into_iter().filter(beside).any(|batch| epoch_of(batch) == Some(header.leader_epoch))
 }
 
 /// Every whole batch from the log's end on that its files still had is in one of those that keep what was cut.
