@@ -9,7 +9,8 @@
  * nothing, a process that an open handle keeps alive.
  */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, statSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { filesBelow, inRoot, isProgram, main, root, say } from './lib.mjs'
@@ -83,8 +84,8 @@ export const runFile = (file, { runtime, timeoutMs = defaultTimeoutMs, graceMs =
       [...runtime.args, inRoot('scripts/run-test-file.mjs'), sourceFor(file, runtime), journalPath, String(timeoutMs)],
       {
         cwd: root,
-        // Its own place for temporary files, which goes with it, and its own process group.
-        env: { ...process.env, NO_COLOR: '1', TMPDIR: folder, ...env },
+        // Its own place for temporary files, which is removed behind it, and its own process group.
+        env: { ...process.env, NO_COLOR: '1', TMPDIR: folder, ODRADEK_TEST_REMOVED: '1', ...env },
         detached: true,
         stdio: ['ignore', 'pipe', 'pipe'],
       },
@@ -125,7 +126,7 @@ export const runFile = (file, { runtime, timeoutMs = defaultTimeoutMs, graceMs =
     }, 200)
 
     let settled = false
-    const settle = (code, signal, startError) => {
+    const settle = async (code, signal, startError) => {
       if (settled) return
       settled = true
       clearInterval(watch)
@@ -135,7 +136,7 @@ export const runFile = (file, { runtime, timeoutMs = defaultTimeoutMs, graceMs =
         groups.delete(child.pid)
       }
       try {
-        rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+        await rm(folder, { recursive: true, force: true, maxRetries: 3 })
       } catch (error) {
         say(`       left behind: ${folder} (${error.message})`)
       }
