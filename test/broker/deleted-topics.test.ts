@@ -53,7 +53,7 @@ async function send(by: WireClient, name: string, key: string, value: string): P
 
 async function until(what: string, holds: () => boolean): Promise<void> {
   for (let tries = 0; !holds(); tries++) {
-    assert.ok(tries < 1000, `never came: ${what}`)
+    assert.ok(tries < 6000, `never came: ${what}`)
     await new Promise(resolve => setTimeout(resolve, 5))
   }
 }

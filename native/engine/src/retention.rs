@@ -66,8 +66,16 @@ impl Log {
         if self.expiring.is_empty() || self.shared.sync.is_retiring() {
             return Vec::new();
         }
-        let due = self.expiring.partition_point(|(due_ms, _)| *due_ms <= now_ms);
-        self.expiring.drain(..due).map(|(_, base)| base).collect()
+        // The delay may have been shortened: then the last ones are due first.
+        let mut due = Vec::new();
+        self.expiring.retain(|(due_ms, base)| {
+            let waits = *due_ms > now_ms;
+            if !waits {
+                due.push(*base);
+            }
+            waits
+        });
+        due
     }
 
     fn retention_bound(&self) -> i64 {

@@ -192,6 +192,26 @@ fn files_that_have_their_last_name_go_after_the_delay_or_at_the_next_open() {
 }
 
 #[test]
+fn files_wait_for_no_others_when_the_delay_was_shortened_between_them() {
+    for (long, short) in [(2, 8), (8, 2), (4, 6)] {
+        let mut kept = Kept::start(&LogConfig { file_delete_delay_ms: 3_600_000, ..config() });
+        kept.append(0, 21);
+        kept.advance_start(long);
+        let stay: Vec<i64> = (0..long).step_by(2).collect();
+        assert_eq!(kept.files(".log.deleted"), stay);
+        kept.configure(LogConfig { file_delete_delay_ms: 0, ..config() });
+        kept.advance_start(long + short);
+        kept.now += 1;
+        kept.retain();
+        kept.rig.settle();
+        assert_eq!(kept.files(".log.deleted"), stay, "{short} records more");
+        kept.now += 3_600_000;
+        kept.retain();
+        assert_eq!(kept.files(".log.deleted"), []);
+    }
+}
+
+#[test]
 fn a_start_that_is_a_segments_base_needs_no_entry_once_the_files_are_gone() {
     let kept = Kept::start(&config());
     kept.append(0, 5);
