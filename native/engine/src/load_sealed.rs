@@ -31,7 +31,8 @@ impl Opening<'_> {
             let outlived = aborted.len() < listed_before;
             let of_it = sums.segments.get(&segment.base).filter(|_| !planted(Bug::TrustTheFiles));
             let mut kept = of_it.filter(|kept| kept.bytes == size);
-            // Only compaction takes from a segment: before a cut the sums go. One that was active then is sealed by now.
+            // Only compaction takes from a segment: before a cut the sums go. One that was active then is sealed
+            // by now.
             let short = of_it.is_some_and(|kept| kept.bytes > size) && !self.is_compacted(segment.base);
             let offsets = vfs::read_file(&*self.vfs, &segment.path(".index")).map_err(failed)?;
             let times = vfs::read_file(&*self.vfs, &segment.path(".timeindex")).map_err(failed)?;

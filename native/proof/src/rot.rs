@@ -290,8 +290,8 @@ fn is_fenced(
     Ok(begun.is_err_and(|why| why.contains("EpochFenced")))
 }
 
-/// The last batch of an epoch has that of the next one, or the first that of the one before, and is otherwise what it was.
-/// Where epochs are found anew from the batches, as above a recovery point, nothing contradicts it.
+/// The last batch of an epoch has that of the next one, or the first that of the one before, and is otherwise what it
+/// was. Where epochs are found anew from the batches, as above a recovery point, nothing contradicts it.
 fn is_a_neighbours_epoch(known: &Known, header: &Header, (due, is): (&[u8], &[u8])) -> bool {
     let epoch = 12..16;
     let same = due.len() == is.len() && due[..12] == is[..12] && due[epoch.end..] == is[epoch.end..];
